@@ -1,0 +1,1 @@
+"""The stages as Prefect flows: the only place that imports Prefect."""

@@ -1,0 +1,109 @@
+"""A Dask client for the recipe, and parts run over it with bounded submission and clear failures."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pipeline.config import Cluster
+from pipeline.errors import MachineError, ProjectError, StageError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+__all__ = ["dask_client", "run_parts"]
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+
+@contextmanager
+def dask_client(cluster: Cluster) -> Iterator[Client]:
+    """Start local worker processes, or join the scheduler at `cluster.address`.
+
+    Raises:
+        MachineError: no scheduler answers at the address.
+    """
+    import dask
+    from distributed import Client, LocalCluster
+
+    quiet = {
+        "distributed.logging.distributed": "error",
+        "distributed.worker.memory.terminate": 0.95,
+        "distributed.scheduler.allowed-failures": 2,
+    }
+    with dask.config.set(quiet):
+        if cluster.address is not None:
+            try:
+                client = Client(cluster.address, timeout=10)  # type: ignore[no-untyped-call]
+            except (OSError, ValueError) as error:
+                raise MachineError(
+                    f"no Dask scheduler answers: {error}",
+                    where=f"cluster.address: {cluster.address}",
+                    mend="start it (`dask scheduler`), or set cluster.address to null for local workers",
+                ) from None
+            with client:
+                yield client
+            return
+        workers = len(os.sched_getaffinity(0)) if cluster.workers == "auto" else cluster.workers
+        with (
+            LocalCluster(  # type: ignore[no-untyped-call]
+                n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None
+            ) as local,
+            Client(local) as client,  # type: ignore[no-untyped-call]
+        ):
+            yield client
+
+
+def run_parts(
+    client: Client,
+    function: Callable[[Job], Result],
+    jobs: Iterable[Job],
+    *,
+    stage: str,
+    on_done: Callable[[Result], Any] = lambda _: None,
+) -> list[Result]:
+    """Run `function` on every job, a few in flight for each worker, and return results in the jobs' order.
+
+    A `ProjectError` raised by a job stops the rest and is raised here as it is; any other failure becomes a
+    `StageError` that names the job.
+    """
+    from distributed import KilledWorker, as_completed
+
+    waiting = list(enumerate(jobs))[::-1]
+    results: dict[int, Result] = {}
+    running: dict[Any, int] = {}
+    width = 2 * max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
+    completed = as_completed()  # type: ignore[no-untyped-call]
+
+    def submit() -> None:
+        number, job = waiting.pop()
+        future = client.submit(function, job, pure=False, key=f"{stage}-{number:05d}-{os.urandom(4).hex()}")
+        running[future] = number
+        completed.add(future)  # type: ignore[no-untyped-call]
+
+    try:
+        while waiting and len(running) < width:
+            submit()
+        for future in completed:
+            number = running.pop(future)
+            try:
+                result = future.result()
+            except ProjectError:
+                raise
+            except KilledWorker:
+                raise StageError(
+                    f"{stage}: part {number} killed its worker three times, most likely for want of memory",
+                    mend="lower ingest.part_bytes, or use fewer workers (cluster.workers)",
+                ) from None
+            except Exception as error:
+                raise StageError(f"{stage}: part {number} failed: {type(error).__name__}: {error}") from error
+            results[number] = result
+            on_done(result)
+            if waiting:
+                submit()
+    finally:
+        client.cancel(list(running), force=True)  # type: ignore[no-untyped-call]
+    return [results[number] for number in sorted(results)]

@@ -1,0 +1,111 @@
+"""The tree of errors. Each says what is wrong, where, and how to mend it.
+
+    ProjectError             exit code 1
+    ├── RecipeError          2   the recipe is wrong; retrying cannot help
+    ├── InputError           2   the data, a model or a tokenizer is wrong or missing
+    ├── RunDirectoryError    2   the run directory is another recipe's, in use, or damaged
+    ├── MachineError         2   the machine cannot do it: disk full, no such device, package missing
+    ├── StageError           1   a stage failed for a reason of its own
+    └── Preempted           75   stopped from outside with its work saved; run the same command again
+
+A user's mistake is one message without a traceback: `cli` prints `str(error)` and exits with `exit_code`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import errno
+from collections.abc import Iterable
+from typing import ClassVar
+
+__all__ = [
+    "InputError",
+    "MachineError",
+    "Preempted",
+    "ProjectError",
+    "RecipeError",
+    "RunDirectoryError",
+    "StageError",
+    "did_you_mean",
+    "disk_full",
+]
+
+
+class ProjectError(Exception):
+    """What is wrong, where, and how to mend it."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, what: str, *, where: str = "", mend: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.mend = mend
+
+    def __str__(self) -> str:
+        lines = [self.what]
+        if self.where:
+            lines.append(f"  where: {self.where}")
+        if self.mend:
+            lines.append(f"  mend:  {self.mend}")
+        return "\n".join(lines)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Keyword arguments are lost by Exception's own pickling, and these cross process borders.
+        return _rebuild, (type(self), self.what, self.where, self.mend)
+
+
+def _rebuild(kind: type[ProjectError], what: str, where: str, mend: str) -> ProjectError:
+    return kind(what, where=where, mend=mend)
+
+
+class RecipeError(ProjectError):
+    """The recipe is wrong."""
+
+    exit_code = 2
+
+
+class InputError(ProjectError):
+    """A source, a model or a tokenizer is wrong or missing."""
+
+    exit_code = 2
+
+
+class RunDirectoryError(ProjectError):
+    """The run directory belongs to another recipe, is in use, or is damaged."""
+
+    exit_code = 2
+
+
+class MachineError(ProjectError):
+    """The machine cannot do what the recipe asks."""
+
+    exit_code = 2
+
+
+class StageError(ProjectError):
+    """A stage failed."""
+
+
+class Preempted(ProjectError):
+    """Stopped from outside, with everything finished so far saved."""
+
+    exit_code = 75
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return ` (did you mean 'x'?)` for the known word nearest to `word`, or an empty string."""
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+def disk_full(error: OSError, where: str) -> MachineError | None:
+    """Return the message for a full disk or an exhausted quota, or None for another `OSError`."""
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return None
+    return MachineError(
+        "the disk is full",
+        where=where,
+        mend="free some space (or point `run:` at another disk) and run the same command again; "
+        "finished parts are kept",
+    )

@@ -1,0 +1,1 @@
+"""What data there is: one YAML a source, and the source functions that we ship."""
