@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipeline.config import Cluster
@@ -13,7 +14,7 @@ from pipeline.errors import MachineError, ProjectError, StageError
 if TYPE_CHECKING:
     from distributed import Client
 
-__all__ = ["dask_client", "run_parts"]
+__all__ = ["dask_client", "lazy_client", "run_parts"]
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -26,14 +27,12 @@ def dask_client(cluster: Cluster) -> Iterator[Client]:
     Raises:
         MachineError: no scheduler answers at the address.
     """
+    # A job's failure is raised here as one message; workers inherit this and do not print it a second time.
+    os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "critical")
     import dask
     from distributed import Client, LocalCluster
 
-    quiet = {
-        "distributed.logging.distributed": "error",
-        "distributed.worker.memory.terminate": 0.95,
-        "distributed.scheduler.allowed-failures": 2,
-    }
+    quiet = {"distributed.worker.memory.terminate": 0.95, "distributed.scheduler.allowed-failures": 2}
     with dask.config.set(quiet):
         if cluster.address is not None:
             try:
@@ -55,6 +54,13 @@ def dask_client(cluster: Cluster) -> Iterator[Client]:
             Client(local) as client,  # type: ignore[no-untyped-call]
         ):
             yield client
+
+
+@contextmanager
+def lazy_client(cluster: Cluster) -> Iterator[Callable[[], Client]]:
+    """Yield a function that returns the client: workers start when a stage first has work, and once only."""
+    with ExitStack() as stack:
+        yield cache(lambda: stack.enter_context(dask_client(cluster)))
 
 
 def run_parts(

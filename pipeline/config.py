@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -45,7 +45,7 @@ class Cluster(_Section):
 
     kind: Literal["local"] = "local"
     """`local` starts one process a worker on this machine."""
-    workers: Literal["auto"] | int = Field("auto", ge=1)
+    workers: Literal["auto"] | Annotated[int, Field(ge=1)] = "auto"
     """How many; `auto` is one a core."""
     address: str | None = None
     """A running Dask scheduler (`tcp://host:8786`) to use instead."""

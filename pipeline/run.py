@@ -100,7 +100,13 @@ class Manifest:
     @property
     def content(self) -> str:
         """Fingerprint of the files themselves: what a later stage takes as its input."""
-        return fingerprint.of_value([[part["name"], part["blake2b"]] for part in self.parts])
+        return self.content_of("")
+
+    def content_of(self, folder: str) -> str:
+        """Fingerprint of the files below one folder of the run."""
+        return fingerprint.of_value(
+            [[part["name"], part["blake2b"]] for part in self.parts if part["name"].startswith(folder)]
+        )
 
     @classmethod
     def read(cls, folder: Path) -> Manifest | None:

@@ -1,0 +1,50 @@
+# Two commands for a newcomer: `make demo` and `make test`. Both set up what they need.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: setup demo test check format bench lock clean
+
+setup: .venv/.runtime
+
+.venv/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "error: Python 3.11 or newer is needed; set PYTHON=/path/to/it (this is $$($(PYTHON) --version))" >&2; exit 2; }
+	@$(PYTHON) -m venv .venv || \
+	  { echo "error: no virtual environment can be made; on Debian: apt-get install python3-venv" >&2; exit 2; }
+	@touch $@
+
+# The lock is a set of constraints: pip takes exactly those versions, for whichever extras are asked for.
+.venv/.runtime: pyproject.toml requirements.lock | .venv/.python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable .
+	@touch $@
+
+.venv/.test: pyproject.toml requirements.lock | .venv/.python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[test]'
+	@touch $@ .venv/.runtime
+
+demo: setup
+	$(BIN)/curate-and-train run data/demo.yaml
+
+test: .venv/.test check
+	$(BIN)/python -m pytest
+
+check: .venv/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: .venv/.test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/.test
+	$(BIN)/python benchmarks/curation.py
+	$(BIN)/python benchmarks/packing.py
+
+# Resolves runtime, test and gpu extras together, so that one lock serves machines with and without a GPU.
+lock:
+	{ echo "# Written by 'make lock': one resolution of the runtime, the test and the gpu extra. Used as pip constraints."; \
+	  uv pip compile pyproject.toml --extra gpu --extra test --python-version 3.11 --no-header --no-annotate --quiet; } > requirements.lock
+
+clean:
+	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,41 @@
+"""The whole line as one flow: `prefect deployment run curate-and-train/local`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+
+from flows.artifacts import publish
+from flows.stages import held_run, run_stage
+from pipeline.config import Recipe
+from pipeline.failures import explained
+from pipeline.run import RunDirectory
+from pipeline.stages import ORDER
+
+__all__ = ["curate_and_train"]
+
+
+@flow(name="curate-and-train")
+def curate_and_train(recipe: str = "data/demo.yaml", overrides: list[str] = []) -> list[dict[str, Any]]:  # noqa: B006
+    """Curate, pack, train, evaluate, promote and report; what is unchanged is reused.
+
+    Args:
+        recipe: path of a recipe, relative to the checkout that the worker's environment is installed from.
+        overrides: changes to it, such as `train.steps=50`.
+    """
+    with held_run(recipe, overrides) as (run, loaded):
+        done = [run_stage(name, run, loaded) for name in ORDER]
+        write_report(run, loaded)
+        publish(run, done)
+    return done
+
+
+@task(name="report", cache_policy=NO_CACHE, persist_result=False)
+def write_report(run: RunDirectory, recipe: Recipe) -> None:
+    """Write the HTML page."""
+    with explained(run, "report"):
+        from pipeline.report import report
+
+        report(run, recipe)

@@ -1,0 +1,114 @@
+"""`inspect`: what happened to rows, and what the model sees of them."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipeline.inspect_run import Kept
+    from pipeline.run import RunDirectory
+
+__all__ = ["add_commands"]
+
+_DROPPED = 20
+_TOKENS = 3
+
+
+def add_commands(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser
+) -> None:
+    """Add `inspect` to the parser."""
+    inspect = commands.add_parser(
+        "inspect", parents=[shared], help="what happened to rows; tokens with their loss mask"
+    )
+    inspect.add_argument("run", metavar="RUN", help="the run directory")
+    what = inspect.add_mutually_exclusive_group(required=True)
+    what.add_argument("--dropped", action="store_true", help="rows that were dropped, and by which rule")
+    what.add_argument("--row", metavar="ID", help="where this row is")
+    what.add_argument("--tokens", action="store_true", help="packed tokens; the targets are marked")
+    inspect.add_argument("--rule", metavar="R", help="with --dropped: only this rule's")
+    inspect.add_argument(
+        "-n", type=_count, metavar="N", help=f"how many (default: {_DROPPED} rows, {_TOKENS} examples)"
+    )
+    inspect.set_defaults(command=_inspect)
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
+def _inspect(arguments: argparse.Namespace) -> int:
+    from pipeline.errors import RecipeError
+    from pipeline.run import RunDirectory
+
+    if arguments.rule is not None and not arguments.dropped:
+        raise RecipeError("--rule goes with --dropped", mend="curate-and-train inspect RUN --dropped --rule R")
+    run, _ = RunDirectory.existing(arguments.run)
+    if arguments.dropped:
+        _show_dropped(run, arguments.rule, arguments.n or _DROPPED)
+    elif arguments.row is not None:
+        _show_row(run, arguments.row)
+    else:
+        from pipeline.pack.show import show_tokens
+
+        show_tokens(run, arguments.n or _TOKENS)
+    return 0
+
+
+def _show_dropped(run: RunDirectory, rule: str | None, limit: int) -> None:
+    from pipeline.cli.tables import print_table
+    from pipeline.inspect_run import dropped_rows, drops_by_rule
+
+    lines = dropped_rows(run, rule=rule, limit=limit)
+    counts = {key: count for key, count in drops_by_rule(run).items() if rule in (None, key[1])}
+    if not counts:
+        print("no row was dropped" + (f" by {rule}" if rule else ""))
+        return
+    print_table(("stage", "rule", "lines"), [(*key, f"{count:,}") for key, count in counts.items()])
+    print()
+    _print_ledger(lines)
+    if (total := sum(counts.values())) > len(lines):
+        print(f"… and {total - len(lines):,} more; -n {total} shows all")
+
+
+def _show_row(run: RunDirectory, row_id: str) -> None:
+    from pipeline.inspect_run import Dropped, find_row
+
+    found = find_row(run, row_id)
+    if isinstance(found, Dropped):
+        print(f"{row_id}: not kept; the ledger says why")
+        print()
+        _print_ledger(found.lines)
+    else:
+        _print_kept(found)
+
+
+def _print_kept(kept: Kept) -> None:
+    from pipeline.cli.tables import print_table, printable
+    from pipeline.schema import SIGNALS
+
+    row = kept.row
+    print(f"{printable(row['id'])}: kept in {kept.split} (source {row['source']}, kind {row['kind']})")
+    print()
+    signals = [(name, row[name]) for name in SIGNALS]
+    print_table(("signal", "value"), [("cluster", f"{row['cluster']:016x}"), *signals])
+    for message in row["messages"]:
+        print(f"\n── {message['role']}")
+        print(printable(message["content"]))
+        if message["extra"]:
+            print(f"   extra: {printable(message['extra'])}")
+    for key in ("tools", "metadata"):
+        if row[key]:
+            print(f"\n── {key}\n{printable(row[key])}")
+
+
+def _print_ledger(lines: Iterable[dict[str, Any]]) -> None:
+    from pipeline.cli.tables import print_table
+
+    columns = ("id", "stage", "rule", "value", "threshold", "evidence")
+    print_table(columns, [[line[column] for column in columns] for line in lines])

@@ -1,0 +1,95 @@
+"""`run`, one command a stage, and `report`."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from pipeline.cli.recipe import add_recipe, read_recipe
+
+if TYPE_CHECKING:
+    from pipeline.config import Recipe
+    from pipeline.run import RunDirectory
+
+__all__ = ["add_commands"]
+
+_HELP = {
+    "curate": "read, clean, redact, filter, deduplicate and split the sources",
+    "pack": "tokenise the kept rows and pack them into bins",
+    "train": "train the model on the bins, under torchrun",
+    "evaluate": "measure the model before and after on validation and test rows",
+    "promote": "make the candidate the champion if it is better",
+}
+
+
+def add_commands(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser
+) -> None:
+    """Add `run`, the five stages and `report` to the parser."""
+    run = commands.add_parser("run", parents=[shared], help="every stage, then the report; reuses what is unchanged")
+    add_recipe(run)
+    run.set_defaults(command=_run)
+    for name, text in _HELP.items():
+        one = commands.add_parser(name, parents=[shared], help=text)
+        add_recipe(one)
+        one.set_defaults(command=_one, stage=name)
+    page = commands.add_parser("report", parents=[shared], help="write the HTML page of a run again")
+    page.add_argument("run", metavar="RUN", help="the run directory")
+    page.set_defaults(command=_report)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from pipeline import preflight
+    from pipeline.stages import ORDER, hold, run_stage
+
+    recipe = read_recipe(arguments)
+    preflight.check(recipe)
+    with hold(recipe) as run:
+        for name in ORDER:
+            run_stage(name, run, recipe)
+        _write_report(run, recipe)
+    _print_summary(run)
+    return 0
+
+
+def _one(arguments: argparse.Namespace) -> int:
+    from pipeline.stages import hold, run_stage
+
+    recipe = read_recipe(arguments)
+    name: str = arguments.stage
+    with hold(recipe, needs_before=name) as run:
+        manifest = run_stage(name, run, recipe)
+    rows = manifest.rows
+    print(f"{name}: done in {run.root}" + (f" ({_sentence(rows)})" if rows else ""))
+    return 0
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from pipeline.run import RunDirectory
+
+    run, recipe = RunDirectory.existing(arguments.run)
+    with run.lock():
+        _write_report(run, recipe)
+    print(run.path("report.html"))
+    return 0
+
+
+def _write_report(run: RunDirectory, recipe: Recipe) -> None:
+    from pipeline.failures import explained
+
+    with explained(run, "report"):
+        from pipeline.report import report
+
+        report(run, recipe)
+
+
+def _print_summary(run: RunDirectory) -> None:
+    from pipeline.report.funnel import print_summary
+
+    print_summary(run)
+
+
+def _sentence(rows: dict[str, int]) -> str:
+    return (
+        f"{rows['in']:,} rows in = {rows['kept']:,} kept + {rows['dropped']:,} dropped + {rows['rejected']:,} rejected"
+    )

@@ -1,0 +1,149 @@
+"""Pass two: the decisions are applied to each part; rows go into splits or, with the reason, into the ledger."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline.cluster import run_parts
+from pipeline.config import Recipe
+from pipeline.curate.duplicates import DECISIONS
+from pipeline.curate.parquet import write_parquet
+from pipeline.curate.split import draw_splits
+from pipeline.progress import Progress
+from pipeline.run import Manifest, PartRecord, Rows, RunDirectory, Stage
+from pipeline.schema import CURATED, LEDGER, SPLITS
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+__all__ = ["run_stage", "stage"]
+
+VERSION = 1
+
+
+def stage(run: RunDirectory, recipe: Recipe) -> Stage | None:
+    """The stage `curated`, or None while there are no decisions."""
+    documents, duplicates = Manifest.read(run.path("documents")), Manifest.read(run.path("duplicates"))
+    if documents is None or duplicates is None:
+        return None
+    return Stage(
+        run=run,
+        name="curated",
+        version=VERSION,
+        config={
+            "split": recipe.curate.split.model_dump(mode="json"),
+            "seed": recipe.seed,
+            "threshold": recipe.curate.dedup.fuzzy.threshold if recipe.curate.dedup.fuzzy else None,
+        },
+        inputs={"documents": documents.content_of("documents"), "duplicates": duplicates.content},
+        folders=("curated", "ledger"),
+    )
+
+
+def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -> Manifest:
+    """Run the stage unless it is there."""
+    this = stage(run, recipe)
+    documents = Manifest.read(run.path("documents"))
+    assert this is not None
+    assert documents is not None
+    assert documents.rows is not None
+    if done := this.manifest():
+        return done
+    finished = this.begin()
+    parts = sum(1 for part in documents.parts if part["name"].startswith("documents/part-"))
+    jobs = [
+        _Job(stage=this, recipe=recipe, number=number)
+        for number in range(parts)
+        if f"part-{number:05d}" not in finished
+    ]
+    records = list(finished.values())
+    with Progress("curated", total=parts) as progress:
+        progress.advance(len(finished))
+        if jobs:
+            records += run_parts(
+                client(),
+                decide_part,
+                jobs,
+                stage="curated",
+                on_done=lambda record: progress.advance(rows=sum(record.counts["splits"].values())),
+            )
+    splits: Counter[str] = Counter(dict.fromkeys(SPLITS, 0))
+    dropped: Counter[str] = Counter()
+    rejected = 0
+    for record in records:
+        splits.update(record.counts["splits"])
+        dropped.update(record.counts["dropped"])
+        rejected += record.counts["rejected"]
+    rows = Rows(in_=documents.rows["in"], kept=sum(splits.values()), dropped=sum(dropped.values()), rejected=rejected)
+    return this.finish(rows=rows, summary={"splits": dict(splits), "dropped": dict(sorted(dropped.items()))})
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Job:
+    stage: Stage
+    recipe: Recipe
+    number: int
+
+
+def decide_part(job: _Job) -> PartRecord:
+    """Apply the decisions to one part, write its splits and its ledger, and record it."""
+    recipe, path, name = job.recipe, job.stage.run.path, f"part-{job.number:05d}.parquet"
+    rows = pq.read_table(path(f"documents/{name}"))
+    decisions = pq.read_table(path(f"duplicates/{name}"), schema=DECISIONS)
+    earlier = pq.read_table(path(f"documents/dropped-{job.number:05d}.parquet"), schema=LEDGER)
+    gone = pc.is_valid(decisions["stage"])
+    keep = pc.invert(gone)
+    kept, clusters = rows.filter(keep), decisions["cluster"].filter(keep)
+    kept = kept.add_column(len(kept.schema) - _signals(), CURATED.field("cluster"), clusters)
+    split = draw_splits(clusters.to_numpy(), recipe.curate.split, recipe.seed)
+    ledger = pa.concat_tables([earlier, _duplicate_lines(rows.filter(gone), decisions.filter(gone), recipe)])
+    files = {}
+    for number, where in enumerate(SPLITS):
+        here = kept.filter(pa.array(split == number))
+        files[f"curated/{where}/{name}"] = len(here)
+        write_parquet(path(f"curated/{where}/{name}"), here, CURATED)
+    files[f"ledger/{name}"] = len(ledger)
+    write_parquet(path(f"ledger/{name}"), ledger, LEDGER)
+    # A row that failed several rules has several lines, all of one stage.
+    stages = ledger.group_by(["id", "stage"]).aggregate([])["stage"]
+    left = Counter({pair["values"]: pair["counts"] for pair in pc.value_counts(stages).to_pylist()})
+    return job.stage.commit(
+        f"part-{job.number:05d}",
+        files,
+        {
+            "splits": {where: files[f"curated/{where}/{name}"] for where in SPLITS},
+            "dropped": {stage: count for stage, count in sorted(left.items()) if stage != "ingest"},
+            "rejected": left["ingest"],
+        },
+    )
+
+
+def _signals() -> int:
+    """How many columns stand behind `cluster`."""
+    return len(CURATED) - int(CURATED.get_field_index("cluster")) - 1
+
+
+def _duplicate_lines(rows: pa.Table, decisions: pa.Table, recipe: Recipe) -> pa.Table:
+    """One ledger line a duplicate: how similar it is to the row kept instead, whose id is the evidence."""
+    fuzzy = recipe.curate.dedup.fuzzy
+    near = pc.equal(decisions["stage"], "fuzzy").to_numpy(zero_copy_only=False) if len(rows) else np.zeros(0, bool)
+    return pa.table(
+        {
+            "id": rows["id"],
+            "source": rows["source"],
+            "stage": decisions["stage"],
+            "rule": pa.repeat("duplicate", len(rows)),
+            "value": decisions["similarity"],
+            "threshold": pa.array(np.where(near, fuzzy.threshold if fuzzy else 1.0, 1.0)),
+            "evidence": decisions["survivor"],
+        },
+        schema=LEDGER,
+    )

@@ -1,0 +1,39 @@
+"""The flat child array of contents under a column of messages: out, and back in."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.schema import MESSAGE, MESSAGES
+
+__all__ = ["contents_of", "extras_of", "rows_of", "with_contents"]
+
+
+def contents_of(messages: pa.ListArray) -> pa.LargeStringArray:
+    """The contents of all messages, in order: large_string [messages]."""
+    return messages.flatten().field("content")
+
+
+def extras_of(messages: pa.ListArray) -> pa.StringArray:
+    """The exact JSON of the other keys of all messages, or null: string [messages]."""
+    return messages.flatten().field("extra")
+
+
+def rows_of(messages: pa.ListArray) -> np.ndarray:
+    """The row of each message: int64 [messages]."""
+    return np.repeat(np.arange(len(messages)), messages.value_lengths().to_numpy(zero_copy_only=False))
+
+
+def with_contents(
+    messages: pa.ListArray, contents: pa.LargeStringArray, extras: pa.StringArray | None = None
+) -> pa.ListArray:
+    """The same messages with other contents (and extras)."""
+    flat = messages.flatten()
+    child = pa.StructArray.from_arrays(
+        [flat.field("role"), contents, flat.field("extra") if extras is None else extras], fields=list(MESSAGE)
+    )
+    lengths = messages.value_lengths().to_numpy(zero_copy_only=False)
+    offsets = np.zeros(len(messages) + 1, dtype=np.int32)
+    np.cumsum(lengths, out=offsets[1:])
+    return pa.ListArray.from_arrays(pa.array(offsets), child, type=MESSAGES)

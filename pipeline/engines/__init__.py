@@ -1,0 +1,68 @@
+"""Engines: a text column out of a table, a kernel over every row, the answer back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.errors import MachineError
+from pipeline.text.entities import ENTITIES
+
+__all__ = ["CLEANERS", "ENTITIES", "Engine", "engine_for"]
+
+CLEANERS = ("unicode", "newlines", "whitespace")
+"""The cleaners, in the order in which they run."""
+
+
+class Engine(Protocol):
+    """What every engine offers; `pipeline.engines.cpu` documents each operation."""
+
+    def clean(self, contents: pa.LargeStringArray, cleaners: Sequence[str]) -> pa.LargeStringArray:
+        """Clean every text."""
+
+    def redact(self, contents: pa.LargeStringArray, entities: Sequence[str]) -> tuple[pa.LargeStringArray, np.ndarray]:
+        """Put tags in place of personal data, and count it."""
+
+    def join(self, messages: pa.ListArray) -> pa.LargeStringArray:
+        """Make one text of every row's messages."""
+
+    def signals(self, texts: pa.LargeStringArray) -> dict[str, np.ndarray]:
+        """Measure every text."""
+
+    def normalise(self, texts: pa.LargeStringArray) -> pa.LargeStringArray:
+        """Bring every text into its normal form."""
+
+    def digest(self, texts: pa.LargeStringArray, *, normalised: bool = False) -> np.ndarray:
+        """Take the digest of every text's normal form."""
+
+    def sketch(self, normalised: pa.LargeStringArray, *, values: int = 112, shingle: int = 8) -> np.ndarray:
+        """Take the sketch of every normal form."""
+
+    def similarity(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """Estimate how alike the texts of two sketches are, pair by pair."""
+
+    def band_keys(self, sketches: np.ndarray, bands: int, rows: int) -> np.ndarray:
+        """Hash the bands of every sketch."""
+
+
+def engine_for(device: str) -> Engine:
+    """Return the engine of a device.
+
+    Args:
+        device: `cpu`, or `auto`, which is the CPU as long as it is the only engine.
+
+    Raises:
+        MachineError: There is no engine for the device.
+    """
+    if device in ("cpu", "auto"):
+        from pipeline.engines import cpu
+
+        return cpu
+    raise MachineError(
+        f"no engine curates on {device!r}; there is one for the CPU",
+        where="device",
+        mend="set `device: cpu` for curation; training chooses its device by itself",
+    )

@@ -1,0 +1,189 @@
+"""Sources that are a function: `target: module:function`.
+
+    def tickets(*, since: str) -> Iterator[dict]:          # one shard, called `tickets`
+        yield {"input": "…", "output": "…", "ticket": 7}
+
+    def _years(*, since: str) -> list[TargetShard]: …
+
+    @sharded(_years)                                        # a shard can be read by any worker
+    def tickets(*, shard: str, since: str) -> Iterator[dict]: …
+
+Rows have the shape of the kind's format; a shard must always yield the same rows in the same order. The survey's
+fingerprint covers the module's own file, the arguments and the shards, so a function that reads data which can
+change says so by its shards' fingerprints.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from pipeline import fingerprint
+from pipeline.config import Source
+from pipeline.errors import InputError, ProjectError, did_you_mean
+from pipeline.ingest.blocks import Block
+from pipeline.ingest.lines import Line, too_long
+from pipeline.ingest.rejected import Rejected
+
+__all__ = ["Target", "TargetShard", "lines_of_target", "load_target", "sharded", "survey_target"]
+
+_SHARDS = "__shards__"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetShard:
+    """A part of a target's rows that can be read by itself."""
+
+    name: str
+    """Goes into the rows' ids."""
+    bytes: int = 0
+    """About how much text it yields, for planning; 0 where unknown."""
+    fingerprint: str = ""
+    """Of the data that its rows are made from."""
+
+
+class Target(Protocol):
+    """A function that yields rows; with `sharded` it also takes `shard`, the name of one of its shards."""
+
+    def __call__(self, **arguments: Any) -> Iterable[Mapping[str, Any]]:
+        """Yield rows, from the arguments under `args` in the source."""
+        ...
+
+
+_Function = TypeVar("_Function", bound=Callable[..., Iterable[Mapping[str, Any]]])
+
+
+def sharded(shards: Callable[..., Sequence[TargetShard]]) -> Callable[[_Function], _Function]:
+    """Give a target shards: `shards(**args)` lists them, `function(shard=name, **args)` reads one."""
+
+    def mark(function: _Function) -> _Function:
+        setattr(function, _SHARDS, shards)
+        return function
+
+    return mark
+
+
+def load_target(source: Source) -> Target:
+    """Import a source's target and check its arguments; modules in the working directory are found too.
+
+    Raises:
+        InputError: no such module or function, it fails on import, or `args` do not fit.
+    """
+    where = f"source {source.name}, target: {source.target}"
+    module_name, _, name = str(source.target).partition(":")
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())  # at the end, so that nothing there takes the place of a library
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:
+        raise InputError(
+            f"the target's module cannot be imported: {type(error).__name__}: {error}",
+            where=where,
+            mend="install it, or run from the folder that holds it; `target` is module:function",
+        ) from None
+    function = getattr(module, name, None)
+    if not callable(function):
+        functions = [other for other, value in vars(module).items() if callable(value) and not other.startswith("_")]
+        raise InputError(
+            f"module {module_name} has no function {name!r}{did_you_mean(name, functions)}",
+            where=where,
+            mend=f"it has {', '.join(functions) or 'none'}",
+        )
+    _check_arguments(function, source, where)
+    return function  # type: ignore[no-any-return]
+
+
+def survey_target(source: Source) -> tuple[list[Block], str]:
+    """The blocks of a target, one a shard in the order of their names, and their fingerprint.
+
+    Raises:
+        InputError: it cannot be loaded, its shards fail or share a name.
+    """
+    function = load_target(source)
+    where = f"source {source.name}, target: {source.target}"
+    shards = [TargetShard(name=str(source.target).partition(":")[2])]
+    if (lister := getattr(function, _SHARDS, None)) is not None:
+        try:
+            shards = sorted(lister(**source.args), key=lambda shard: shard.name)
+        except ProjectError:
+            raise
+        except Exception as error:
+            raise _failed(error, where) from error
+    names = [shard.name for shard in shards]
+    if len(set(names)) != len(names):
+        raise InputError(
+            "two shards of the target have the same name", where=where, mend="give each its own; names begin ids"
+        )
+    blocks = [
+        Block(source=source, shard=shard.name, location="", offset=0, length=-1, first_row=0, bytes=shard.bytes)
+        for shard in shards
+    ]
+    made_from = [_code_of(function), source.args, [[shard.name, shard.fingerprint] for shard in shards]]
+    return blocks, fingerprint.of_value(made_from)
+
+
+def lines_of_target(block: Block, *, max_row_bytes: int) -> Iterator[Line]:
+    """Write what the target yields for a block's shard as JSON lines, so that it is read like a file's.
+
+    Raises:
+        InputError: the target raised.
+    """
+    function = load_target(block.source)
+    shard = {"shard": block.shard} if hasattr(function, _SHARDS) else {}
+    try:
+        for row, value in enumerate(function(**shard, **block.source.args)):
+            text = _as_line(value)
+            length = len(text) if isinstance(text, bytes) else 0
+            yield Line(row, text if length <= max_row_bytes else too_long(length, max_row_bytes), length)
+    except ProjectError:
+        raise
+    except Exception as error:
+        raise _failed(error, f"source {block.source.name}, {block.place}") from error
+
+
+def _as_line(value: object) -> bytes | Rejected:
+    if not isinstance(value, dict):
+        return Rejected("wrong_type", f"the target yielded {type(value).__name__}, not dict")
+    if not all(isinstance(key, str) for key in value):
+        return Rejected("wrong_type", "a key of the row is no string")
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:
+        return Rejected("invalid_utf8", "a lone surrogate")
+    except TypeError:
+        return Rejected("wrong_type", "a value has no form in JSON")
+    except (ValueError, RecursionError):
+        return Rejected("malformed_json", "NaN, Infinity or a circle has no form in JSON")
+
+
+def _check_arguments(function: Callable[..., Any], source: Source, where: str) -> None:
+    shard = {"shard": ""} if hasattr(function, _SHARDS) else {}
+    signature = inspect.signature(function)
+    try:
+        signature.bind(**shard, **source.args)
+    except TypeError as error:
+        names = [name for name in signature.parameters if name != "shard"]
+        unknown = next((name for name in source.args if name not in names), "")
+        raise InputError(
+            f"`args` do not fit the target: {error}{did_you_mean(unknown, names) if unknown else ''}",
+            where=where,
+            mend=f"it takes {', '.join(names) or 'no arguments'}",
+        ) from None
+
+
+def _code_of(function: Target) -> str:
+    file = inspect.getsourcefile(inspect.unwrap(function))
+    return fingerprint.of_file(Path(file)) if file else ""
+
+
+def _failed(error: Exception, where: str) -> InputError:
+    return InputError(
+        f"the target raised {type(error).__name__}: {error}", where=where, mend="correct the function, or its data"
+    )

@@ -1,0 +1,230 @@
+"""The stages `tokens` and `packed`: plan them, run them, say what they made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline import fingerprint
+from pipeline.atomic import atomic_folder
+from pipeline.cluster import dask_client, run_parts
+from pipeline.config import Cluster, Recipe
+from pipeline.errors import InputError, RunDirectoryError
+from pipeline.progress import Progress
+from pipeline.run import Manifest, PartRecord, Rows, RunDirectory, Stage
+from pipeline.schema import SPLITS
+
+if TYPE_CHECKING:
+    from pipeline.pack.tokenise import Job
+    from pipeline.pack.write import SplitBins
+
+__all__ = ["pack", "plan", "plan_tokens"]
+
+_TOKENS_VERSION = 1
+_PACKED_VERSION = 1
+_TRAINING_CHARACTERS = 1 << 30
+"""A tokenizer is trained on at most about as many, of rows spread evenly: the trainer's memory and time."""
+_FEW_BYTES = 4 << 20
+"""Parquet below which starting workers takes longer than the work."""
+
+
+def plan_tokens(run: RunDirectory, recipe: Recipe) -> Stage | None:
+    """The `tokens` stage, or None while there are no curated rows.
+
+    Raises:
+        InputError: the tokenizer's folder or the template's file is not there.
+    """
+    from pipeline.pack.tokenizer import tokenizer_inputs
+
+    curated = Manifest.read(run.path("curated"))
+    if curated is None:
+        return None
+    config: dict[str, Any] = {"loss": recipe.pack.loss}
+    if recipe.pack.tokenizer is None:
+        config["vocab_size"] = recipe.pack.vocab_size
+    return Stage(
+        run=run,
+        name="tokens",
+        version=_TOKENS_VERSION,
+        config=config,
+        inputs={"curated": curated.content_of("curated/"), **tokenizer_inputs(recipe.pack)},
+        folders=("tokens", "tokenizer"),
+    )
+
+
+def plan(run: RunDirectory, recipe: Recipe) -> Stage | None:
+    """The `packed` stage, or None while the tokens of this recipe are not there.
+
+    Raises:
+        InputError: the tokenizer's folder or the template's file is not there.
+    """
+    stage = plan_tokens(run, recipe)
+    tokens = stage.manifest() if stage else None
+    return _plan_packed(run, recipe, tokens) if tokens else None
+
+
+def pack(run: RunDirectory, recipe: Recipe) -> Manifest:
+    """Tokenise and pack the curated rows, or reuse what is there; return the manifest of `packed`.
+
+    Raises:
+        RunDirectoryError: nothing is curated.
+        InputError: no such tokenizer or template, nothing to train on, a row too long under `overflow: raise`.
+    """
+    stage = plan_tokens(run, recipe)
+    if stage is None:
+        raise RunDirectoryError(
+            "there are no curated rows to pack", where=str(run.root), mend="run `curate-and-train curate RECIPE` first"
+        )
+    tokens = stage.manifest() or _tokenise(stage, recipe)
+    packed = _plan_packed(run, recipe, tokens)
+    return packed.manifest() or _pack(packed, recipe, tokens)
+
+
+def _plan_packed(run: RunDirectory, recipe: Recipe, tokens: Manifest) -> Stage:
+    return Stage(
+        run=run,
+        name="packed",
+        version=_PACKED_VERSION,
+        config={"seq_length": recipe.pack.seq_length, "overflow": recipe.pack.overflow, "seed": recipe.seed},
+        inputs={"tokens": tokens.content},
+        folders=("packed",),
+    )
+
+
+def _tokenise(stage: Stage, recipe: Recipe) -> Manifest:
+    from pipeline.pack.tokenise import Job
+    from pipeline.pack.tokenizer import describe_tokenizer, load_tokenizer
+
+    parts = {split: sorted(stage.run.path(f"curated/{split}").glob("part-*.parquet")) for split in SPLITS}
+    done = stage.begin()
+    record = done.get("tokenizer") or _make_tokenizer(stage, recipe, parts["train"])
+    folder = stage.run.path("tokenizer")
+    about = describe_tokenizer(load_tokenizer(folder))
+    content = fingerprint.of_value([[file.name, file.blake2b] for file in record.files])
+    jobs = [
+        Job(
+            stage=stage,
+            source=path,
+            part=f"{split}-{path.stem.removeprefix('part-')}",
+            output=f"tokens/{split}/{path.stem}.arrow",
+            tokenizer=folder,
+            tokenizer_content=content,
+            loss=recipe.pack.loss,
+        )
+        for split in SPLITS
+        for path in parts[split]
+    ]
+    with Progress("tokens", total=len(jobs)) as progress:
+
+        def count(one: PartRecord) -> None:
+            progress.advance(rows=one.counts["rows"], bytes=one.counts["bytes"])
+
+        records = [done[job.part] for job in jobs if job.part in done]
+        for finished in records:
+            count(finished)
+        records += _run([job for job in jobs if job.part not in done], recipe.cluster, count)
+    splits = {
+        split: {
+            key: sum(one.counts[key] for one in records if one.part.startswith(f"{split}-"))
+            for key in ("rows", "tokens", "targets", "bytes")
+        }
+        for split in SPLITS
+    }
+    curated = Manifest.read(stage.run.path("curated"))
+    expected = curated.rows["kept"] if curated and curated.rows else sum(one["rows"] for one in splits.values())
+    rows = Rows(in_=expected, kept=sum(one["rows"] for one in splits.values()), dropped=0)
+    return stage.finish(rows=rows, summary={**about, "splits": splits})
+
+
+def _make_tokenizer(stage: Stage, recipe: Recipe, parts: Sequence[Path]) -> PartRecord:
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    from pipeline.pack.tokenise import contents
+    from pipeline.pack.tokenizer import make_tokenizer
+
+    characters = 0
+    for part in parts:
+        characters += pc.sum(pq.read_table(part, columns=["char_count"])["char_count"]).as_py() or 0
+    if not sum(pq.read_metadata(part).num_rows for part in parts):
+        raise _nothing_to_train("the train split has no rows", stage.run.path("curated/train"))
+    every = 1 + characters // _TRAINING_CHARACTERS
+    folder = stage.run.path("tokenizer")
+    with atomic_folder(folder) as beside:
+        make_tokenizer(recipe.pack, lambda: contents(list(parts), every), beside)
+    return stage.commit("tokenizer", {f"tokenizer/{path.name}": 0 for path in sorted(folder.iterdir())}, {})
+
+
+def _run(jobs: Sequence[Job], cluster: Cluster, on_done: Callable[[PartRecord], None]) -> list[PartRecord]:
+    """Run the jobs on Dask workers, or here where they are few and small."""
+    from pipeline.pack.tokenise import tokenise_on_worker, tokenise_part
+
+    if not jobs:
+        return []
+    if cluster.address is None and sum(job.source.stat().st_size for job in jobs) < _FEW_BYTES:
+        records = []
+        for job in jobs:
+            records.append(tokenise_part(job))
+            on_done(records[-1])
+        return records
+    with dask_client(cluster) as client:
+        return run_parts(client, tokenise_on_worker, jobs, stage="tokens", on_done=on_done)
+
+
+def _pack(stage: Stage, recipe: Recipe, tokens: Manifest) -> Manifest:
+    from pipeline.pack.write import write_dropped
+
+    splits = [_split(stage.run, recipe, split) for split in SPLITS]
+    train = splits[0].fate.account
+    if not train.rows:
+        reasons = ", ".join(f"{one['rows']} {rule}" for rule, one in train.dropped.items() if one["rows"])
+        raise _nothing_to_train(f"none of the train split's {train.rows_in} rows is left ({reasons})", stage.run.root)
+    done = stage.begin()
+    files = [(split, *file) for split in splits for file in split.files()]
+    counted: dict[str, dict[str, int]] = {split: {} for split in SPLITS}
+    with Progress("packed", total=len(files), unit="files") as progress:
+        for split, part, name, bins in files:
+            if part in done:
+                counts = done[part].counts
+            else:
+                counts = split.write(stage.run.path(name), bins)
+                stage.commit(part, {name: counts["bins"]}, counts)
+            total = counted[split.split]
+            total.update({key: total.get(key, 0) + value for key, value in counts.items()})
+            progress.advance(rows=counts["rows"], bytes=4 * counts["tokens"])
+        for split in splits:
+            split.check(counted[split.split])
+        ledger = "packed/dropped/part-00000.parquet"
+        dropped = write_dropped(stage.run.path(ledger), splits)
+        stage.commit("dropped", {ledger: dropped}, {})
+        progress.advance(0, dropped=dropped)
+    about = {key: value for key, value in tokens.summary.items() if key != "splits"}
+    rows_in = tokens.rows["kept"] if tokens.rows else 0
+    return stage.finish(
+        rows=Rows(in_=rows_in, kept=sum(split.fate.account.rows for split in splits), dropped=dropped),
+        summary={
+            **about,
+            "seq_length": recipe.pack.seq_length,
+            "splits": {split.split: split.summary() for split in splits},
+        },
+    )
+
+
+def _split(run: RunDirectory, recipe: Recipe, split: str) -> SplitBins:
+    from pipeline.pack.overflow import decide
+    from pipeline.pack.tokens import TokenRows
+    from pipeline.pack.write import SplitBins
+
+    rows, length = TokenRows.open(run.path(f"tokens/{split}")), recipe.pack.seq_length
+    fate = decide(rows.survey(length), length, recipe.pack.overflow, split=split, rows=rows)
+    return SplitBins.of(split, rows, fate, seq_length=length, seed=recipe.seed)
+
+
+def _nothing_to_train(what: str, where: Path) -> InputError:
+    return InputError(
+        what,
+        where=str(where),
+        mend="give more data, loosen `curate.rules`, raise `curate.split.train`, or see why rows went with "
+        "`curate-and-train inspect RUN --dropped`",
+    )

@@ -1,0 +1,145 @@
+"""Tokenise one curated part; runs on any worker."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.atomic import atomic_file
+from pipeline.errors import InputError, StageError
+from pipeline.pack.examples import Encoded, Piece, Renderer
+from pipeline.pack.tokenizer import load_tokenizer
+from pipeline.pack.tokens import TOKENS, token_batch
+from pipeline.run import PartRecord, Stage
+
+__all__ = ["Job", "contents", "tokenise_on_worker", "tokenise_part"]
+
+_COLUMNS = ["id", "kind", "messages", "tools"]
+_ROWS = 512
+"""Rows encoded at once."""
+_BATCH_TOKENS = 1 << 20
+"""A record batch is written when it holds as many tokens: the worker's memory, whatever the part's size."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A curated part and where its tokens go."""
+
+    stage: Stage
+    source: Path
+    """A file of `schema.CURATED`."""
+    part: str
+    """`train-00000`."""
+    output: str
+    """`tokens/train/part-00000.arrow`, below the run directory."""
+    tokenizer: Path
+    tokenizer_content: str
+    """Fingerprint of the tokenizer's files: a worker that lives on must not keep an older one of the same path."""
+    loss: Literal["answer", "all"]
+
+
+def tokenise_part(job: Job) -> PartRecord:
+    """Render and encode every row, in order, and commit the part.
+
+    Raises:
+        InputError: the template refuses a row.
+    """
+    renderer = _renderer(job.tokenizer, job.tokenizer_content)
+    counts = {"rows": 0, "tokens": 0, "targets": 0, "bytes": 0}
+    with (
+        atomic_file(job.stage.run.path(job.output)) as beside,
+        pa.ipc.new_file(beside, TOKENS) as writer,
+    ):
+        for ids, encoded in _batches(_encoded(job, renderer, counts)):
+            writer.write_batch(token_batch(ids, *encoded))
+            counts["rows"] += len(ids)
+            counts["tokens"] += len(encoded.tokens)
+            counts["targets"] += int(encoded.loss.sum())
+    return job.stage.commit(job.part, {job.output: counts["rows"]}, counts)
+
+
+def tokenise_on_worker(job: Job) -> PartRecord:
+    """`tokenise_part` on one of many workers: each is one core's worth, so the encoder's own threads stay off."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    return tokenise_part(job)
+
+
+def contents(parts: list[Path], every: int) -> Iterator[str]:
+    """The contents of every `every`-th row, streamed: what a tokenizer is trained on."""
+    number = 0
+    for part in parts:
+        for rows in _rows(part):
+            for row in rows:
+                if number % every == 0:
+                    yield from (message["content"] for message in row["messages"])
+                number += 1
+
+
+def _encoded(job: Job, renderer: Renderer, counts: dict[str, int]) -> Iterator[tuple[list[str], Encoded]]:
+    vocabulary = len(renderer.tokenizer)
+    for rows in _rows(job.source):
+        encoded = renderer.encode([_pieces(renderer, row) for row in rows])
+        if len(encoded.tokens) and int(encoded.tokens.max()) >= vocabulary:
+            raise StageError(
+                f"token id {encoded.tokens.max()} is outside the vocabulary of {vocabulary}", where=str(job.source)
+            )
+        counts["bytes"] += sum(len(message["content"].encode()) for row in rows for message in row["messages"])
+        yield [row["id"] for row in rows], _all_targets(encoded) if job.loss == "all" else encoded
+
+
+def _batches(encoded: Iterable[tuple[list[str], Encoded]]) -> Iterator[tuple[list[str], Encoded]]:
+    """Join what is encoded at once into record batches of `_BATCH_TOKENS` or a little more."""
+    waiting: list[tuple[list[str], Encoded]] = []
+    for one in encoded:
+        waiting.append(one)
+        if sum(len(each.tokens) for _, each in waiting) >= _BATCH_TOKENS:
+            yield _join(waiting)
+            waiting = []
+    if waiting:
+        yield _join(waiting)
+
+
+def _join(waiting: list[tuple[list[str], Encoded]]) -> tuple[list[str], Encoded]:
+    columns = zip(*(encoded for _, encoded in waiting), strict=True)
+    return [row for ids, _ in waiting for row in ids], Encoded(*(np.concatenate(column) for column in columns))
+
+
+def _rows(source: Path) -> Iterator[list[dict[str, Any]]]:
+    with pq.ParquetFile(source) as file:
+        for batch in file.iter_batches(batch_size=_ROWS, columns=_COLUMNS):
+            yield batch.to_pylist()
+
+
+def _pieces(renderer: Renderer, row: dict[str, Any]) -> list[Piece]:
+    messages = row["messages"]
+    if row["kind"] in ("text", "code"):
+        return renderer.document("\n\n".join(message["content"] for message in messages))
+    if row["kind"] not in ("pair", "chat"):
+        raise InputError(
+            f"rows of kind {row['kind']} cannot be packed for language modelling",
+            where=f"row {row['id']}",
+            mend="leave its source out of this recipe",
+        )
+    try:
+        return renderer.conversation(messages, row["tools"])
+    except InputError as error:
+        raise InputError(error.what, where=f"row {row['id']}; {error.where}", mend=error.mend) from None
+
+
+def _all_targets(encoded: Encoded) -> Encoded:
+    loss = np.ones_like(encoded.loss)
+    loss[(np.cumsum(encoded.lengths) - encoded.lengths)[encoded.lengths > 0]] = False
+    return encoded._replace(loss=loss)
+
+
+@lru_cache(maxsize=2)
+def _renderer(folder: Path, content: str) -> Renderer:
+    return Renderer(load_tokenizer(folder))

@@ -1,0 +1,63 @@
+"""What can be known to fail before anything runs: every missing file of a recipe in one message."""
+
+from __future__ import annotations
+
+import glob
+from importlib.util import find_spec
+from pathlib import Path
+
+from pipeline.config import Recipe, Source
+from pipeline.errors import InputError, did_you_mean
+
+__all__ = ["check"]
+
+
+def check(recipe: Recipe) -> None:
+    """Look for the files and modules that the recipe names, so that hours of curation are not lost to a typo.
+
+    Names on a model hub are not looked up: they may be in a cache, and the network may be absent.
+
+    Raises:
+        InputError: with every problem.
+    """
+    problems = [problem for source in recipe.sources for problem in _source(source)]
+    problems += _local("train.model.path", recipe.train.model.path)
+    problems += _local("pack.tokenizer", recipe.pack.tokenizer)
+    if recipe.pack.template.endswith(".jinja") and not Path(recipe.pack.template).is_file():
+        problems.append(f"pack.template: there is no file {recipe.pack.template}")
+    if problems:
+        raise InputError(
+            "the recipe names what is not there:\n" + "\n".join(f"  - {problem}" for problem in problems),
+            where=f"looked from {Path.cwd()}",
+            mend="paths are relative to the working directory; correct them, or run from the folder they start at",
+        )
+
+
+def _source(source: Source) -> list[str]:
+    if source.path is not None:
+        if any(Path(found).is_file() for found in glob.iglob(source.path, recursive=True)):
+            return []
+        return [f"source {source.name}: no file matches {source.path}{_near(Path(source.path))}"]
+    module = str(source.target).partition(":")[0]
+    try:
+        found = find_spec(module) is not None
+    except (ImportError, ValueError):
+        found = False
+    return [] if found else [f"source {source.name}: there is no module {module} (target: {source.target})"]
+
+
+def _local(key: str, name: str | None) -> list[str]:
+    """A path that can only be local, and is not there; `organisation/name` may be on a hub."""
+    if name is None or Path(name).expanduser().exists():
+        return []
+    if name.startswith(("/", "./", "../", "~")) or name.count("/") > 1:
+        return [f"{key}: there is no folder {name}{_near(Path(name))}"]
+    return []
+
+
+def _near(path: Path) -> str:
+    """The neighbour with a similar name, if there is one."""
+    folder = path.parent
+    if not folder.is_dir():
+        return f" (nor is there a folder {folder})"
+    return did_you_mean(path.name, (other.name for other in folder.iterdir()))

@@ -1,0 +1,137 @@
+"""The stage `promote`: decide, move the pointer, and write down why."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pipeline.atomic import write_json
+from pipeline.config import Recipe
+from pipeline.errors import RunDirectoryError, StageError
+from pipeline.evaluate.champion import (
+    Candidate,
+    Champion,
+    Standing,
+    find_candidate,
+    pointer_path,
+    read_pointer,
+    rival_of,
+)
+from pipeline.promote.gate import Verdict, judge
+from pipeline.promote.pointer import crown, pointer_lock
+from pipeline.run import Manifest, RunDirectory, Stage
+
+__all__ = ["plan", "promote"]
+
+VERSION = 1
+
+
+def promote(run: RunDirectory, recipe: Recipe) -> Manifest:
+    """Make the candidate the champion if it beats the one there is, and write `promotion/decision.json`.
+
+    The decision, the pointer and the record are made under one lock on the pointer, so two runs that promote at
+    the same time decide one after the other. Running it again changes nothing.
+
+    Raises:
+        InputError: the pointer cannot be read.
+        RunDirectoryError: the run has no evaluation of its last model.
+        StageError: another champion was made after this candidate was measured against the old one.
+    """
+    pointer = pointer_path(run, recipe)
+    with pointer_lock(pointer):
+        evaluation, candidate = _measured(run)
+        standing = read_pointer(pointer)
+        stage = _stage(run, recipe, evaluation, candidate, standing)
+        if done := stage.manifest():
+            return done
+        rival = rival_of(candidate, standing, pointer)
+        if evaluation.inputs["champion"] != (rival.model if rival else None):
+            raise StageError(
+                "the champion has changed since this candidate was evaluated",
+                where=str(pointer),
+                mend="run the same command again: evaluation measures the champion of now",
+            )
+        metrics = json.loads(run.path("evaluation/metrics.json").read_text(encoding="utf-8"))
+        verdict = _verdict(recipe, candidate, standing, rival, metrics["test"])
+        if verdict.promoted and not _holds(candidate, standing):
+            standing = crown(run, recipe, candidate, pointer, over=rival, metrics=_after(metrics["test"]))
+        # Of the place as it is now, so that the same command finds the stage done.
+        return _record(_stage(run, recipe, evaluation, candidate, standing), verdict, rival)
+
+
+def plan(run: RunDirectory, recipe: Recipe) -> Stage | None:
+    """The stage as it stands, or None before training and evaluation have finished."""
+    evaluation, candidate = Manifest.read(run.path("evaluation")), find_candidate(run)
+    if evaluation is None or candidate is None:
+        return None
+    return _stage(run, recipe, evaluation, candidate, read_pointer(pointer_path(run, recipe)))
+
+
+def _stage(
+    run: RunDirectory, recipe: Recipe, evaluation: Manifest, candidate: Candidate, standing: Standing | None
+) -> Stage:
+    rival = rival_of(candidate, standing, pointer_path(run, recipe))
+    place = "empty" if standing is None else "candidate" if _holds(candidate, standing) else "other"
+    return Stage(
+        run=run,
+        name="promote",
+        version=VERSION,
+        config=recipe.promote.model_dump(mode="json"),
+        inputs={
+            "evaluation": evaluation.content,
+            "model": candidate.model,
+            "champion": rival.model if rival else None,
+            "place": place,
+        },
+        folders=("promotion",),
+    )
+
+
+def _measured(run: RunDirectory) -> tuple[Manifest, Candidate]:
+    evaluation, candidate = Manifest.read(run.path("evaluation")), find_candidate(run)
+    if evaluation is None or candidate is None or evaluation.inputs["model"] != candidate.model:
+        raise RunDirectoryError(
+            "the run has no evaluation of its last model",
+            where=str(run.root),
+            mend="run `curate-and-train evaluate RECIPE` first",
+        )
+    return evaluation, candidate
+
+
+def _holds(candidate: Candidate, standing: Standing | None) -> bool:
+    return standing is not None and standing.champion.model == candidate.model
+
+
+def _verdict(
+    recipe: Recipe, candidate: Candidate, standing: Standing | None, rival: Champion | None, test: dict[str, Any]
+) -> Verdict:
+    margin = recipe.promote.margin
+    if _holds(candidate, standing):
+        values = test[recipe.promote.metric]
+        return Verdict(
+            promoted=True,
+            reason="it is the champion already; nothing was changed",
+            metric=recipe.promote.metric,
+            candidate=values["after"],
+            champion=values["champion"],
+            margin=margin,
+        )
+    return judge(test, metric=recipe.promote.metric, margin=margin, has_champion=rival is not None)
+
+
+def _after(test: dict[str, Any]) -> dict[str, float | None]:
+    return {name: values["after"] for name, values in sorted(test.items())}
+
+
+def _record(stage: Stage, verdict: Verdict, rival: Champion | None) -> Manifest:
+    stage.begin()
+    over = None
+    if rival is not None:
+        over = {"run": rival.run, "model": rival.model, "recipe": rival.recipe, "data": rival.data}
+    decision = {**asdict(verdict), "against": over}
+    path: Path = stage.run.path("promotion/decision.json")
+    write_json(path, decision)
+    stage.commit("decision", {"promotion/decision.json": 0}, {})
+    return stage.finish(summary=decision)

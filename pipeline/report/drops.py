@@ -1,0 +1,61 @@
+"""What the ledger says, by rule, with a few lines of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from pipeline.run import Manifest, RunDirectory
+
+__all__ = ["RuleDrops", "read_drops"]
+
+_STAGES = ("ingest", "clean", "filter", "exact", "fuzzy", "decontaminate", "pack")
+
+
+@dataclass(kw_only=True)
+class RuleDrops:
+    """The ledger's lines of one rule.
+
+    Args:
+        stage: of the ledger.
+        rule: of the ledger.
+        lines: how many; a row that failed several rules has a line of each.
+        examples: the first of them, in the order of parts and rows.
+    """
+
+    stage: str
+    rule: str
+    lines: int = 0
+    examples: list[dict[str, Any]] = field(default_factory=list)
+
+
+def read_drops(run: RunDirectory, *, examples: int = 5) -> list[RuleDrops] | None:
+    """Count the ledger's lines by stage and rule, or return None before curation has finished.
+
+    Rows that did not become an example (`packed/dropped`) are among them. The text of a dropped row is kept nowhere;
+    an example is its id, the measured value, the bound and the evidence.
+    """
+    curated, packed = Manifest.read(run.path("ledger")), Manifest.read(run.path("packed"))
+    if curated is None:
+        return None
+    names = [part["name"] for manifest in (curated, packed) if manifest for part in manifest.parts]
+    drops: dict[tuple[str, str], RuleDrops] = {}
+    for name in names:
+        if not name.startswith(("ledger/", "packed/dropped/")):
+            continue
+        with pq.ParquetFile(run.path(name)) as file:
+            for batch in file.iter_batches():
+                _count(batch, drops, examples)
+    order = {stage: place for place, stage in enumerate(_STAGES)}
+    return sorted(drops.values(), key=lambda one: (order.get(one.stage, len(order)), -one.lines, one.rule))
+
+
+def _count(batch: Any, drops: dict[tuple[str, str], RuleDrops], examples: int) -> None:
+    stages, rules = batch["stage"].to_pylist(), batch["rule"].to_pylist()
+    for at, key in enumerate(zip(stages, rules, strict=True)):
+        drop = drops.setdefault(key, RuleDrops(stage=key[0], rule=key[1]))
+        drop.lines += 1
+        if len(drop.examples) < examples:
+            drop.examples += batch.slice(at, 1).to_pylist()

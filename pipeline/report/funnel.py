@@ -1,0 +1,136 @@
+"""Where the rows went, from the first stage to the last, and the lines that say so."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.report.packing import read_packing
+from pipeline.run import Manifest, Rows, RunDirectory
+from pipeline.schema import SPLITS
+
+__all__ = ["Step", "conservation", "funnel", "print_summary", "summary_lines"]
+
+_DROPS = {
+    "clean": "nothing left after cleaning",
+    "filter": "failed a rule",
+    "exact": "exact duplicates",
+    "fuzzy": "near duplicates",
+    "decontaminate": "found in an evaluation set",
+}
+"""Stages of the ledger, in the order in which rows meet them, and what each takes away."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """A line of the funnel.
+
+    Args:
+        name: of the step.
+        rows: that are left after it.
+        dropped: rows that it took away.
+        note: in what sense.
+    """
+
+    name: str
+    rows: int
+    dropped: int
+    note: str
+
+
+def funnel(run: RunDirectory) -> list[Step]:
+    """Follow the rows from the sources into the bins; empty before curation has finished.
+
+    `rows` of a step is always `rows` of the step before less `dropped`; the splits are shares of the rows kept,
+    not steps, and stand in the note of the last step of curation.
+    """
+    curated = Manifest.read(run.path("curated"))
+    if curated is None or curated.rows is None:
+        return []
+    rows = Rows.from_json(curated.rows)
+    left = rows.in_
+    steps = [Step(name="rows in", rows=left, dropped=0, note="read from the sources")]
+
+    def take(name: str, dropped: int, note: str) -> None:
+        nonlocal left
+        left -= dropped
+        steps.append(Step(name=name, rows=left, dropped=dropped, note=note))
+
+    take("ingest", rows.rejected, "rejected: malformed")
+    by_stage: Mapping[str, int] = curated.summary.get("dropped", {})
+    for stage in [*_DROPS, *sorted(by_stage.keys() - _DROPS.keys())]:
+        if stage in by_stage or stage not in ("decontaminate",):
+            take(stage, by_stage.get(stage, 0), _DROPS.get(stage, "dropped"))
+    splits = curated.summary.get("splits", {})
+    take("kept", left - rows.kept, "  ".join(f"{split} {splits.get(split, 0):,}" for split in SPLITS))
+    packed = read_packing(run)
+    if packed is not None:
+        examples = sum(split.examples for split in packed.values())
+        bins = sum(split.bins for split in packed.values())
+        cut = sum(split.truncated for split in packed.values())
+        take("packed", left - examples, f"into {bins:,} bins; {cut:,} rows lost their end")
+    return steps
+
+
+def conservation(run: RunDirectory) -> str | None:
+    """`in = kept + dropped + rejected` with the run's numbers, or None before curation has finished.
+
+    Raises:
+        RunDirectoryError: they do not add up.
+    """
+    curated = Manifest.read(run.path("curated"))
+    if curated is None or curated.rows is None:
+        return None
+    rows = Rows.from_json(curated.rows)
+    rows.check("curated")
+    return f"{rows.in_:,} rows in = {rows.kept:,} kept + {rows.dropped:,} dropped + {rows.rejected:,} rejected"
+
+
+def print_summary(run: RunDirectory) -> None:
+    """Print what a finished run comes to."""
+    print("\n".join(summary_lines(run)))
+
+
+def summary_lines(run: RunDirectory) -> list[str]:
+    """The funnel, packing efficiency, test loss before and after, the gate's decision and the page's path."""
+    lines = [f"{step.name:<14} {step.rows:>12,} {_minus(step.dropped):>12}  {step.note}" for step in funnel(run)]
+    if equation := conservation(run):
+        lines += ["", equation]
+    if packed := read_packing(run):
+        shares = (f"{name} {split.efficiency:.2%}" for name, split in packed.items() if split.bins)
+        lines.append(f"packing efficiency: {', '.join(shares)}")
+    if (loss := _test_loss(run)) is not None:
+        lines.append(loss)
+    decision = Manifest.read(run.path("promotion"))
+    if decision is not None:
+        word = "promoted" if decision.summary["promoted"] else "not promoted"
+        lines.append(f"{word}: {decision.summary['reason']}")
+    page = run.path("report.html")
+    if page.exists():
+        lines.append(f"report: {page}")
+    return lines
+
+
+def _minus(count: int) -> str:
+    return f"−{count:,}" if count else "0"
+
+
+def _test_loss(run: RunDirectory) -> str | None:
+    metrics = read_metrics(run)
+    loss = metrics.get("test", {}).get("loss", {}) if metrics else {}
+    if loss.get("before") is None or loss.get("after") is None:
+        return None
+    champion = f" (champion {loss['champion']:.4f})" if loss.get("champion") is not None else ""
+    return f"test loss: {loss['before']:.4f} before → {loss['after']:.4f} after{champion}"
+
+
+def read_metrics(run: RunDirectory) -> dict[str, dict[str, dict[str, Any]]] | None:
+    """`evaluation/metrics.json`, or None before evaluation has finished."""
+    if Manifest.read(run.path("evaluation")) is None:
+        return None
+    metrics: dict[str, dict[str, dict[str, Any]]] = json.loads(
+        run.path("evaluation/metrics.json").read_text(encoding="utf-8")
+    )
+    return metrics

@@ -1,0 +1,95 @@
+"""How full the bins are and how long the examples in them, read from the bins themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from pipeline.run import Manifest, RunDirectory
+from pipeline.schema import SPLITS
+
+__all__ = ["SplitPacking", "read_packing"]
+
+_BUCKETS = 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitPacking:
+    """The bins of one split.
+
+    Args:
+        bins: how many.
+        seq_length: tokens that fit into one.
+        examples: in all bins.
+        tokens: in all bins.
+        targets: tokens that are trained on.
+        truncated: examples that were longer than a bin and lost their end.
+        lengths: examples by length in tokens, in 32 buckets of equal width over (0, seq_length]; shape (32,).
+    """
+
+    bins: int
+    seq_length: int
+    examples: int
+    tokens: int
+    targets: int
+    truncated: int
+    lengths: NDArray[np.int64]
+
+    @property
+    def efficiency(self) -> float:
+        """Tokens over slots, in [0, 1]; 0 for no bins."""
+        return self.tokens / (self.bins * self.seq_length) if self.bins else 0.0
+
+
+def read_packing(run: RunDirectory) -> dict[str, SplitPacking] | None:
+    """Measure the bins of every split, or return None before packing has finished.
+
+    Files are mapped and read batch by batch: of the tokens only the offsets are touched.
+    """
+    manifest = Manifest.read(run.path("packed"))
+    if manifest is None:
+        return None
+    seq_length = int(manifest.config["seq_length"])
+    return {split: _measure(run, split, manifest, seq_length) for split in SPLITS}
+
+
+def _measure(run: RunDirectory, split: str, manifest: Manifest, seq_length: int) -> SplitPacking:
+    bins = examples = tokens = targets = 0
+    lengths = np.zeros(_BUCKETS, np.int64)
+    for part in manifest.parts:
+        if not part["name"].startswith(f"packed/{split}/"):
+            continue
+        with pa.memory_map(str(run.path(part["name"]))) as file, pa.ipc.open_file(file) as reader:
+            for number in range(reader.num_record_batches):
+                batch = reader.get_batch(number)
+                each = _example_lengths(batch)
+                bins += batch.num_rows
+                examples += len(each)
+                tokens += int(each.sum())
+                targets += pc.sum(batch["loss"].flatten()).as_py() or 0
+                bucket = np.clip((each - 1) * _BUCKETS // seq_length, 0, _BUCKETS - 1)
+                lengths += np.bincount(bucket, minlength=_BUCKETS)
+    about = manifest.summary["splits"][split]
+    return SplitPacking(
+        bins=bins,
+        seq_length=seq_length,
+        examples=examples,
+        tokens=tokens,
+        targets=targets,
+        truncated=about["truncated"]["rows"],
+        lengths=lengths,
+    )
+
+
+def _example_lengths(batch: Any) -> NDArray[np.int64]:
+    """Tokens of each example of a batch of bins, shape (examples,)."""
+    ends = pc.list_value_length(batch["tokens"]).to_numpy().astype(np.int64)
+    offsets = np.concatenate([[0], np.cumsum(ends)])
+    owner = np.repeat(np.arange(batch.num_rows), pc.list_value_length(batch["starts"]).to_numpy())
+    begins = offsets[owner] + batch["starts"].flatten().to_numpy().astype(np.int64)
+    return np.diff(np.append(begins, offsets[-1]))

@@ -1,0 +1,166 @@
+"""Write `report.html`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from platform import python_version
+from typing import Any
+
+import jinja2
+import pyarrow.parquet as pq
+
+from pipeline import __version__, fingerprint
+from pipeline.atomic import write_text
+from pipeline.config import Recipe
+from pipeline.report.charts import bar_chart, line_chart
+from pipeline.report.drops import read_drops
+from pipeline.report.funnel import conservation, funnel, read_metrics
+from pipeline.report.packing import read_packing
+from pipeline.run import Manifest, RunDirectory
+
+__all__ = ["report"]
+
+_FOLDERS = (
+    "documents", "duplicates", "curated", "tokens", "packed", "checkpoints", "evaluation", "promotion",
+)  # fmt: skip
+_PACKAGES = ("numba", "pyarrow", "dask", "tokenizers", "torch", "transformers", "peft", "torchmetrics")
+_SAMPLES, _GENERATIONS = 4, 8
+_EXCERPT = 600
+"""Characters of a text that are shown."""
+
+
+def report(run: RunDirectory, recipe: Recipe) -> Path:
+    """Write the page of a run and return its path; what has not run yet is said to be missing.
+
+    The page is one file that requests nothing: no script, font, image or style sheet. All text on it went through
+    redaction; dropped rows are shown by id and measurement, because their text is kept nowhere.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"count": _count, "share": _share, "number": _number, "excerpt": _excerpt}
+    path = run.path("report.html")
+    write_text(path, environment.get_template("report.html.jinja").render(**_facts(run, recipe)))
+    return path
+
+
+def _facts(run: RunDirectory, recipe: Recipe) -> dict[str, Any]:
+    packing = read_packing(run)
+    curves = list(_training(run))
+    return {
+        "name": run.root.absolute().name,
+        "steps": funnel(run),
+        "equation": conservation(run),
+        "drops": read_drops(run),
+        "samples": _samples(run, recipe.seed),
+        "packing": packing,
+        "lengths": {
+            name: bar_chart(
+                split.lengths.tolist(), low=0, high=split.seq_length, x="tokens in an example", y=f"examples ({name})"
+            )
+            for name, split in (packing or {}).items()
+            if split.examples
+        },
+        "training": _curves(curves),
+        "last": curves[-1] if curves else None,
+        "recipe": recipe,
+        "metrics": read_metrics(run),
+        "evaluation": _summary(run, "evaluation"),
+        "generations": _generations(run),
+        "decision": _summary(run, "promotion"),
+        "recipe_fingerprint": recipe.fingerprint(),
+        "manifests": {name: manifest for name in _FOLDERS if (manifest := Manifest.read(run.path(name)))},
+        "versions": dict(_versions()),
+    }
+
+
+def _summary(run: RunDirectory, folder: str) -> dict[str, Any] | None:
+    manifest = Manifest.read(run.path(folder))
+    return manifest.summary if manifest else None
+
+
+def _training(run: RunDirectory) -> Iterator[dict[str, Any]]:
+    """The logged steps in their order; of a step that a resumed run did again, the last line counts."""
+    log = run.logs / "train.jsonl"
+    if not log.exists():
+        return
+    steps: dict[int, dict[str, Any]] = {}
+    for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            entry = json.loads(line)
+            steps[int(entry["step"])] = entry
+        except (ValueError, KeyError, TypeError):
+            continue  # the last line of a killed run may be half a line
+    for step in sorted(steps):
+        yield steps[step]
+
+
+def _curves(entries: list[dict[str, Any]]) -> dict[str, Any]:
+    names = {"loss": "loss", "grad_norm": "gradient norm", "lr": "learning rate"}
+    curves = {}
+    for name, label in names.items():
+        points = [(entry["step"], entry[name]) for entry in entries if isinstance(entry.get(name), int | float)]
+        if points:
+            curves[label] = line_chart(points, x="step", y=label)
+    return curves
+
+
+def _samples(run: RunDirectory, seed: int) -> list[dict[str, Any]]:
+    """A few kept rows of the training split, drawn from its first part by a seeded hash."""
+    manifest = Manifest.read(run.path("curated"))
+    parts = [part for part in manifest.parts if part["name"].startswith("curated/train/")] if manifest else []
+    first = next((part for part in parts if part["rows"]), None)
+    if first is None:
+        return []
+    with pq.ParquetFile(run.path(first["name"])) as file:
+        rows = file.read_row_group(0, columns=["id", "source", "kind", "messages"]).slice(0, 1000)
+    order = sorted(range(len(rows)), key=lambda at: fingerprint.of_bytes(f"{seed}:{rows['id'][at]}".encode()))
+    return [row for at in sorted(order[:_SAMPLES]) for row in rows.slice(at, 1).to_pylist()]
+
+
+def _generations(run: RunDirectory) -> list[dict[str, Any]]:
+    """Eight predictions, spread evenly over the rows in the order of their ids."""
+    if Manifest.read(run.path("evaluation")) is None:
+        return []
+    rows: list[dict[str, Any]] = pq.read_table(run.path("evaluation/predictions.parquet")).to_pylist()
+    count = min(_GENERATIONS, len(rows))
+    return [rows[at * len(rows) // count] for at in range(count)]
+
+
+def _versions() -> Iterator[tuple[str, str]]:
+    yield "curate-and-train", __version__
+    yield "python", python_version()
+    for package in _PACKAGES:
+        try:
+            yield package, version(package)
+        except PackageNotFoundError:
+            continue
+
+
+def _count(value: int) -> str:
+    return f"{value:,}"
+
+
+def _share(value: float) -> str:
+    return f"{value:.2%}"
+
+
+def _number(value: object) -> str:
+    """A measured number for people; a dash where there is none."""
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:,.4f}" if 1e-3 <= abs(value) < 1e6 or value == 0 else f"{value:.3g}"
+    return str(value)
+
+
+def _excerpt(text: str | None) -> str:
+    text = text or ""
+    return text if len(text) <= _EXCERPT else f"{text[:_EXCERPT]}… ({len(text):,} characters)"

@@ -1,0 +1,88 @@
+"""E-mail addresses."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipeline.text.boundaries import is_digit, is_letter
+from pipeline.text.kernel import declare, int64
+
+__all__ = ["LONGEST", "match_email"]
+
+LONGEST = 64
+"""Bytes of a local part (RFC 5321, 4.5.3.1.1)."""
+
+
+@declare("int64(uint8[::1], int64, int64)")
+def match_email(buffer: np.ndarray, at: int, end: int) -> int:
+    """Return where the address that begins at `at` ends, or minus the place before which none can begin.
+
+    The local part is letters, digits and `. _ % + - '`, beginning with a letter, digit or `_`; the domain is labels of
+    letters, digits and hyphens with a dot between them, the last of two letters or more (or `xn--…`). Letters are
+    ASCII and Latin up to U+024F. So `user@localhost`, `a @ b` and `@decorator` stay, and so does `git@…`, which is
+    nobody's address but how the URLs of repositories begin.
+
+    Args:
+        buffer: Bytes of the column.
+        at: A letter, digit or `_` that no character of a local part precedes.
+        end: One past the row's last byte.
+    """
+    i = at
+    width = 1
+    while i < end and width:
+        width = letter_width(buffer, i, end)
+        if width == 0:
+            c = int64(buffer[i])
+            if c == 95 or c == 37 or c == 39 or c == 43 or c == 45 or c == 46:  # _ % ' + - .
+                width = 1
+        i += width
+    if i >= end or buffer[i] != 64 or i == at or i - at > LONGEST:  # @
+        return -max(i, at + 1)
+    if i - at == 3 and buffer[at] == 103 and buffer[at + 1] == 105 and buffer[at + 2] == 116:
+        return -i
+    domain = domain_end(buffer, i + 1, end)
+    return domain if domain > 0 else -i
+
+
+@declare("int64(uint8[::1], int64, int64)")
+def domain_end(buffer: np.ndarray, at: int, end: int) -> int:
+    """Return where the longest domain at `at` ends whose last label is a top-level one, or 0."""
+    found = 0
+    label = at
+    first = True
+    while label < end:
+        i = label
+        letters = label  # where the letters at the label's start end
+        width = letter_width(buffer, i, end)
+        if width == 0:
+            break
+        while i < end and (width or buffer[i] == 45):
+            if letters == i and not is_digit(buffer[i]):
+                letters += width
+            i += max(width, 1)
+            width = letter_width(buffer, i, end) if i < end else 0
+        if not first:
+            punycode = label + 4 < i and buffer[label] | 0x20 == 120 and buffer[label + 1] | 0x20 == 110
+            if punycode and buffer[label + 2] == 45 and buffer[label + 3] == 45:
+                letters = i
+                while buffer[letters - 1] == 45:
+                    letters -= 1
+            whole = letters == i or buffer[letters] == 45
+            if letters - label >= 2 and whole:
+                found = letters
+        if i >= end or buffer[i] != 46:
+            break
+        label = i + 1
+        first = False
+    return found
+
+
+@declare("int64(uint8[::1], int64, int64)")
+def letter_width(buffer: np.ndarray, at: int, end: int) -> int:
+    """Return how many bytes the letter or digit at `at` has, or 0; letters are A-Z, a-z and U+00C0…U+024F."""
+    c = buffer[at]
+    if is_letter(c) or is_digit(c):
+        return 1
+    if 0xC3 <= c <= 0xC9 and at + 1 < end and buffer[at + 1] & 0xC0 == 0x80:
+        return 2
+    return 0

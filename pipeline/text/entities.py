@@ -1,0 +1,8 @@
+"""The kinds of personal data that are looked for."""
+
+from __future__ import annotations
+
+__all__ = ["ENTITIES"]
+
+ENTITIES = ("email", "phone", "ip", "credit_card", "ssn", "iban")
+"""Each is replaced by its tag: its name in upper case within angle brackets, as in `<CREDIT_CARD>`."""

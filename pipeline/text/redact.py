@@ -1,0 +1,100 @@
+"""Personal data replaced by tags."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipeline.text.boundaries import is_digit, is_upper
+from pipeline.text.credit_card import match_credit_card
+from pipeline.text.email import LONGEST, letter_width, match_email
+from pipeline.text.entities import ENTITIES
+from pipeline.text.iban import match_iban
+from pipeline.text.ip import match_ip
+from pipeline.text.kernel import declare
+from pipeline.text.phone import match_phone
+from pipeline.text.ssn import match_ssn
+
+__all__ = ["redact"]
+
+TAGS = np.frombuffer("".join(f"<{entity.upper()}>" for entity in ENTITIES).encode(), np.uint8).copy()
+TAG_BOUNDS = np.cumsum([0] + [len(entity) + 2 for entity in ENTITIES]).astype(np.int64)
+
+
+@declare("int64(uint8[::1], int64, int64, int64, int64[::1], uint8[::1], int64)")
+def redact(
+    buffer: np.ndarray, start: int, end: int, wanted: int, counts: np.ndarray, output: np.ndarray, at: int
+) -> int:
+    """Write the row with a tag in place of each entity, and return its new length in bytes.
+
+    The row is read from the left. Where several entities begin at one place, the longest wins; of equally long ones
+    the first in `ENTITIES`. A match sees nothing of what was replaced before it.
+
+    Args:
+        buffer: Bytes of the column; the row is `[start, end)`.
+        start: Its first byte.
+        end: One past its last byte.
+        wanted: Bit k is set if the kth of `ENTITIES` is looked for.
+        counts: One for each of `ENTITIES`; the number of replacements is added.
+        output: Where to write.
+        at: Where in `output`; below 0, nothing is written and only the length is measured.
+    """
+    length = 0
+    floor = start  # what lies before has been replaced
+    no_email = start  # no address begins before
+    sign = start - 1  # the next @
+    i = start
+    while i < end:
+        byte = buffer[i]
+        digit = is_digit(byte) != 0
+        stop = 0
+        entity = 0
+        if wanted & 1 and sign < i:
+            sign = i
+            while sign < end and buffer[sign] != 64:
+                sign += 1
+        if wanted & 1 and i >= no_email and sign < end and sign - i <= LONGEST and (byte == 95 or letter_width(buffer, i, end)):
+            stop = match_email(buffer, i, end)
+            if stop < 0:
+                no_email = -stop
+                stop = 0
+        if wanted & 2 and (digit or byte == 43 or byte == 40):
+            other = match_phone(buffer, floor, i, end)
+            if other > stop:
+                stop = other
+                entity = 1
+        if digit:
+            if wanted & 4:
+                other = match_ip(buffer, floor, i, end)
+                if other > stop:
+                    stop = other
+                    entity = 2
+            if wanted & 8:
+                other = match_credit_card(buffer, floor, i, end)
+                if other > stop:
+                    stop = other
+                    entity = 3
+            if wanted & 16:
+                other = match_ssn(buffer, floor, i, end)
+                if other > stop:
+                    stop = other
+                    entity = 4
+        if wanted & 32 and is_upper(byte):
+            other = match_iban(buffer, floor, i, end)
+            if other > stop:
+                stop = other
+                entity = 5
+        if stop == 0:
+            if at >= 0:
+                output[at + length] = byte
+            length += 1
+            i += 1
+            continue
+        counts[entity] += 1
+        for k in range(TAG_BOUNDS[entity], TAG_BOUNDS[entity + 1]):
+            if at >= 0:
+                output[at + length] = TAGS[k]
+            length += 1
+        i = stop
+        floor = stop
+        no_email = stop
+    return length

@@ -1,0 +1,99 @@
+"""Train on packed bins: torchrun in a process of its own, checkpoints, exact resume. Torch is only in the ranks."""
+
+from __future__ import annotations
+
+import json
+
+from pipeline.config import Recipe
+from pipeline.errors import StageError
+from pipeline.progress import Progress
+from pipeline.run import Manifest, RunDirectory, Stage
+from pipeline.train.journal import parse_line
+from pipeline.train.launcher import launch
+from pipeline.train.origin import model_fingerprint
+
+__all__ = ["plan", "train"]
+
+_VERSION = 1
+
+
+def plan(run: RunDirectory, recipe: Recipe) -> Stage | None:
+    """The stage, or None while `pack` has not finished.
+
+    What does not change the weights is no part of its fingerprint: how often checkpoints are written, and
+    `launch`. The number of ranks changes the order of float sums, and so the last bits, but nothing that was asked
+    for: a finished training is not repeated because the machine has another number of cores.
+
+    Raises:
+        InputError: the recipe's model folder does not exist.
+    """
+    packed, tokenizer = Manifest.read(run.path("packed")), Manifest.read(run.path("tokenizer"))
+    if packed is None or tokenizer is None:
+        return None
+    section = recipe.train
+    unused = {"launch", "checkpoint_every", "keep_last"} | ({"lora"} if section.method == "full" else set())
+    return Stage(
+        run=run,
+        name="train",
+        version=_VERSION,
+        config={
+            **section.model_dump(mode="json", exclude=unused),
+            "seed": recipe.seed,
+            "seq_length": recipe.pack.seq_length,
+        },
+        inputs={
+            "packed": packed.content,
+            "tokenizer": tokenizer.content,
+            "model": model_fingerprint(section.model),
+        },
+        folders=("checkpoints",),
+    )
+
+
+def train(run: RunDirectory, recipe: Recipe) -> Manifest:
+    """Train to the last step, from the newest checkpoint if a run of the same fingerprint was interrupted.
+
+    Raises:
+        Preempted: stopped by SIGTERM; run the same command again.
+        InputError: no such model; RecipeError: its configuration is wrong; MachineError: no GPU, disk full.
+        StageError: a rank failed, the loss is not finite, or `pack` has not run.
+    """
+    stage = plan(run, recipe)
+    if stage is None:
+        raise StageError(
+            "there are no packed rows to train on", where=str(run.root), mend="run `curate-and-train pack RECIPE` first"
+        )
+    if manifest := stage.manifest():
+        return manifest
+    stage.begin()
+    steps = recipe.train.steps
+    with Progress("train", total=steps, unit="steps") as progress:
+
+        def show(line: str) -> None:
+            if parsed := parse_line(line):
+                step, note = parsed
+                progress.advance(step - progress.done, note=note)
+
+        launch(
+            "pipeline.train",
+            [str(run.root)],
+            nproc=recipe.train.launch.nproc,
+            grace=recipe.train.launch.grace,
+            log=run.logs / "train.log",
+            on_line=show,
+        )
+    final = run.path("checkpoints") / f"step-{steps:08d}"
+    state = json.loads((final / "state.json").read_text(encoding="utf-8"))
+    files = sorted(path for path in final.rglob("*") if path.is_file())
+    stage.commit(final.name, {path.relative_to(run.root).as_posix(): 0 for path in files}, {})
+    return stage.finish(
+        summary={
+            "steps": state["step"],
+            "first_loss": state["first_loss"],
+            "last_loss": state["last_loss"],
+            "tokens": state["tokens"],
+            "target_tokens": state["target_tokens"],
+            "parameters": state["parameters"],
+            "checkpoint": final.name,
+        }
+    )

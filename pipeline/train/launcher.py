@@ -1,0 +1,225 @@
+"""Start ranks under torchrun in a process of their own, pass on their output, and leave nobody behind.
+
+The contract:
+
+- The agent (torchrun) runs in a session of its own; its ranks each in theirs. Nothing of torch is imported here.
+- On SIGTERM, on Ctrl-C, on any exception: SIGTERM to the agent, which passes it to the ranks. They have `grace`
+  seconds to save and leave; `_MARGIN` later the agent and every rank still alive are killed, each by itself:
+  a rank is not in the agent's process group, and is no longer its child once the agent is dead.
+- If this process is killed outright, the kernel kills the agent and the ranks (`pipeline.train.lifetime`).
+- A rank's `ProjectError` is raised here as if it had been raised here. Anything else is a `StageError`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import psutil
+
+from pipeline.errors import Preempted, StageError
+from pipeline.train.lifetime import OUTCOME, PARENT, read_outcome
+
+__all__ = ["launch"]
+
+_MARGIN = 5.0
+"""Seconds after `grace` at which the agent, and not only its ranks, is taken for hung."""
+
+_POLL = 0.2
+"""Seconds between looks at whether the agent has ended or SIGTERM has come."""
+
+_TAIL = 40
+"""Last lines of the output in which a cause is looked for."""
+
+
+def launch(
+    module: str,
+    arguments: Sequence[str],
+    *,
+    nproc: int,
+    grace: float,
+    log: Path,
+    on_line: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Run `python -m module arguments…` as `nproc` ranks on this machine and wait for them.
+
+    Args:
+        module: the ranks' module; its `__main__` calls `pipeline.train.lifetime.run_rank`.
+        arguments: its command line.
+        nproc: ranks.
+        grace: seconds that ranks have after SIGTERM.
+        log: file to which every line of the ranks and the agent is appended.
+        on_line: called with each line.
+
+    Raises:
+        Preempted: SIGTERM came to this process, or the ranks were stopped and had saved their work.
+        ProjectError: the one that a rank raised.
+        StageError: a rank failed otherwise; says the root cause.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    tail: deque[str] = deque(maxlen=_TAIL)
+    with (
+        tempfile.TemporaryDirectory(prefix="curate-and-train-") as scratch,
+        log.open("a", encoding="utf-8") as stream,
+        _terminable() as terminated,
+    ):
+
+        def take(line: str) -> None:
+            stream.write(line + "\n")
+            stream.flush()
+            tail.append(line)
+            on_line(line)
+
+        outcome, failure = Path(scratch, "outcome.json"), Path(scratch, "failure.json")
+        agent = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "pipeline.train.agent"),
+                *("--standalone", f"--nproc-per-node={nproc}", "--max-restarts=0", f"--log-dir={scratch}"),
+                *("-m", module, *arguments),
+            ],
+            env=_environment(nproc, grace, outcome, failure),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            _pump(agent, take, until=terminated)
+        finally:
+            code = _stop(agent, grace, take)
+        error = read_outcome(outcome)
+        if error is not None:
+            raise error
+        if terminated.is_set():
+            raise Preempted("stopped by SIGTERM", where=str(log), mend="run the same command again: it resumes")
+        if code != 0:
+            raise StageError(
+                f"{module.rpartition('.')[2]}: {_cause(failure, tail, code)}", where=str(log), mend="see the log"
+            )
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[threading.Event]:
+    """Turn SIGTERM into an event, unless the program has a handler of its own, as Prefect has."""
+    terminated = threading.Event()
+    # Only the main thread may set handlers; where another one launches, stopping it is the program's affair.
+    ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    if ours:
+        signal.signal(signal.SIGTERM, lambda _number, _frame: terminated.set())
+    try:
+        yield terminated
+    finally:
+        if ours:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _environment(nproc: int, grace: float, outcome: Path, failure: Path) -> dict[str, str]:
+    environment = {
+        **os.environ,
+        PARENT: str(os.getpid()),
+        OUTCOME: str(outcome),
+        "TORCHELASTIC_ERROR_FILE": str(failure),
+        "TORCH_ELASTIC_SHUTDOWN_TIMEOUT": str(math.ceil(grace)),
+        "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # deterministic matrix products on CUDA
+        "TOKENIZERS_PARALLELISM": "false",
+        "PYTHONUNBUFFERED": "1",
+    }
+    # A fixed share of the cores: the order of sums, and so the bits, depend on the number of threads.
+    environment.setdefault("OMP_NUM_THREADS", str(max(1, len(os.sched_getaffinity(0)) // nproc)))
+    return environment
+
+
+def _pump(
+    agent: subprocess.Popen[bytes],
+    take: Callable[[str], None],
+    *,
+    until: threading.Event | None = None,
+    deadline: float = math.inf,
+) -> None:
+    """Pass on lines until the agent has ended, `until` is set or the deadline is past."""
+    assert agent.stdout is not None
+    with selectors.DefaultSelector() as selector:
+        selector.register(agent.stdout, selectors.EVENT_READ)
+        rest = b""
+        while time.monotonic() < deadline and not (until and until.is_set()):
+            if selector.select(timeout=_POLL):
+                block = os.read(agent.stdout.fileno(), 1 << 16)
+                *lines, rest = (rest + block).split(b"\n")
+                for line in lines:
+                    take(line.decode(errors="replace").rstrip("\r"))
+                if block:
+                    continue
+                with contextlib.suppress(subprocess.TimeoutExpired):  # the output ended: so does the agent
+                    agent.wait(timeout=_POLL)
+            if agent.poll() is not None:
+                break
+        if rest:
+            take(rest.decode(errors="replace"))
+
+
+def _stop(agent: subprocess.Popen[bytes], grace: float, take: Callable[[str], None]) -> int:
+    """End the agent, if it has not ended, and its ranks: by SIGTERM and patience, then by SIGKILL.
+
+    Returns:
+        The agent's exit code, with the agent and all ranks dead.
+    """
+    family = _descendants(agent.pid)
+    try:
+        if agent.poll() is None:
+            agent.terminate()
+            # Their output must be read on: a full pipe would hold the ranks up while they save.
+            _pump(agent, take, deadline=time.monotonic() + grace + _MARGIN)
+    finally:
+        # Before the agent is killed, while its children still are its children.
+        family |= _descendants(agent.pid)
+        agent.kill()
+        code = agent.wait()
+        for process in family:
+            _kill(process)
+        psutil.wait_procs(family, timeout=_MARGIN)
+        if agent.stdout is not None:
+            agent.stdout.close()
+    return code
+
+
+def _descendants(pid: int) -> set[psutil.Process]:
+    try:
+        return set(psutil.Process(pid).children(recursive=True))
+    except psutil.NoSuchProcess:
+        return set()
+
+
+def _kill(process: psutil.Process) -> None:
+    """SIGKILL a rank's process group, or the process alone where it leads none."""
+    with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
+        if not process.is_running():  # false too when the id now belongs to another process
+            return
+        if os.getpgid(process.pid) == process.pid:
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+
+
+def _cause(failure: Path, tail: Sequence[str], code: int) -> str:
+    """The root cause: torchelastic's error file, else what the agent says of a signal, else the last line."""
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        message = json.loads(failure.read_text(encoding="utf-8"))["message"]
+        return str(message["message"] if isinstance(message, dict) else message)
+    for line in tail:
+        if "received by PID" in line:
+            killed = "SIGKILL" in line
+            return line.strip() + (": most likely for want of memory" if killed else "")
+    last = next((line for line in reversed(tail) if line.strip(" -=")), "no output")
+    return f"torchrun ended with exit code {code}: {last.strip()}"

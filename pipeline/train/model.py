@@ -1,0 +1,181 @@
+"""The model that is trained: random weights from a configuration, or a Hugging Face model by folder or name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from transformers import CONFIG_MAPPING, AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+
+from pipeline import config
+from pipeline.errors import InputError, RecipeError, did_you_mean
+from pipeline.train.origin import model_folder
+
+__all__ = ["Tokenizer", "load_model", "load_tokenizer"]
+
+Tokenizer = Any
+"""A fast tokenizer of transformers, which types it differently for each model."""
+
+
+def load_tokenizer(folder: Path) -> Tokenizer:
+    """The run's tokenizer.
+
+    Raises:
+        InputError: there is none at `folder`.
+    """
+    try:
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"the tokenizer cannot be read: {_first_line(error)}",
+            where=str(folder),
+            mend="run `curate-and-train pack RECIPE` again",
+        ) from None
+
+
+def load_model(
+    model: config.Model,
+    tokenizer: Tokenizer,
+    *,
+    seed: int,
+    seq_length: int,
+    weights: Path | None = None,
+    frozen: bool = False,
+) -> PreTrainedModel:
+    """The model in float32 on the CPU, its vocabulary and special tokens the tokenizer's.
+
+    Args:
+        model: what the recipe says.
+        tokenizer: its length is the least number of embeddings.
+        seed: of random weights, and of the rows that a larger vocabulary adds.
+        seq_length: the longest position that it must take.
+        weights: a folder of weights of this very model, written by a checkpoint, to use in place of those that
+            the recipe names.
+        frozen: the weights will not be trained (LoRA).
+
+    Raises:
+        InputError: no such model, one with other attention than packing can serve, or another vocabulary.
+        RecipeError: a key of `train.model.config` that the architecture does not have.
+    """
+    torch.manual_seed(seed)
+    if weights is not None:
+        loaded = _pretrained(str(weights))
+    elif model.path is not None:
+        loaded = _pretrained(str(model_folder(model.path) or model.path))
+        _check_vocabulary(model.path, tokenizer)
+    else:
+        loaded = _random(model.config or {}, tokenizer)
+    _check_positions(loaded.config, seq_length)
+    vocab_size = _embeddings(loaded).num_embeddings
+    if len(tokenizer) > vocab_size:
+        # Only ever larger: a vocabulary padded to a round number is the model's own affair.
+        if frozen:
+            raise InputError(
+                f"the tokenizer has {len(tokenizer)} tokens, the model {vocab_size}, and "
+                "LoRA would leave the new ones untrained",
+                where="train.method: lora",
+                mend="set train.method: full, or pack.template to one without new tokens",
+            )
+        torch.manual_seed(seed)
+        loaded.resize_token_embeddings(len(tokenizer))
+    # Padding is masked by position, so no token needs to be kept from learning, least of all one that is also EOS.
+    _embeddings(loaded).padding_idx = None
+    for name in ("bos_token_id", "eos_token_id", "pad_token_id"):
+        value = getattr(tokenizer, name)
+        setattr(loaded.config, name, value)
+        if loaded.generation_config is not None:
+            setattr(loaded.generation_config, name, value)
+    return loaded
+
+
+def _pretrained(name: str) -> PreTrainedModel:
+    try:
+        loaded = AutoModelForCausalLM.from_pretrained(
+            name, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, attn_implementation="sdpa"
+        )
+    except (OSError, ValueError, ImportError) as error:
+        raise InputError(
+            f"the model cannot be loaded: {_first_line(error)}",
+            where=f"train.model.path: {name}",
+            mend="give a folder with config.json and model.safetensors, or the name of a model on the hub "
+            "that needs no code of its own",
+        ) from None
+    return loaded
+
+
+def _random(keys: dict[str, Any], tokenizer: Tokenizer) -> PreTrainedModel:
+    """A model with random weights; `vocab_size` is the tokenizer's unless the configuration wants more."""
+    where = "train.model.config"
+    kind, keys = str(keys["model_type"]), {key: value for key, value in keys.items() if key != "model_type"}
+    if kind not in CONFIG_MAPPING:
+        near = did_you_mean(kind, CONFIG_MAPPING.keys())
+        raise RecipeError(
+            f"no architecture is called {kind!r}{near}", where=f"{where}.model_type", mend="see transformers' list"
+        )
+    known = CONFIG_MAPPING[kind]().to_dict()
+    unknown = [f"{key}{did_you_mean(key, known)}" for key in keys if key not in known]
+    if unknown:
+        raise RecipeError(f"{kind} has no key {', '.join(unknown)}", where=where, mend="correct or remove it")
+    keys.setdefault("vocab_size", len(tokenizer))
+    if keys["vocab_size"] < len(tokenizer):
+        raise RecipeError(
+            f"vocab_size {keys['vocab_size']} is below the tokenizer's {len(tokenizer)}",
+            where=f"{where}.vocab_size",
+            mend="remove it, to take the tokenizer's",
+        )
+    # No pad id while the weights are made: it would zero the row of a token, which may be EOS.
+    special = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id, "pad_token_id": None}
+    try:
+        made = AutoConfig.for_model(kind, **{**special, **keys})
+        return AutoModelForCausalLM.from_config(  # type: ignore[no-any-return, no-untyped-call]
+            made, dtype=torch.float32, attn_implementation="sdpa"
+        )
+    except (ValueError, TypeError, KeyError, AttributeError, ZeroDivisionError, RuntimeError) as error:
+        raise RecipeError(
+            f"transformers cannot make a {kind} model from it: {_first_line(error)}",
+            where=where,
+            mend="correct the keys; their meaning is in transformers' documentation of the architecture",
+        ) from None
+
+
+def _check_vocabulary(path: str, tokenizer: Tokenizer) -> None:
+    """Raise where the model has a tokenizer of its own that gives other ids: its weights would mean nothing."""
+    try:
+        own = AutoTokenizer.from_pretrained(str(model_folder(path) or path), trust_remote_code=False)
+    except (OSError, ValueError, ImportError):
+        return  # it comes without one
+    ours = tokenizer.get_vocab()
+    strangers = sum(1 for token, number in own.get_vocab().items() if ours.get(token) != number)
+    if strangers:
+        raise InputError(
+            f"the run's tokenizer is not the model's: {strangers} of the model's {len(own)} tokens have other ids",
+            where=f"train.model.path: {path}",
+            mend=f"set pack.tokenizer: {path}",
+        )
+
+
+def _check_positions(made: Any, seq_length: int) -> None:
+    limit = getattr(made, "max_position_embeddings", None)
+    if limit is not None and limit < seq_length:
+        raise InputError(
+            f"the model takes {limit} positions, and bins have {seq_length}",
+            where="pack.seq_length",
+            mend=f"set pack.seq_length to {limit} or less",
+        )
+    window = getattr(made, "sliding_window", None)
+    if window is not None and window < seq_length and getattr(made, "use_sliding_window", True):
+        # The explicit mask would open the whole example to layers that see only a window when they generate.
+        raise InputError(
+            f"the model has sliding-window attention over {window} tokens, and bins have {seq_length}",
+            where="pack.seq_length",
+            mend=f"set pack.seq_length to {window} or less",
+        )
+
+
+def _embeddings(model: PreTrainedModel) -> torch.nn.Embedding:
+    return cast(torch.nn.Embedding, model.get_input_embeddings())
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

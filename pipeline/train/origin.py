@@ -1,0 +1,51 @@
+"""Where the model comes from, told without torch: for the plan, and for the launcher."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from pipeline import config, fingerprint
+from pipeline.errors import InputError, did_you_mean
+
+__all__ = ["model_fingerprint", "model_folder"]
+
+_HUB_NAME = re.compile(r"(?![.~/])[\w.-]+(/[\w.-]+)?")
+
+
+def model_folder(path: str) -> Path | None:
+    """The local folder of a model, or None where `path` can only be a name on the hub.
+
+    Raises:
+        InputError: it is neither.
+    """
+    folder = Path(path).expanduser()
+    if folder.is_dir():
+        if not (folder / "config.json").is_file():
+            raise InputError(
+                "the folder holds no model: it has no config.json",
+                where=f"train.model.path: {path}",
+                mend="give a folder with config.json and model.safetensors",
+            )
+        return folder
+    if folder.exists() or not _HUB_NAME.fullmatch(path):
+        siblings = [other.name for other in folder.parent.iterdir()] if folder.parent.is_dir() else []
+        raise InputError(
+            f"no model folder at this path{did_you_mean(folder.name, siblings)}",
+            where=f"train.model.path: {path}",
+            mend="give a folder with config.json and model.safetensors (relative to the working directory), "
+            "or the name of a model on the hub",
+        )
+    return None
+
+
+def model_fingerprint(model: config.Model) -> str | None:
+    """Of the files of a model in a local folder (about 1 GB/s); None for one from the hub or from a configuration.
+
+    A model on the hub is known by its name alone: no network is asked whether it changed there.
+    """
+    folder = model_folder(model.path) if model.path is not None else None
+    if folder is None:
+        return None
+    files = sorted(path for path in folder.iterdir() if path.suffix in {".json", ".safetensors"})
+    return fingerprint.of_value([[path.name, fingerprint.of_file(path)] for path in files])

@@ -1,0 +1,102 @@
+"""Small real curation runs: JSONL files in a temporary folder, a real Dask cluster."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from distributed import Client, LocalCluster
+
+from pipeline.config import Recipe
+from pipeline.curate import curate
+from pipeline.run import RunDirectory
+from pipeline.schema import CURATED, LEDGER, SPLITS
+
+MODEL = {"model_type": "llama", "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1}
+
+
+@pytest.fixture(scope="session")
+def scheduler() -> Iterator[str]:
+    """The address of a cluster of two worker processes that all tests of this folder share."""
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
+        Client(cluster),
+    ):
+        yield cluster.scheduler_address
+
+
+class Curated:
+    """A finished curation run, read back."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.splits = {split: _read(root / "curated" / split, CURATED) for split in SPLITS}
+        self.kept = pa.concat_tables(self.splits.values())
+        self.ledger = _read(root / "ledger", LEDGER)
+        self.manifest = json.loads((root / "curated" / "_manifest.json").read_text())
+
+    def texts(self) -> dict[str, str]:
+        """Row id → contents joined."""
+        return {
+            row["id"]: "\n\n".join(message["content"] for message in row["messages"])
+            for row in self.kept.select(["id", "messages"]).to_pylist()
+        }
+
+    def decisions(self) -> set[tuple[Any, ...]]:
+        """Everything that was decided, in a form without parts."""
+        kept = {
+            (row["id"], split, row["cluster"], json.dumps(row["messages"]))
+            for split, table in self.splits.items()
+            for row in table.to_pylist()
+        }
+        return kept | {tuple(row.values()) for row in self.ledger.to_pylist()}
+
+    def bytes(self) -> dict[str, bytes]:
+        """File → content, of everything that must not depend on how the run went."""
+        return {
+            str(path.relative_to(self.root)): path.read_bytes()
+            for folder in ("documents", "keys", "duplicates", "curated", "ledger")
+            for path in sorted((self.root / folder).rglob("*"))
+            if path.is_file()
+        }
+
+
+@pytest.fixture
+def run_curation(tmp_path: Path, scheduler: str) -> Callable[..., Curated]:
+    """Curate rows (dicts, or raw lines as bytes) as one completion or text source."""
+
+    def run(rows: list[Any], *, name: str = "run", kind: str = "text", **changes: Any) -> Curated:
+        data = tmp_path / "data" / f"{name}.jsonl"
+        data.parent.mkdir(exist_ok=True)
+        data.write_bytes(
+            b"".join(row + b"\n" if isinstance(row, bytes) else json.dumps(row).encode() + b"\n" for row in rows)
+        )
+        recipe = Recipe.model_validate(
+            {
+                "run": str(tmp_path / name),
+                "cluster": {"address": scheduler},
+                "sources": [
+                    {
+                        "name": "s",
+                        "kind": kind,
+                        "format": "completion" if kind == "pair" else "text",
+                        "path": str(data),
+                    }
+                ],
+                "train": {"model": {"config": MODEL}},
+                **changes,
+            }
+        )
+        curate(RunDirectory.open(recipe), recipe)
+        return Curated(tmp_path / name)
+
+    return run
+
+
+def _read(folder: Path, schema: pa.Schema) -> pa.Table:
+    return pa.concat_tables([schema.empty_table(), *map(pq.read_table, sorted(folder.glob("*.parquet")))])

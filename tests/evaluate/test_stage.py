@@ -1,0 +1,66 @@
+"""Properties: measured in a process of its own, reused while nothing changed, told apart from what another needs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.config import Recipe
+from pipeline.errors import InputError, RunDirectoryError
+from pipeline.evaluate import evaluate, plan
+from pipeline.run import RunDirectory
+from tests.evaluate.runs import make_recipe, write_checkpoint
+
+
+def test_the_stage_measures_once_and_is_reused(run: RunDirectory, recipe: Recipe) -> None:
+    run = RunDirectory.open(recipe)
+    manifest = evaluate(run, recipe)
+    assert manifest.summary["metrics"] == json.loads(run.path("evaluation/metrics.json").read_text())
+    assert manifest.summary["controls"]["copies"]["exact_match"] == 1.0
+    log = run.logs / "evaluate.log"
+    last = json.loads(log.read_text().strip().splitlines()[-1])
+    assert last["done"] == last["total"] > 0
+    log.unlink()
+    assert evaluate(run, recipe) == manifest
+    assert not log.exists()  # no process was started
+    stage = plan(run, recipe)
+    assert stage is not None
+    assert stage.why() is None
+    write_checkpoint(run, recipe, seed=9)
+    stage = plan(run, recipe)
+    assert stage is not None
+    assert "inputs.model" in str(stage.why())
+    changed = recipe.model_copy(update={"evaluate": recipe.evaluate.model_copy(update={"max_new_tokens": 3})})
+    stage = plan(run, changed)
+    assert stage is not None
+    assert "max_new_tokens" in str(stage.why())
+
+
+def test_an_error_of_the_process_comes_back_as_it_is(run: RunDirectory, recipe: Recipe) -> None:
+    run = RunDirectory.open(recipe)
+    next(run.path("checkpoints").rglob("model.safetensors")).unlink()
+    with pytest.raises(InputError) as error:
+        evaluate(run, recipe)
+    assert error.value.mend
+    assert not run.path("evaluation/_manifest.json").exists()
+
+
+def test_before_training_there_is_no_plan(tmp_path: Path) -> None:
+    recipe = make_recipe(tmp_path / "run")
+    run = RunDirectory.open(recipe)
+    assert plan(run, recipe) is None
+    with pytest.raises(RunDirectoryError, match="no trained model"):
+        evaluate(run, recipe)
+
+
+def test_the_command_s_process_loads_no_torch() -> None:
+    code = (
+        "import sys, pipeline.evaluate, pipeline.promote, pipeline.report;"
+        "sys.exit(' '.join(sorted({'torch', 'transformers', 'torchmetrics', 'dask'} & set(sys.modules))) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

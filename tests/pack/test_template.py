@@ -1,0 +1,92 @@
+"""A template is used only if it can be trained through; the mend is said where it cannot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+from pipeline.errors import InputError
+from pipeline.pack.examples import Renderer
+from pipeline.pack.template import check_template, choose_template
+
+GOOD = (
+    "{% for m in messages %}{{ '[' + m.role + ']' }}{% if m.role == 'assistant' %}"
+    "{% generation %}{{ m.content + eos_token }}{% endgeneration %}{% else %}{{ m.content }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '[assistant]' }}{% endif %}"
+)
+
+
+@pytest.fixture
+def gpt2(data: Path) -> PreTrainedTokenizerBase:
+    return AutoTokenizer.from_pretrained(data / "tokenizers/gpt2")
+
+
+def test_the_tokenizers_own_template_is_used_where_it_marks_the_answer(gpt2: PreTrainedTokenizerBase) -> None:
+    gpt2.chat_template = GOOD
+    assert choose_template("default", gpt2) == GOOD
+    gpt2.chat_template = {"default": GOOD, "tool_use": "other"}  # type: ignore[assignment]
+    assert choose_template("default", gpt2) == GOOD
+
+
+@pytest.mark.parametrize("own", [None, GOOD.replace("{% generation %}", "").replace("{% endgeneration %}", "")])
+def test_ours_is_used_without_growing_the_vocabulary(gpt2: PreTrainedTokenizerBase, own: str | None) -> None:
+    gpt2.chat_template = own
+    size = len(gpt2)
+    gpt2.chat_template = choose_template("default", gpt2)
+    assert check_template(Renderer(gpt2)) == [gpt2.eos_token_id]
+    assert len(gpt2) == size
+    assert "<|im_start|>" not in gpt2.chat_template
+
+
+def test_chatml_is_used_where_its_tokens_are_in_the_vocabulary(gpt2: PreTrainedTokenizerBase) -> None:
+    gpt2.add_special_tokens({"extra_special_tokens": ["<|im_start|>", "<|im_end|>"]})  # type: ignore[dict-item]
+    gpt2.chat_template = choose_template("default", gpt2)
+    assert "<|im_start|>" in gpt2.chat_template
+    assert check_template(Renderer(gpt2)) == [gpt2.convert_tokens_to_ids("<|im_end|>")]
+
+
+def test_a_tokenizer_that_cannot_end_an_answer_is_refused(gpt2: PreTrainedTokenizerBase) -> None:
+    gpt2.eos_token = None
+    with pytest.raises(InputError, match="no end-of-sequence token"):
+        choose_template("default", gpt2)
+
+
+def test_a_file_is_read(gpt2: PreTrainedTokenizerBase, tmp_path: Path) -> None:
+    path = tmp_path / "mine.jinja"
+    path.write_text(GOOD)
+    assert choose_template(str(path), gpt2) == GOOD
+
+
+def test_a_file_without_marks_is_refused_with_the_mend(gpt2: PreTrainedTokenizerBase, tmp_path: Path) -> None:
+    path = tmp_path / "mine.jinja"
+    path.write_text("{% for m in messages %}{{ m.content }}{% endfor %}")
+    with pytest.raises(InputError, match=r"put {% generation %}"):
+        choose_template(str(path), gpt2)
+
+
+def test_a_missing_file_is_refused_with_the_nearest_name(gpt2: PreTrainedTokenizerBase, tmp_path: Path) -> None:
+    (tmp_path / "mine.jinja").write_text(GOOD)
+    with pytest.raises(InputError, match=r"did you mean 'mine.jinja'"):
+        choose_template(str(tmp_path / "mime.jinja"), gpt2)
+
+
+@pytest.mark.parametrize(
+    ("template", "problem"),
+    [
+        (GOOD.replace(" + eos_token }}{% endgeneration %}", " }}{% endgeneration %}{{ eos_token }}"), "never stop"),
+        (GOOD.replace("{{ '[assistant]' }}", "{{ '[assistant] ' }}"), "begin with what a server sends"),
+        ("{{ bos_token + bos_token }}" + GOOD, "stands twice"),
+        (GOOD.replace("{{ m.content + eos_token }}", "{{ eos_token }}"), "not what is between"),
+        (GOOD.replace("{% for m", "{{ raise_exception('no') }}{% for m"), "refuses a conversation: no"),
+    ],
+)
+def test_a_template_that_would_train_wrongly_is_refused(
+    gpt2: PreTrainedTokenizerBase, template: str, problem: str
+) -> None:
+    gpt2.chat_template = GOOD
+    assert check_template(Renderer(gpt2))
+    gpt2.chat_template = template
+    with pytest.raises(InputError, match=problem):
+        check_template(Renderer(gpt2))

@@ -1,0 +1,75 @@
+"""What a recipe names and is not there is found before anything runs, all of it at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline import preflight
+from pipeline.config import Recipe
+from pipeline.errors import InputError
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notes.jsonl").write_text('{"text": "x"}\n')
+
+
+def recipe(source: dict[str, Any] | None = None, **changes: Any) -> Recipe:
+    origin = {"format": "text", "path": "notes.jsonl"} if source is None else source
+    document: dict[str, Any] = {
+        "run": "run",
+        "sources": [{"name": "notes", "kind": "text", **origin}],
+        "train": {"model": {"config": {"model_type": "llama"}}},
+    }
+    return Recipe.model_validate(document | changes)
+
+
+def refused(wrong: Recipe) -> str:
+    with pytest.raises(InputError) as caught:
+        preflight.check(wrong)
+    assert caught.value.exit_code == 2
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        recipe(),
+        recipe({"format": "text", "path": "*.jsonl"}),
+        recipe({"target": "sources.python_stdlib:functions"}),
+        recipe(train={"model": {"path": "organisation/model"}}),
+        recipe(train={"model": {"path": "gpt2"}}),
+        recipe(train={"model": {"path": "."}}),
+    ],
+)
+def test_what_is_there_or_may_be_on_a_hub_passes_and_nothing_is_written(right: Recipe, tmp_path: Path) -> None:
+    preflight.check(right)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "part"),
+    [
+        (recipe({"format": "text", "path": "note.jsonl"}), "no file matches note.jsonl (did you mean 'notes.jsonl'?)"),
+        (recipe({"format": "text", "path": "x/*.gz"}), "no file matches x/*.gz (nor is there a folder x)"),
+        (recipe({"target": "no_such_module:rows"}), "source notes: there is no module no_such_module"),
+        (recipe({"target": "no.such.module:rows"}), "source notes: there is no module no.such.module"),
+        (recipe(train={"model": {"path": "./model"}}), "train.model.path: there is no folder ./model"),
+        (recipe(pack={"tokenizer": "a/b/c"}), "pack.tokenizer: there is no folder a/b/c"),
+        (recipe(pack={"template": "own.jinja"}), "pack.template: there is no file own.jinja"),
+    ],
+)
+def test_what_is_not_there_is_named(wrong: Recipe, part: str) -> None:
+    assert part in refused(wrong)
+
+
+def test_every_problem_is_in_one_message() -> None:
+    message = refused(
+        recipe({"target": "no_such:rows"}, train={"model": {"path": "/no/model"}}, pack={"tokenizer": "/no/tokenizer"})
+    )
+    for part in ("no_such", "/no/model", "/no/tokenizer"):
+        assert part in message

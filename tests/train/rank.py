@@ -1,0 +1,38 @@
+"""`-m tests.train.rank WHAT`: a rank without torch's weight, which ends, fails or hangs as it is told."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+
+from pipeline.errors import InputError
+from pipeline.train.lifetime import run_rank
+
+
+def main(arguments: Sequence[str]) -> None:
+    rank = os.environ["RANK"]
+    match arguments[0]:
+        case "print":
+            print(f"rank {rank} threads {os.environ['OMP_NUM_THREADS']}", flush=True)
+        case "raise":
+            raise ZeroDivisionError("the seventh")
+        case "project-error":
+            raise InputError("the what", where="the where", mend="the mend")
+        case "full-disk":
+            raise OSError(28, "No space left on device")
+        case "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "hang":
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            print(f"pid {os.getpid()}", flush=True)
+            while True:
+                time.sleep(1)
+        case other:
+            sys.exit(f"unknown: {other}")
+
+
+if __name__ == "__main__":
+    run_rank(main)
