@@ -120,9 +120,7 @@ def _ids_like(run: RunDirectory, row_id: str) -> list[str]:
     """Ids to look for a near one in: those of the same shard, else of the same source, else any."""
     shard = row_id.rpartition("#")[0]
     source = row_id.partition("/")[0]
-    for prefix in (shard, source, ""):
-        if not prefix and (shard or source):
-            continue
+    for prefix in dict.fromkeys((shard or source, source, "")):
         begins = pc.starts_with(pc.field("id"), prefix)
         found: list[str] = []
         for data in (*(_curated(run, split) for split in SPLITS), _ledger(run)):

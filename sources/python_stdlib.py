@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import io
+import os
 import re
 import sysconfig
 import tokenize
@@ -41,24 +42,24 @@ def _shards(*, only: str = "") -> list[TargetShard]:
         InputError: `only` names none that there is.
     """
     root = _root()
-    paths = [path for path in sorted(root.rglob("*.py")) if _is_library(path.relative_to(root))]
+    names = _modules(root)
     if only:
         wanted = set(re.findall(r"[^\s,]+", only))
-        known = {path.relative_to(root).parts[0].removesuffix(".py") for path in paths}
+        known = {_top(name) for name in names}
         if unknown := sorted(wanted - known):
             raise InputError(
                 f"the standard library has no module {unknown[0]!r}{did_you_mean(unknown[0], known)}",
                 where="args.only",
                 mend="name top-level modules, such as: email json",
             )
-        paths = [path for path in paths if path.relative_to(root).parts[0].removesuffix(".py") in wanted]
+        names = [name for name in names if _top(name) in wanted]
     return [
         TargetShard(
-            name=path.relative_to(root).as_posix(),
-            bytes=path.stat().st_size,
-            fingerprint=fingerprint.of_file(path),
+            name=name,
+            bytes=(root / name).stat().st_size,
+            fingerprint=fingerprint.of_file(root / name),
         )
-        for path in paths
+        for name in names
     ]
 
 
@@ -140,8 +141,22 @@ def _root() -> Path:
     return Path(sysconfig.get_paths()["stdlib"])
 
 
-def _is_library(path: Path) -> bool:
-    return not any(part in _NOT_LIBRARY or part.startswith(_MADE_BY_THE_BUILD) for part in path.parts)
+def _modules(root: Path) -> list[str]:
+    """Paths of the library's modules below its folder, in order."""
+    found = []
+    for folder, inner, names in os.walk(root):
+        inner[:] = [name for name in inner if _is_library(name)]  # installed packages may be many: never enter them
+        place = Path(folder).relative_to(root)
+        found += [(place / name).as_posix() for name in names if name.endswith(".py") and _is_library(name)]
+    return sorted(found)
+
+
+def _is_library(name: str) -> bool:
+    return name not in _NOT_LIBRARY and not name.startswith(_MADE_BY_THE_BUILD)
+
+
+def _top(name: str) -> str:
+    return name.partition("/")[0].removesuffix(".py")
 
 
 def _read(shard: str) -> str | None:

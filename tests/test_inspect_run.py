@@ -34,7 +34,7 @@ def curated_row(row_id: str) -> dict[str, Any]:
         "tools": None,
         "metadata": '{"page": 1}',
         "cluster": 7,
-    } | {name: 1 for name in SIGNALS}
+    } | dict.fromkeys(SIGNALS, 1)
 
 
 @pytest.fixture

@@ -19,14 +19,13 @@ from pipeline.text.kernel import compiled
 from pipeline.text.newlines import unify_newlines
 from pipeline.text.normalise import fold
 from pipeline.text.redact import redact
-from pipeline.text.signals import count_words, measure
+from pipeline.text.signals import measure
 from pipeline.text.sketch import sketch
 from pipeline.text.whitespace import trim_whitespace
 
 __all__ = [
     "Rewrite",
     "band_rows",
-    "count_word_rows",
     "digest_rows",
     "equal_rows",
     "flag_rows",
@@ -114,28 +113,18 @@ def flag_rows(buffer: np.ndarray, bounds: np.ndarray, lead: int, flags: np.ndarr
 
 
 @compiled
-def count_word_rows(buffer: np.ndarray, bounds: np.ndarray) -> int:
-    """Return the number of words of the row that has the most."""
-    most = 0
-    for row in range(len(bounds) - 1):
-        most = max(most, count_words(buffer, bounds[row], bounds[row + 1]))
-    return most
-
-
-@compiled
 def measure_rows(
     buffer: np.ndarray,
     bounds: np.ndarray,
     hashes: np.ndarray,
     lengths: np.ndarray,
     keys: np.ndarray,
-    counts: np.ndarray,
-    firsts: np.ndarray,
+    tallies: np.ndarray,
     measures: np.ndarray,
 ) -> None:
-    """Measure every row; the scratch holds the row with the most words."""
+    """Measure every row; the scratch suits the longest."""
     for row in range(len(bounds) - 1):
-        measure(buffer, bounds[row], bounds[row + 1], hashes, lengths, keys, counts, firsts, measures[row])
+        measure(buffer, bounds[row], bounds[row + 1], hashes, lengths, keys, tallies, measures[row])
 
 
 @compiled

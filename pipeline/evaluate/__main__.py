@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pipeline.train.lifetime import run_rank
 
+
+def main(arguments: Sequence[str]) -> None:
+    """Measure; torch is imported here, once the process is tied to its parent."""
+    from pipeline.evaluate.measure import main as measure
+
+    measure(arguments)
+
+
 if __name__ == "__main__":
-    # Imported in the call: torch takes seconds, and the process must be tied to its parent before.
-    def main(arguments: object) -> None:
-        """Measure, with everything heavy imported late."""
-        from pipeline.evaluate.measure import main as measure
-
-        measure(arguments)  # type: ignore[arg-type]
-
     run_rank(main)

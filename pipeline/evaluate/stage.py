@@ -69,7 +69,6 @@ def plan(run: RunDirectory, recipe: Recipe) -> Stage | None:
         version=VERSION,
         config={
             **recipe.evaluate.model_dump(mode="json"),
-            "device": recipe.device,
             "seed": recipe.seed,
             "seq_length": recipe.pack.seq_length,
             "base": recipe.train.model.model_dump(mode="json"),

@@ -18,7 +18,10 @@ import orjson
 
 from pipeline.ingest.rejected import Rejected
 
-__all__ = ["Record", "elements", "join_members", "json_type", "members", "parse"]
+__all__ = ["MAX_DEPTH", "Record", "elements", "join_members", "json_type", "members", "parse"]
+
+MAX_DEPTH = 200
+"""Levels of objects and arrays in a row; whoever walks what is stored may recurse."""
 
 Members = dict[str, tuple[str, str]]
 """Key → its text and its value's text, both exact."""
@@ -61,12 +64,15 @@ def parse(line: bytes) -> Record:
     """Decode one line that holds one JSON object.
 
     Raises:
-        Rejected: not JSON (RFC 8259: no NaN, no trailing commas), not UTF-8 (lone surrogates too), not an object.
+        Rejected: not JSON (RFC 8259: no NaN, no trailing commas), not UTF-8 (lone surrogates too), not an object,
+            nested deeper than `MAX_DEPTH`, or a number beyond the range of a double.
     """
     try:
         values = orjson.loads(line)
     except orjson.JSONDecodeError as error:
         raise _diagnose(line, error) from None
+    if line.count(b"{") + line.count(b"[") > MAX_DEPTH and _depth(values) > MAX_DEPTH:
+        raise Rejected("malformed_json", f"nested deeper than {MAX_DEPTH} levels")
     if not isinstance(values, dict):
         raise Rejected("wrong_type", f"the row is {json_type(values)}, not an object")
     return Record(line, values)
@@ -103,6 +109,15 @@ def json_type(value: Any) -> str:
     return next(name for kind, name in names if isinstance(value, kind))
 
 
+def _depth(value: Any) -> int:
+    levels = 0
+    level = [value]
+    while level := [item for item in level if isinstance(item, list | dict)]:
+        levels += 1
+        level = [inner for item in level for inner in (item.values() if isinstance(item, dict) else item)]
+    return levels
+
+
 class _Duplicate(Exception):
     """An object holds a key twice."""
 
@@ -121,10 +136,10 @@ def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> None:
         raise _Duplicate
 
 
-# Python's own parser says where a value ends. `float` takes integers of any length; `int` refuses 4300 digits.
+# Python's own parser says where a value ends.
 _Scanner = Callable[[str, int], tuple[Any, int]]
-_scan: _Scanner = json.JSONDecoder(parse_int=float).scan_once  # type: ignore[attr-defined]
-_scan_checking: _Scanner = json.JSONDecoder(object_pairs_hook=_refuse_duplicates, parse_int=float).scan_once  # type: ignore[attr-defined]
+_scan: _Scanner = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
+_scan_checking: _Scanner = json.JSONDecoder(object_pairs_hook=_refuse_duplicates).scan_once  # type: ignore[attr-defined]
 _scan_numbers: _Scanner = json.JSONDecoder(parse_int=_Number, parse_float=_Number).scan_once  # type: ignore[attr-defined]
 
 
@@ -151,8 +166,8 @@ def _value(text: str, at: int, scan: _Scanner) -> tuple[str, int]:
     except _Duplicate:
         value, end = _scan_numbers(text, at)
         return _rewrite(value), end
-    except RecursionError:
-        raise Rejected("malformed_json", "nested too deep") from None
+    except RecursionError:  # in a value that a duplicate key hides from `parse`
+        raise Rejected("malformed_json", f"nested deeper than {MAX_DEPTH} levels") from None
     return text[at:end], end
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -182,14 +183,14 @@ def _folder(name: str) -> Path | None:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep transformers from printing what the error that follows says better."""
-    from transformers.utils import logging
+    from transformers.utils import logging as transformers_logging
 
-    before = logging.get_verbosity()
-    logging.set_verbosity_error()
+    before = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity(logging.ERROR)
     try:
         yield
     finally:
-        logging.set_verbosity(before)
+        transformers_logging.set_verbosity(before)
 
 
 def _fast(tokenizer: PreTrainedTokenizerBase, name: str) -> PreTrainedTokenizerBase:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.report.packing import read_packing
+from pipeline.report.packing import SplitPacking, read_packing
 from pipeline.run import Manifest, Rows, RunDirectory
 from pipeline.schema import SPLITS
 
@@ -21,6 +22,9 @@ _DROPS = {
     "decontaminate": "found in an evaluation set",
 }
 """Stages of the ledger, in the order in which rows meet them, and what each takes away."""
+
+_UNPACKED = {"overflow": "longer than a bin", "no_target": "no answer within a bin's length"}
+"""Rules of packing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +65,7 @@ def funnel(run: RunDirectory) -> list[Step]:
     take("ingest", rows.rejected, "rejected: malformed")
     by_stage: Mapping[str, int] = curated.summary.get("dropped", {})
     for stage in [*_DROPS, *sorted(by_stage.keys() - _DROPS.keys())]:
-        if stage in by_stage or stage not in ("decontaminate",):
+        if stage in by_stage or stage != "decontaminate":
             take(stage, by_stage.get(stage, 0), _DROPS.get(stage, "dropped"))
     splits = curated.summary.get("splits", {})
     take("kept", left - rows.kept, "  ".join(f"{split} {splits.get(split, 0):,}" for split in SPLITS))
@@ -69,8 +73,7 @@ def funnel(run: RunDirectory) -> list[Step]:
     if packed is not None:
         examples = sum(split.examples for split in packed.values())
         bins = sum(split.bins for split in packed.values())
-        cut = sum(split.truncated for split in packed.values())
-        take("packed", left - examples, f"into {bins:,} bins; {cut:,} rows lost their end")
+        take("packed", left - examples, f"into {bins:,} bins; {_overflow(packed.values())}")
     return steps
 
 
@@ -111,6 +114,17 @@ def summary_lines(run: RunDirectory) -> list[str]:
     if page.exists():
         lines.append(f"report: {page}")
     return lines
+
+
+def _overflow(splits: Iterable[SplitPacking]) -> str:
+    """Why rows did not become examples, and how many became examples without their end."""
+    dropped: Counter[str] = Counter()
+    cut = 0
+    for split in splits:
+        dropped.update(split.dropped)
+        cut += split.truncated
+    reasons = [f"{count:,} dropped: {_UNPACKED.get(rule, rule)}" for rule, count in sorted(dropped.items()) if count]
+    return "; ".join([*reasons, f"{cut:,} cut at the end of a bin"])
 
 
 def _minus(count: int) -> str:

@@ -29,6 +29,7 @@ class SplitPacking:
         tokens: in all bins.
         targets: tokens that are trained on.
         truncated: examples that were longer than a bin and lost their end.
+        dropped: rows that did not become an example, by rule.
         lengths: examples by length in tokens, in 32 buckets of equal width over (0, seq_length]; shape (32,).
     """
 
@@ -38,6 +39,7 @@ class SplitPacking:
     tokens: int
     targets: int
     truncated: int
+    dropped: dict[str, int]
     lengths: NDArray[np.int64]
 
     @property
@@ -82,6 +84,7 @@ def _measure(run: RunDirectory, split: str, manifest: Manifest, seq_length: int)
         tokens=tokens,
         targets=targets,
         truncated=about["truncated"]["rows"],
+        dropped={rule: one["rows"] for rule, one in about["dropped"].items()},
         lengths=lengths,
     )
 

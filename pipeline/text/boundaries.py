@@ -6,19 +6,13 @@ import numpy as np
 
 from pipeline.text.kernel import declare
 
-__all__ = ["continues", "digits_end", "follows", "is_digit", "is_letter", "is_upper"]
+__all__ = ["continues", "digits_end", "follows", "is_digit", "is_letter"]
 
 
 @declare("int64(uint8)")
 def is_digit(byte: np.uint8) -> int:
     """Return 1 for 0-9."""
     return 1 if 48 <= byte <= 57 else 0
-
-
-@declare("int64(uint8)")
-def is_upper(byte: np.uint8) -> int:
-    """Return 1 for A-Z."""
-    return 1 if 65 <= byte <= 90 else 0
 
 
 @declare("int64(uint8)")

@@ -1,4 +1,4 @@
-"""Characters in UTF-8 bytes: which ones are whitespace, and how long they are."""
+"""Characters in UTF-8 bytes: which ones are whitespace, and which rows go beyond ASCII."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from pipeline.text.kernel import declare, int64
 
-__all__ = ["count_characters", "needs_normalising", "whitespace_width"]
+__all__ = ["needs_normalising", "whitespace_width"]
 
 
 @declare("int64(uint8[::1], int64, int64)")
@@ -34,16 +34,6 @@ def whitespace_width(buffer: np.ndarray, at: int, end: int) -> int:
     if first == 0xE1:
         return 3 if second == 0x9A and third == 0x80 else 0
     return 3 if second == 0x80 and third == 0x80 else 0
-
-
-@declare("int64(uint8[::1], int64, int64)")
-def count_characters(buffer: np.ndarray, start: int, end: int) -> int:
-    """Return the number of code points: of bytes that do not continue one."""
-    count = 0
-    for i in range(start, end):
-        if buffer[i] & 0xC0 != 0x80:
-            count += 1
-    return count
 
 
 @declare("int64(uint8[::1], int64, int64, int64)")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.text.boundaries import continues, follows, is_digit, is_upper
+from pipeline.text.boundaries import continues, follows, is_digit, is_letter
 from pipeline.text.kernel import declare, int64
 
 __all__ = ["match_iban"]
@@ -27,20 +27,20 @@ for _entry in _LENGTHS.split():
 def match_iban(buffer: np.ndarray, floor: int, at: int, end: int) -> int:
     """Return where the IBAN that begins at `at` ends, or 0.
 
-    Two capital letters, two digits, then capitals and digits up to the country's length, in one run or in groups of
-    four parted by one space, with a remainder of 1 modulo 97 (ISO 13616, ISO 7064).
+    Two letters, two digits, then letters and digits up to the country's length, in one run or in groups of four parted
+    by one space, with a remainder of 1 modulo 97 (ISO 13616, ISO 7064).
 
     Args:
         buffer: Bytes of the column.
         floor: Bytes before it are out of sight.
-        at: A capital letter.
+        at: A letter.
         end: One past the row's last byte.
     """
-    if at + 4 >= end or not is_upper(buffer[at + 1]) or not is_digit(buffer[at + 2]) or not is_digit(buffer[at + 3]):
+    if at + 4 >= end or not is_letter(buffer[at + 1]) or not is_digit(buffer[at + 2]) or not is_digit(buffer[at + 3]):
         return 0
     if follows(buffer, floor, at):
         return 0
-    length = int64(LENGTHS[26 * (int64(buffer[at]) - 65) + int64(buffer[at + 1]) - 65])
+    length = int64(LENGTHS[26 * ((int64(buffer[at]) & 0x5F) - 65) + (int64(buffer[at + 1]) & 0x5F) - 65])
     grouped = buffer[at + 4] == 32
     remainder = 0
     i = at + 4
@@ -49,7 +49,7 @@ def match_iban(buffer: np.ndarray, floor: int, at: int, end: int) -> int:
             if i >= end or buffer[i] != 32:
                 return 0
             i += 1
-        if i >= end or not (is_digit(buffer[i]) or is_upper(buffer[i])):
+        if i >= end or not (is_digit(buffer[i]) or is_letter(buffer[i])):
             return 0
         remainder = append(remainder, int64(buffer[i]))
         i += 1
@@ -60,7 +60,7 @@ def match_iban(buffer: np.ndarray, floor: int, at: int, end: int) -> int:
 
 @declare("int64(int64, int64)")
 def append(remainder: int, character: int) -> int:
-    """Return the remainder modulo 97 after one more digit, or letter with A = 10."""
+    """Return the remainder modulo 97 after one more digit, or letter of either case with A = 10."""
     if character <= 57:
         return (10 * remainder + character - 48) % 97
-    return (100 * remainder + character - 55) % 97
+    return (100 * remainder + (character & 0x5F) - 55) % 97

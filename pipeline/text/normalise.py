@@ -21,7 +21,8 @@ def fold(buffer: np.ndarray, start: int, end: int, output: np.ndarray, at: int) 
     gap = False
     i = start
     while i < end:
-        width = whitespace_width(buffer, i, end)
+        byte = buffer[i]
+        width = 0 if 32 < byte < 0xC2 else whitespace_width(buffer, i, end)  # a shortcut for what is surely none
         if width:
             gap = length > 0
             i += width
@@ -32,7 +33,7 @@ def fold(buffer: np.ndarray, start: int, end: int, output: np.ndarray, at: int) 
             length += 1
             gap = False
         if at >= 0:
-            output[at + length] = buffer[i] + 32 if 65 <= buffer[i] <= 90 else buffer[i]
+            output[at + length] = byte + 32 if 65 <= byte <= 90 else byte
         length += 1
         i += 1
     return length

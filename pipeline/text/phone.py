@@ -15,9 +15,10 @@ def match_phone(buffer: np.ndarray, floor: int, at: int, end: int) -> int:
     """Return where the telephone number that begins at `at` ends, or 0.
 
     - international: `+` and 9 to 15 digits, in groups or not (`+44 20 7946 0123`, `+1 (415) 555-0123`);
-    - North American: `(415) 555-0123`, `415-555-0123`, `415.555.0123`, with or without `1` before, area and exchange
-      from 200;
-    - with a trunk 0: `020 7946 0123`, `0161 496 0123`, `01632 960123`.
+    - North American: `(415) 555-0123`, `415-555-0123`, `415.555.0123`, with or without `1` or `001` before, area and
+      exchange from 200;
+    - with a trunk 0: `020 7946 0123`, `0161 496 0123`, `01632 960123`;
+    - the first two also with an extension: `x123`.
 
     Numbers that are part of a longer one, dates, versions and bare runs of digits stay.
 
@@ -36,11 +37,13 @@ def match_phone(buffer: np.ndarray, floor: int, at: int, end: int) -> int:
         return 0
     if first == 43:  # +
         return match_international(buffer, at, end)
-    if first == 48:
-        return match_trunk(buffer, at, end)
-    if first == 49 and at + 1 < end and (buffer[at + 1] == 45 or buffer[at + 1] == 46 or buffer[at + 1] == 32):
-        return match_north_american(buffer, at + 2, end)
-    return match_north_american(buffer, at, end)
+    one = digits_end(buffer, at, end)
+    prefix = one - at
+    if (prefix == 1 and first == 49) or (prefix == 3 and first == 48 and buffer[at + 1] == 48 and buffer[at + 2] == 49):
+        if one < end and (buffer[one] == 45 or buffer[one] == 46 or buffer[one] == 32):
+            return match_north_american(buffer, one + 1, end)
+        return 0
+    return match_trunk(buffer, at, end) if first == 48 else match_north_american(buffer, at, end)
 
 
 @declare("int64(uint8[::1], int64, int64)")
@@ -70,9 +73,10 @@ def match_north_american(buffer: np.ndarray, at: int, end: int) -> int:
     if last != separator and not (bracket and (last == 45 or last == 46 or last == 32)):
         return 0
     line = exchange + 4
-    if digits_end(buffer, line, end) - line != 4 or continues(buffer, line + 4, end):
+    if digits_end(buffer, line, end) - line != 4:
         return 0
-    return line + 4
+    stop = extension_end(buffer, line + 4, end)
+    return 0 if continues(buffer, stop, end) else stop
 
 
 @declare("int64(uint8[::1], int64, int64)")
@@ -104,8 +108,9 @@ def match_international(buffer: np.ndarray, at: int, end: int) -> int:
             break
         clock = stop + 1 < end and buffer[stop] == 58 and is_digit(buffer[stop + 1])
         least = 11 if north_american else 9
-        if digits >= least and not clock and not continues(buffer, stop, end):
-            found = stop
+        whole = extension_end(buffer, stop, end)
+        if digits >= least and not clock and not continues(buffer, whole, end):
+            found = whole
         i = stop
         for _ in range(2):  # one separator, or two such as `) ` and ` (`
             if i < end and (buffer[i] == 32 or buffer[i] == 45 or buffer[i] == 46 or 40 <= buffer[i] <= 41):
@@ -113,6 +118,15 @@ def match_international(buffer: np.ndarray, at: int, end: int) -> int:
         if i == stop:
             break
     return found
+
+
+@declare("int64(uint8[::1], int64, int64)")
+def extension_end(buffer: np.ndarray, at: int, end: int) -> int:
+    """Return where the extension at `at` ends, `x` and one to six digits, or `at` if there is none."""
+    if at >= end or (buffer[at] != 120 and buffer[at] != 88):
+        return at
+    stop = digits_end(buffer, at + 1, end)
+    return stop if 1 <= stop - at - 1 <= 6 else at
 
 
 @declare("int64(uint8[::1], int64, int64)")

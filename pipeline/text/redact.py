@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.text.boundaries import is_digit, is_upper
+from pipeline.text.boundaries import is_digit, is_letter
 from pipeline.text.credit_card import match_credit_card
 from pipeline.text.email import LONGEST, letter_width, match_email
 from pipeline.text.entities import ENTITIES
@@ -52,7 +52,13 @@ def redact(
             sign = i
             while sign < end and buffer[sign] != 64:
                 sign += 1
-        if wanted & 1 and i >= no_email and sign < end and sign - i <= LONGEST and (byte == 95 or letter_width(buffer, i, end)):
+        if (
+            wanted & 1
+            and i >= no_email
+            and sign < end
+            and sign - i <= LONGEST
+            and (byte == 95 or letter_width(buffer, i, end))
+        ):
             stop = match_email(buffer, i, end)
             if stop < 0:
                 no_email = -stop
@@ -78,7 +84,7 @@ def redact(
                 if other > stop:
                     stop = other
                     entity = 4
-        if wanted & 32 and is_upper(byte):
+        if wanted & 32 and is_letter(byte):
             other = match_iban(buffer, floor, i, end)
             if other > stop:
                 stop = other

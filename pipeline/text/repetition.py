@@ -10,6 +10,11 @@ from pipeline.text.kernel import declare, int64
 __all__ = ["count_distinct", "top_ngram_characters"]
 
 
+ONCE = np.uint64(1 << 32)
+TWICE = np.uint64(2 << 32)
+LOW = np.uint64(0xFFFFFFFF)
+
+
 @declare("int64(uint64[::1], int64, int64, uint64[::1])")
 def count_distinct(hashes: np.ndarray, first: int, last: int, keys: np.ndarray) -> int:
     """Return how many different values stand in `hashes[first:last]`.
@@ -35,15 +40,14 @@ def count_distinct(hashes: np.ndarray, first: int, last: int, keys: np.ndarray) 
     return distinct
 
 
-@declare("int64(uint64[::1], int64[::1], int64, int64, uint64[::1], int64[::1], int64[::1])")
+@declare("int64(uint64[::1], int64[::1], int64, int64, uint64[::1], uint64[::1])")
 def top_ngram_characters(
     hashes: np.ndarray,
     lengths: np.ndarray,
     words: int,
     size: int,
     keys: np.ndarray,
-    counts: np.ndarray,
-    firsts: np.ndarray,
+    tallies: np.ndarray,
 ) -> int:
     """Return the number of characters that the most frequent n-gram of `size` words takes.
 
@@ -62,8 +66,7 @@ def top_ngram_characters(
         words: How many words.
         size: Of the n-gram, in words.
         keys: Scratch, at least `slots_for(words)` long, as are
-        counts: how often each n-gram comes, and
-        firsts: the word at which it first begins.
+        tallies: how often each n-gram comes (upper 32 bits) and the word at which it first begins (lower 32).
     """
     grams = words - size + 1
     if grams < 2:
@@ -77,30 +80,33 @@ def top_ngram_characters(
         while keys[slot] != np.uint64(0) and keys[slot] != key:
             slot = (slot + 1) & (slots - 1)
         if keys[slot] == key:
-            counts[slot] += 1
+            tallies[slot] += ONCE
         else:
             keys[slot] = key
-            counts[slot] = 1
-            firsts[slot] = i
+            tallies[slot] = ONCE | np.uint64(i)
     most = 1
     longest = 0
+    earliest = 0
     top = -1
     for slot in range(slots):
-        if keys[slot] == np.uint64(0) or counts[slot] < 2 or counts[slot] < most:
+        if keys[slot] == np.uint64(0) or tallies[slot] < TWICE:
             continue
-        first = firsts[slot]
-        length = int64(size - 1)
+        count = int64(tallies[slot] >> np.uint64(32))
+        if count < most:
+            continue
+        first = int64(tallies[slot] & LOW)
+        length = size - 1
         for k in range(first, first + size):
             length += lengths[k]
-        longer = length > longest or (length == longest and first < firsts[top])
-        if counts[slot] > most or longer:
-            most = counts[slot]
+        if count > most or length > longest or (length == longest and first < earliest):
+            most = count
             longest = length
-            top = int64(slot)
+            earliest = first
+            top = slot
     if top < 0:
         return 0
     taken = 0
-    i = firsts[top]
+    i = earliest
     while i < grams:
         if hash_ngram(hashes, i, size) == keys[top]:
             taken += longest

@@ -26,7 +26,7 @@ from pipeline.text.kernel import declare
 from pipeline.text.repetition import count_distinct, top_ngram_characters
 from pipeline.text.urls import count_url_characters
 
-__all__ = ["MEASURES", "count_words", "derive", "measure"]
+__all__ = ["MEASURES", "derive", "measure"]
 
 MEASURES = (
     "characters",
@@ -71,22 +71,7 @@ def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return shares
 
 
-@declare("int64(uint8[::1], int64, int64)")
-def count_words(buffer: np.ndarray, start: int, end: int) -> int:
-    """Return the number of words: what the scratch of `measure` must hold."""
-    words = 0
-    inside = False
-    i = start
-    while i < end:
-        width = whitespace_width(buffer, i, end)
-        if width == 0 and not inside:
-            words += 1
-        inside = width == 0
-        i += max(width, 1)
-    return words
-
-
-@declare("int64(uint8[::1], int64, int64, uint64[:, ::1], int64[::1], uint64[::1], int64[::1], int64[::1], int64[::1])")
+@declare("int64(uint8[::1], int64, int64, uint64[:, ::1], int64[::1], uint64[::1], uint64[::1], int64[::1])")
 def measure(
     buffer: np.ndarray,
     start: int,
@@ -94,8 +79,7 @@ def measure(
     hashes: np.ndarray,
     lengths: np.ndarray,
     keys: np.ndarray,
-    counts: np.ndarray,
-    firsts: np.ndarray,
+    tallies: np.ndarray,
     measures: np.ndarray,
 ) -> int:
     """Measure one document, and return its number of words.
@@ -104,11 +88,11 @@ def measure(
         buffer: Bytes of the column; the row is `[start, end)`.
         start: Its first byte.
         end: One past its last byte.
-        hashes: Scratch (3, ≥ words), for the hashes of words, lines and paragraphs.
-        lengths: Scratch (≥ words), for the characters of words.
-        keys: Scratch (≥ `slots_for(words)`), as are
-        counts: and
-        firsts: the table that counts.
+        hashes: Scratch (3, W) for the hashes of words, lines and paragraphs; W is at least the number of words, so
+            that half the bytes, rounded up, always suffice.
+        lengths: Scratch (W) for the characters of words.
+        keys: Scratch (`slots_for(W)`), and
+        tallies: scratch of the same size: the table that counts.
         measures: Where to write the `MEASURES`.
     """
     characters = 0
@@ -130,7 +114,7 @@ def measure(
     i = start
     while i < end:
         byte = buffer[i]
-        width = whitespace_width(buffer, i, end)
+        width = 0 if 32 < byte < 0xC2 else whitespace_width(buffer, i, end)  # a shortcut for what is surely none
         if width == 0:
             if byte & 0xC0 != 0x80:
                 characters += 1
@@ -199,5 +183,5 @@ def measure(
     measures[7] = count_distinct(hashes[2], 0, paragraphs, keys)
     measures[8] = count_url_characters(buffer, start, end)
     for size in range(2, 5):
-        measures[7 + size] = top_ngram_characters(hashes[0], lengths, words, size, keys, counts, firsts)
+        measures[7 + size] = top_ngram_characters(hashes[0], lengths, words, size, keys, tallies)
     return words

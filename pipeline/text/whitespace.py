@@ -25,29 +25,30 @@ def trim_whitespace(buffer: np.ndarray, start: int, end: int, output: np.ndarray
     spaces = start  # where the run of spaces before `i` begins
     i = start
     while i < end:
-        first = int64(buffer[i])
-        width = space_width(buffer, i, end)
+        byte = buffer[i]
+        width = 0 if 32 < byte < 0xC2 else space_width(buffer, i, end)  # a shortcut for what is surely no space
         if width:
             i += width
             continue
-        if first == 10:
+        if byte == 10:
             breaks += 1
             i += 1
             spaces = i
             continue
-        if length > 0:  # else these breaks end blank lines at the very start
-            for _ in range(min(breaks, 2)):
-                if at >= 0:
-                    output[at + length] = 10
-                length += 1
-        breaks = 0
+        if breaks:
+            if length > 0:  # else they end blank lines at the very start
+                for _ in range(min(breaks, 2)):
+                    if at >= 0:
+                        output[at + length] = 10
+                    length += 1
+            breaks = 0
         while spaces < i:
             if at >= 0:
                 output[at + length] = 9 if buffer[spaces] == 9 else 32
             length += 1
             spaces += max(space_width(buffer, spaces, end), 1)
         if at >= 0:
-            output[at + length] = buffer[i]
+            output[at + length] = byte
         length += 1
         i += 1
         spaces = i

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -107,8 +109,8 @@ def test_a_row_without_its_other_half_fails(gone: str) -> None:
 
 
 class TestControls:
-    references = {f"s/f#{n}": f"def add_{n}(x):\n    return x + {n}\n" for n in range(8)}
-    python = dict.fromkeys(references, True)
+    references: ClassVar = {f"s/f#{n}": f"def add_{n}(x):\n    return x + {n}\n" for n in range(8)}
+    python: ClassVar = dict.fromkeys(references, True)
 
     def test_copies_score_one_and_shuffled_copies_lower(self) -> None:
         controls = check_controls(self.references, self.python)

@@ -20,7 +20,7 @@ import pytest
 from tests.conftest import ROOT
 
 _PREFECT = str(Path(sys.executable).with_name("prefect"))
-_STARTS_WITHIN = 90.0
+_STARTS_WITHIN = 180.0  # 20 s on an idle machine, most of it the database's migrations
 _STOPS_WITHIN = 10.0
 
 

@@ -18,7 +18,7 @@ from transformers import PreTrainedTokenizerBase
 from pipeline import fingerprint
 from pipeline.config import Recipe
 from pipeline.errors import InputError, RunDirectoryError
-from pipeline.pack import pack, plan, plan_tokens
+from pipeline.pack import pack, plan, plan_tokens, tokenise, write
 from pipeline.pack import stages as pack_stages
 from pipeline.pack.bins import Bins
 from pipeline.pack.tokenizer import load_tokenizer
@@ -153,6 +153,26 @@ def test_the_same_bytes_on_workers_and_here(rows: list[Row], tmp_path: Path, mon
         results.append(made(run))
     assert results[0] == results[1] == results[2]
     assert len(results[0]) > 15
+
+
+def test_bins_do_not_depend_on_how_they_lie_in_files_and_batches(
+    packed: tuple[RunDirectory, Recipe, Manifest], rows: list[Row], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokenise, "_ROWS", 7)
+    monkeypatch.setattr(tokenise, "_BATCH_TOKENS", 2000)
+    monkeypatch.setattr(write, "_FILE_BINS", 3)
+    monkeypatch.setattr(write, "_BATCH_TOKENS", 2 * 4096)
+    recipe = make_recipe(tmp_path, seq_length=4096)
+    run = curate(recipe, split_up(rows))
+    manifest = pack(run, recipe)
+    assert manifest.summary == packed[2].summary
+    many, one = Bins.open(run.path("packed/train")), Bins.open(packed[0].path("packed/train"))
+    assert len(many.files) > 5
+    assert len(one.files) == 1
+    assert len(many) == len(one)
+    for index in range(len(one)):
+        for mine, theirs in zip(many.get(index), one.get(index), strict=True):
+            assert np.array_equal(mine, theirs)
 
 
 def test_the_seed_orders_the_bins_and_changes_nothing_else(rows: list[Row], tmp_path: Path) -> None:

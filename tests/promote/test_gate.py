@@ -22,8 +22,6 @@ def values(
     }
 
 
-
-
 @given(losses, losses, st.floats(min_value=0, max_value=5))
 def test_a_candidate_wins_only_below_the_champion_by_more_than_the_margin(a: float, b: float, margin: float) -> None:
     verdict = judge(values(a, b), metric="loss", margin=margin, has_champion=True)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
@@ -17,7 +18,9 @@ from pipeline.config import Recipe
 from pipeline.run import RunDirectory, Stage
 from pipeline.schema import BINS
 
-os.environ["OMP_NUM_THREADS"] = "1"  # ranks inherit it: the machine's cores are shared with other tests
+# Of this process, and of the ranks that it starts: threads that wait for each other on busy cores only spin.
+torch.set_num_threads(1)
+os.environ["OMP_NUM_THREADS"] = "1"
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared/data"
 STORIES = SHARED / "model-stories260k"

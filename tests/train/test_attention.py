@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch.nn.functional import cross_entropy
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from pipeline.errors import StageError
@@ -74,28 +75,26 @@ def test_the_mask_lets_a_position_see_the_past_of_its_own_segment() -> None:
     assert math.isfinite(float(mask.min()))
 
 
+@torch.no_grad()
 def test_packed_rows_have_the_logits_and_the_loss_of_rows_alone(tmp_path: Path) -> None:
     model = tiny()
-    found = [([number * 7 % 90 for number in range(start, start + 5 + start % 4)], []) for start in range(12)]
-    found = [(ids, [index % 3 != 0 for index in range(len(ids))]) for ids, _ in found]
-    write_bins(tmp_path / "packed", found, length=32)
-    write_bins(tmp_path / "alone", found, length=1)  # no two fit
-    packed, alone = Bins.open(tmp_path / "packed"), Bins.open(tmp_path / "alone")
-    assert len(packed) < len(alone) == 12
+    found = []
+    for start in range(12):
+        ids = [number * 7 % 90 for number in range(start, start + 5 + start % 4)]
+        found.append((ids, [index % 3 != 0 for index in range(len(ids))]))
+    write_bins(tmp_path, found, length=32)
+    bins = Bins.open(tmp_path)
+    together = collate(bins, range(len(bins)), length=32, pad=0)
+    assert len(bins) < len(found) == len(together.rows)
 
-    together = collate(packed, range(len(packed)), length=32, pad=0)
     logits = logits_of(model, together)
-    total, number = 0.0, 0
-    for b in range(len(packed)):
-        for segment in range(int(together.segments[b].max()) + 1):
-            at = together.segments[b] == segment
-            if number == len(found) or not (together.tokens[b][at] != 0).any():
-                continue  # padding
-            ids, loss = found[number]
+    total = 0.0
+    rows = iter(found)
+    for b in range(len(bins)):
+        for start in bins.get(b).starts:
+            ids, loss = next(rows)
             own = model(input_ids=torch.tensor([ids])).logits[0]  # no mask and no positions of ours
-            torch.testing.assert_close(logits[b][at], own, rtol=0, atol=1e-6)
-            labels = torch.tensor([t if keep else IGNORED for t, keep in zip(ids[1:], loss[1:], strict=True)])
-            total += float(torch.nn.functional.cross_entropy(own[:-1], labels, reduction="sum"))
-            number += 1
-    assert number == 12
+            torch.testing.assert_close(logits[b, start : start + len(ids)], own, rtol=0, atol=1e-6)
+            labels = torch.tensor([t if learnt else IGNORED for t, learnt in zip(ids[1:], loss[1:], strict=True)])
+            total += float(cross_entropy(own[:-1], labels, reduction="sum"))
     assert_isclose(float(nll(model, together)), total)

@@ -15,14 +15,16 @@ ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 """Who may speak."""
 
 _SPOKEN = ("user", "assistant")
-"""Roles whose message says something, unless other keys (`tool_calls`) say it for them."""
+"""Roles whose message must say something, unless the assistant calls a tool instead."""
+
+_CALLS = ("tool_calls", "function_call")
 
 
 class Chat:
     """Reads conversations.
 
-    A `content` of null beside other keys, as OpenAI writes a call of tools, becomes empty text, and `"content":null`
-    stays in `extra`: role and content, overwritten by `extra`, are the message as it came.
+    The null `content` of a message that calls tools becomes empty text, and `"content":null` stays in `extra`: role
+    and content, overwritten by `extra`, are the message as it came.
     """
 
     kinds: ClassVar[tuple[str, ...]] = ("chat",)
@@ -51,14 +53,13 @@ class Chat:
             where = f"message {number + 1}: "
             if not isinstance(value, dict):
                 raise Rejected("wrong_type", f"{where}{json_type(value)}, not an object")
-            role, content = self._role_of(value, where), self._content_of(value, where)
+            role = self._role_of(value, where)
+            content = self._content_of(value, role, where)
             extra = None
             if content is None or len(value) > 1 + (self._content in value):
                 if texts is None:
                     texts = elements(record.exact(self._messages))
                 extra = self._extra_of(texts[number], content)
-            if extra is None and role in _SPOKEN and not (content and not content.isspace()):
-                raise Rejected("empty_text", f"{where}{self._content!r} is empty")
             messages.append(Message(role, content or "", extra))
         return Conversation(tuple(messages), self._tools_of(record), record.rest(self._used))
 
@@ -74,18 +75,23 @@ class Chat:
             raise Rejected("wrong_role", f"{where}{self._role!r} is none of {', '.join(ROLES)}")
         return role
 
-    def _content_of(self, value: dict[str, Any], where: str) -> str | None:
-        """The text, or None where a null or absent content leaves the word to the message's other keys."""
+    def _content_of(self, value: dict[str, Any], role: str, where: str) -> str | None:
+        """The text: of a message that calls tools it may be empty, null (None here) or absent (empty here)."""
         content = value.get(self._content)
+        calls = role == "assistant" and any(value.get(key) for key in _CALLS)
         if isinstance(content, str):
+            if (not content or content.isspace()) and role in _SPOKEN and not calls:
+                raise Rejected("empty_text", f"{where}{self._content!r} is empty")
             return content
         if content is not None:
             raise Rejected("wrong_type", f"{where}{self._content!r} is {json_type(content)}, not a string")
-        if not value.keys() <= self._said:
-            return None if self._content in value else ""
-        if self._content in value:
-            raise Rejected("null_value", f"{where}{self._content!r} is null")
-        raise missing_key(self._content, value, where=where)
+        if self._content not in value:
+            if calls:
+                return ""
+            raise missing_key(self._content, value, where=where)
+        if calls:
+            return None
+        raise Rejected("null_value", f"{where}{self._content!r} is null")
 
     def _extra_of(self, text: str, content: str | None) -> str:
         return join_members(members(text), without=self._said if content is not None else {self._role})

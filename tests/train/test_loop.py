@@ -1,0 +1,148 @@
+"""The loss and the gradient of a step do not depend on how the step is cut, and bad numbers stop the run."""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from pipeline.config import Train
+from pipeline.errors import StageError
+from pipeline.pack.bins import Bins
+from pipeline.train.data import collate
+from pipeline.train.loop import FlatGradient, learning_rate, make_optimizer, train_step
+from pipeline.train.parallel import Ranks
+from pipeline.train.setup import setup
+
+from .conftest import TINY_LLAMA, MakeRun, assert_isclose, write_bins
+
+ALONE = Ranks(0, 1, torch.device("cpu"))
+
+
+def section(**train: Any) -> Train:
+    return Train.model_validate({"model": {"config": TINY_LLAMA}, **train})
+
+
+def test_warm_up_then_cosine_from_the_peak_to_its_final_share() -> None:
+    train = section(steps=100, warmup=10, learning_rate=2.0, final_learning_rate=0.1)
+    rates = [learning_rate(step, train) for step in range(100)]
+    assert rates[0] == 0.2
+    assert rates[9] == rates[10] == max(rates) == 2.0
+    assert math.isclose(rates[-1], 0.2)
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert math.isclose(rates[54] + rates[55], 2.2, rel_tol=1e-3)  # half-way: the middle of peak and end
+    assert learning_rate(0, section(steps=1, warmup=0, learning_rate=2.0)) == 2.0
+
+
+@pytest.mark.parametrize("micro_batch", [1, 2, 4, 8])
+def test_micro_batches_change_nothing(micro_batch: int, make_run: MakeRun) -> None:
+    """Bins differ in their number of targets, so a mean of means would differ."""
+    run, recipe = make_run(global_batch=8, micro_batch=8)
+    whole = first_step(setup(run, recipe, ALONE))
+    run, recipe = make_run(name="cut", global_batch=8, micro_batch=micro_batch)
+    training = setup(run, recipe, ALONE)
+    cut = first_step(training)
+    assert len({batch.num_targets for batch in training._batches(0)}) > 1 or micro_batch == 8
+    assert_isclose(cut.loss, whole.loss)
+    assert_isclose(cut.grad_norm, whole.grad_norm)
+
+
+def first_step(training: Any) -> Any:
+    return train_step(
+        training.model,
+        training.optimizer,
+        FlatGradient(training.parameters),
+        training._batches(0),
+        step=0,
+        train=training.recipe.train,
+        seed=0,
+        ranks=ALONE,
+        stop=threading.Event(),
+    )
+
+
+def test_the_gradient_is_clipped_as_torch_clips_it(make_run: MakeRun) -> None:
+    training = setup(*make_run(clip=0.5, steps=1, warmup=0), ALONE)
+    gradient = FlatGradient(training.parameters)
+    done = train_step(
+        training.model,
+        training.optimizer,
+        gradient,
+        training._batches(0),
+        step=0,
+        train=training.recipe.train,
+        seed=0,
+        ranks=ALONE,
+        stop=threading.Event(),
+    )
+    assert done is not None
+    assert done.grad_norm > 0.5
+    assert math.isclose(float(gradient.flat.norm()), 0.5, rel_tol=1e-5)
+    again = torch.nn.utils.clip_grad_norm_(training.parameters.values(), 1.0)
+    assert math.isclose(float(again), 0.5, rel_tol=1e-5)  # the buffer is the parameters' gradients
+
+
+def test_only_matrices_decay() -> None:
+    parameters = {name: torch.nn.Parameter(torch.ones(shape)) for name, shape in (("w", (2, 2)), ("b", (2,)))}
+    optimizer = make_optimizer(parameters, section(weight_decay=0.5, learning_rate=0.1))
+    for parameter in parameters.values():
+        parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    assert float(parameters["b"].detach().sum()) == 2.0
+    assert math.isclose(float(parameters["w"].detach().sum()), 4 * 0.95, rel_tol=1e-6)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_loss_that_is_not_finite_names_its_rows_and_leaves_the_weights(value: float, make_run: MakeRun) -> None:
+    training = setup(*make_run(global_batch=4), ALONE)
+    batches = training._batches(0)
+    poisoned = batches[2]
+    before = {name: parameter.detach().clone() for name, parameter in training.parameters.items()}
+    passed = training.model.forward
+
+    def poison(**inputs: Any) -> Any:
+        output = passed(**inputs)
+        if torch.equal(inputs["input_ids"], poisoned.tokens):
+            output.logits = output.logits * value
+        return output
+
+    training.model.forward = poison  # type: ignore[method-assign]
+    with pytest.raises(StageError, match=r"step 1: the loss is nan|step 1: the loss is inf") as caught:
+        first_step(training)
+    assert caught.value.where == "rows " + ", ".join(poisoned.rows)
+    for name, parameter in training.parameters.items():
+        assert torch.equal(parameter, before[name])
+
+
+def test_a_step_without_a_target_is_an_error_that_names_its_rows(make_run: MakeRun, tmp_path: Path) -> None:
+    training = setup(*make_run(), ALONE)
+    write_bins(tmp_path / "none", [([5, 6, 7], [True, False, False])])  # the first token has nothing to predict it
+    batch = collate(Bins.open(tmp_path / "none"), [0], length=8, pad=0)
+    with pytest.raises(StageError, match="step 1 has no target token") as caught:
+        train_step(
+            training.model,
+            training.optimizer,
+            FlatGradient(training.parameters),
+            [batch],
+            step=0,
+            train=training.recipe.train,
+            seed=0,
+            ranks=ALONE,
+            stop=threading.Event(),
+        )
+    assert "s/file#0" in caught.value.where
+
+
+def test_the_journal_has_each_step_once(make_run: MakeRun) -> None:
+    run, recipe = make_run(steps=4, checkpoint_every=2)
+    training = setup(run, recipe, ALONE)
+    assert training.fit(threading.Event())
+    lines = [json.loads(line) for line in (run.logs / "train.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [1, 2, 3, 4]
+    assert {"loss", "lr", "grad_norm", "tokens", "target_tokens", "tokens_per_second"} < set(lines[0])
+    assert sum(line["target_tokens"] for line in lines) == training.state.target_tokens
