@@ -23,8 +23,8 @@ def explained(run: RunDirectory, stage: str) -> Iterator[None]:
     """Let the project's own messages through, and turn any other exception into one.
 
     The new error hides the old one (`from None`): whoever logs it, Prefect for one, would print the old one's
-    message too, and that may quote a row. Signals (`KeyboardInterrupt` and every other `BaseException`) pass, so that clean-up runs and the caller
-    decides.
+    message too, and that may quote a row. Signals (`KeyboardInterrupt` and every other `BaseException`) pass, so
+    that clean-up runs and the caller decides.
 
     Raises:
         ProjectError: see `explain`.

@@ -1,15 +1,9 @@
-"""The command: exit codes, messages without tracebacks, and nothing written where nothing was asked."""
+"""The command: one message a mistake, no traceback, and nothing written where nothing was asked."""
 
 from __future__ import annotations
 
-import errno
-import json
-import os
-import signal
 import subprocess
-import sys
 import time
-from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +12,7 @@ import yaml
 
 from pipeline import __version__
 from pipeline.cli import main
-from pipeline.cli.boundary import exit_code
-from pipeline.cli.tables import print_table, printable
-from pipeline.errors import (
-    InputError,
-    MachineError,
-    Preempted,
-    ProjectError,
-    RecipeError,
-    RunDirectoryError,
-    StageError,
-)
-from tests.conftest import ROOT, TINY, FinishedRun, command, run_command
+from tests.conftest import TINY, FinishedRun, command, run_command
 
 VERBS = ("run", "curate", "pack", "train", "evaluate", "promote", "validate", "plan")
 
@@ -45,125 +28,6 @@ def recipe(tmp_path: Path) -> Path:
     }
     path.write_text(yaml.safe_dump(document), encoding="utf-8")
     return path
-
-
-def ends_with(error: BaseException) -> int:
-    def fail(_: Namespace) -> int:
-        raise error
-
-    return exit_code(fail, Namespace())
-
-
-# --- exit codes
-
-
-@pytest.mark.parametrize(
-    ("error", "code"),
-    [
-        (RecipeError("r"), 2),
-        (InputError("i"), 2),
-        (RunDirectoryError("d"), 2),
-        (MachineError("m"), 2),
-        (StageError("s"), 1),
-        (Preempted("p"), 75),
-    ],
-)
-def test_an_error_is_its_message_and_its_code(
-    error: ProjectError, code: int, capsys: pytest.CaptureFixture[str]
-) -> None:
-    error.where, error.mend = "here", "do this"
-    assert ends_with(error) == code
-    printed = capsys.readouterr()
-    assert printed.err == f"error: {error.what}\n  where: here\n  mend:  do this\n"
-    assert printed.out == ""
-
-
-def test_a_full_disk_anywhere_is_code_2(capsys: pytest.CaptureFixture[str]) -> None:
-    error = RuntimeError("cannot save")
-    error.__cause__ = OSError(errno.ENOSPC, "No space left on device")
-    assert ends_with(error) == 2
-    assert "error: the disk is full" in capsys.readouterr().err
-
-
-def test_a_defect_is_one_line_and_code_1_and_debug_shows_where(capsys: pytest.CaptureFixture[str]) -> None:
-    def fail(_: Namespace) -> int:
-        raise KeyError("ada@example.org")
-
-    assert exit_code(fail, Namespace()) == 1
-    brief = capsys.readouterr().err
-    assert brief.splitlines()[0] == "error: KeyError: '<EMAIL>'"
-    assert "Traceback" not in brief
-    assert exit_code(fail, Namespace(), debug=True) == 1
-    full = capsys.readouterr().err
-    assert "in fail\n" in full
-    assert "ada@" not in full
-
-
-_SIGNALLED = """
-import sys, time
-from argparse import Namespace
-from pathlib import Path
-from pipeline.cli.boundary import exit_code
-
-def command(_):
-    try:
-        print("ready", flush=True)
-        time.sleep(60)
-    finally:
-        time.sleep(0.5)
-        Path(sys.argv[1]).write_text("cleaned up")
-
-sys.exit(exit_code(command, Namespace()))
-"""
-
-
-@pytest.mark.parametrize(
-    ("number", "code", "word"), [(signal.SIGTERM, 75, "terminated"), (signal.SIGINT, 130, "interrupted")]
-)
-def test_a_signal_cleans_up_and_says_how_to_go_on(tmp_path: Path, number: signal.Signals, code: int, word: str) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-c", _SIGNALLED, str(tmp_path / "mark")],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    process.send_signal(number)
-    if number == signal.SIGTERM:
-        time.sleep(0.2)
-        process.send_signal(number)  # a second one does not cut the clean-up short
-    _, printed = process.communicate(timeout=30)
-    assert process.returncode == code
-    assert printed == f"{word}: finished parts are kept; the same command goes on from there\n"
-    assert (tmp_path / "mark").read_text() == "cleaned up"
-
-
-def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
-    script = (
-        "import sys; from argparse import Namespace; from pipeline.cli.boundary import exit_code\n"
-        "def command(_):\n for number in range(100_000): print(number)\n return 0\n"
-        "sys.exit(exit_code(command, Namespace()))"
-    )
-    with (tmp_path / "err").open("wb") as errors:
-        writer = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=errors)
-        assert writer.stdout is not None
-        assert writer.stdout.readline() == b"0\n"
-        writer.stdout.close()
-        assert writer.wait(30) == 141
-    assert (tmp_path / "err").read_bytes() == b""
-
-
-def test_a_terminal_that_is_not_utf8_gets_escapes(tmp_path: Path) -> None:
-    script = (
-        "import sys; from argparse import Namespace; from pipeline.cli.boundary import exit_code\n"
-        "def command(_):\n print('1 → 2'); return 0\n"
-        "sys.exit(exit_code(command, Namespace()))"
-    )
-    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, env=environment, check=False)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == b"1 \\u2192 2\n"
 
 
 # --- the command line
@@ -247,18 +111,6 @@ def test_another_recipes_directory_is_refused(recipe: Path, capsys: pytest.Captu
     assert [path.name for path in (recipe.parent / "run").iterdir()] == ["thesis.tex"]
 
 
-# --- tables
-
-
-def test_without_a_terminal_a_table_is_tab_separated(capsys: pytest.CaptureFixture[str]) -> None:
-    print_table(("id", "value"), [("a/b#1", 0.123456), ("tab\there\nand there", None)])
-    assert capsys.readouterr().out == "id\tvalue\na/b#1\t0.1235\ntab here and there\t\n"
-
-
-def test_a_rows_text_cannot_drive_the_terminal() -> None:
-    assert printable("red \x1b[31m\x07 and\n\ta tab") == "red \\x1b[31m\\x07 and\n\ta tab"
-
-
 # --- the stages, on the tiny recipe
 
 
@@ -336,20 +188,3 @@ def _actions(run: FinishedRun, *overrides: str) -> dict[str, str]:
     assert done.returncode == 0, done.stderr
     rows = [line.split("\t") for line in done.stdout.splitlines()[1:]]
     return {row[0]: row[1] for row in rows}
-
-
-# --- doctor
-
-
-def test_doctor_passes_where_the_tests_pass_and_names_no_secret(tmp_path: Path) -> None:
-    environment = {**os.environ, "PREFECT_API_URL": "http://user:secret@127.0.0.1:9/api"}
-    done = subprocess.run(
-        command("doctor", "--json"), cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-    )
-    report = json.loads(done.stdout)
-    assert done.returncode == 0, [check for check in report["checks"] if check["state"] == "fail"]
-    assert report["passed"] is True
-    found = {check["name"]: check for check in report["checks"]}
-    assert {"python", "package torch", "cores", "memory", "disk", "write access", "torch", "encoding"} <= set(found)
-    assert found["Prefect API"]["state"] == "info"
-    assert "secret" not in done.stdout

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.atomic import TEMPORARY, atomic_file, atomic_folder, write_json, write_text
+from pipeline.atomic import TEMPORARY, write_text
 from pipeline.config import Recipe
-from pipeline.errors import MachineError, RunDirectoryError
+from pipeline.errors import RunDirectoryError
 from pipeline.run import Manifest, Rows, RunDirectory, Stage
 
 SOURCE = {"name": "notes", "kind": "text", "format": "text", "path": "notes.jsonl"}
@@ -318,81 +316,3 @@ def test_the_lock_is_free_again_after_an_error(run: RunDirectory) -> None:
         _ = 1 / 0
     with run.lock():
         pass
-
-
-# --- atomic files
-
-
-def test_a_failed_write_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:
-    path = tmp_path / "part"
-    write_text(path, "old")
-    with pytest.raises(UnicodeEncodeError), atomic_file(path) as beside, beside.open("w", encoding="ascii") as stream:
-        stream.writelines(["new, and then", "ö"])
-    assert content_of(tmp_path) == {"part": b"old"}
-
-
-def test_a_failed_folder_leaves_the_old_folder_and_nothing_beside_it(tmp_path: Path) -> None:
-    for fails in (False, True):
-        try:
-            with atomic_folder(tmp_path / "model") as beside:
-                (beside / "weights").write_text("new" if fails else "old")
-                if fails:
-                    raise KeyboardInterrupt
-        except KeyboardInterrupt:
-            assert fails
-    assert content_of(tmp_path) == {"model/weights": b"old"}
-
-
-def test_a_folder_replaces_an_older_one_as_a_whole(tmp_path: Path) -> None:
-    for name in ("old", "new"):
-        with atomic_folder(tmp_path / "model") as beside:
-            (beside / name).write_text(name)
-    assert content_of(tmp_path) == {"model/new": b"new"}
-
-
-def test_equal_values_are_equal_bytes(tmp_path: Path) -> None:
-    write_json(tmp_path / "a", {"x": 1, "ö": [2]})
-    write_json(tmp_path / "b", json.loads('{"ö": [2], "x": 1}'))
-    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
-
-
-@pytest.fixture
-def tiny_disk(tmp_path: Path) -> Iterator[Path]:
-    """A real file system of 1 MiB."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting a tmpfs takes root")
-    mount = tmp_path / "disk"
-    mount.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(mount)], capture_output=True, check=False
-    )
-    if done.returncode != 0:
-        pytest.skip(f"no tmpfs can be mounted here: {done.stderr.decode().strip()}")
-    try:
-        yield mount
-    finally:
-        subprocess.run(["umount", str(mount)], check=True)
-
-
-def test_a_full_disk_is_one_message_and_nothing_is_half_written(tiny_disk: Path) -> None:
-    run = RunDirectory.open(recipe_at(tiny_disk / "run"))
-    stage = stage_of(run)
-    stage.begin()
-    make_part(stage, PARTS[0])
-    before = content_of(run.root)
-    with pytest.raises(MachineError, match="the disk is full") as caught:
-        write_text(run.path("letters/part-00001.txt"), "x" * (2 << 20))
-    assert caught.value.exit_code == 2
-    assert "finished parts are kept" in str(caught.value)
-    assert content_of(run.root) == before
-    assert make(stage_of(run)) == list(PARTS[1:])  # with room again, the same command goes on
-
-
-def test_a_full_disk_under_parquet_is_the_same_message(tiny_disk: Path) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    table = pa.table({"x": list(map(str, range(400_000)))})
-    with pytest.raises(MachineError, match="the disk is full"), atomic_file(tiny_disk / "part.parquet") as beside:
-        pq.write_table(table, beside, compression="none")
-    assert content_of(tiny_disk) == {}

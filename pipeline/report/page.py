@@ -156,6 +156,8 @@ def _number(value: object) -> str:
     """A measured number for people; a dash where there is none."""
     if value is None:
         return "–"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e6:
+        return f"{value:,.0f}"
     if isinstance(value, float):
         return f"{value:,.4f}" if 1e-3 <= abs(value) < 1e6 or value == 0 else f"{value:.3g}"
     return str(value)

@@ -1,6 +1,6 @@
 """`torchrun -m pipeline.train RUN_DIRECTORY`: one rank of a training run; reads recipe.yaml there.
 
-setup → fit. The launcher (`pipeline.train.train`) starts it; started by hand under torchrun it does the same,
+setup → fit. The launcher (`pipeline.train.train`) starts it; started by hand under torchrun it trains too,
 but writes no manifest.
 """
 

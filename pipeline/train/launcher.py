@@ -40,6 +40,9 @@ _MARGIN = 5.0
 _POLL = 0.2
 """Seconds between looks at whether the agent has ended or SIGTERM has come."""
 
+_MEMORY = "lower train.micro_batch, pack.seq_length or evaluate.batch, or take a machine with more memory"
+_REPORT = "the log holds the traceback; run the same command again to go on from the last checkpoint"
+
 _TAIL = 40
 """Last lines of the output in which a cause is looked for."""
 
@@ -105,8 +108,9 @@ def launch(
         if terminated.is_set():
             raise Preempted("stopped by SIGTERM", where=str(log), mend="run the same command again: it resumes")
         if code != 0:
+            cause = _cause(failure, tail, code)
             raise StageError(
-                f"{module.rpartition('.')[2]}: {_cause(failure, tail, code)}", where=str(log), mend="see the log"
+                f"{module.rpartition('.')[2]}: {cause}", where=str(log), mend=_MEMORY if "memory" in cause else _REPORT
             )
 
 

@@ -37,7 +37,9 @@ _PR_SET_PDEATHSIG = 1
 def die_with_parent() -> None:
     """Have the kernel kill this process when its parent dies; call it first of all.
 
-    The signal is Linux's; elsewhere only the launcher's own clean-up applies.
+    Linux sends the signal when the parent's *thread* that started this process ends: that thread must wait for it,
+    as the launcher's and the agent's do. Other systems have no such signal; there only the launcher's own
+    clean-up applies.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)

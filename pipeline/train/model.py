@@ -10,6 +10,7 @@ from transformers import CONFIG_MAPPING, AutoConfig, AutoModelForCausalLM, AutoT
 
 from pipeline import config
 from pipeline.errors import InputError, RecipeError, did_you_mean
+from pipeline.pack.tokenizer import describe_tokenizer
 from pipeline.train.origin import model_folder
 
 __all__ = ["Tokenizer", "load_model", "load_tokenizer"]
@@ -82,10 +83,13 @@ def load_model(
     # Padding is masked by position, so no token needs to be kept from learning, least of all one that is also EOS.
     _embeddings(loaded).padding_idx = None
     for name in ("bos_token_id", "eos_token_id", "pad_token_id"):
-        value = getattr(tokenizer, name)
-        setattr(loaded.config, name, value)
-        if loaded.generation_config is not None:
-            setattr(loaded.generation_config, name, value)
+        if (value := getattr(tokenizer, name)) is not None:
+            setattr(loaded.config, name, value)
+    if loaded.generation_config is not None:
+        facts = describe_tokenizer(tokenizer)
+        loaded.generation_config.bos_token_id = loaded.config.bos_token_id
+        loaded.generation_config.eos_token_id = facts["stop_ids"]  # `generate` stops where the bins' answers end
+        loaded.generation_config.pad_token_id = facts["pad_id"]
     return loaded
 
 

@@ -32,7 +32,10 @@ def main(path: str) -> None:
 
         def call(*arguments: Any, launcher: Any = launcher, unsigned: bool = unsigned) -> Any:
             result = np.zeros(1, np.uint64 if unsigned else np.int64)
-            launcher[1, 1](result, *arguments)
+            # The simulator copies every array back, so it needs to be allowed to.
+            launcher[1, 1](
+                result, *(a if not isinstance(a, np.ndarray) or a.flags.writeable else a.copy() for a in arguments)
+            )
             return result[0]
 
         results.append((case[0], run(case, call)))

@@ -75,19 +75,23 @@ def test_planted_data(seed: int | None, tmp_path: Path) -> None:
 
 
 def test_presidio_sentences() -> None:
-    """An independent corpus. Its phone numbers are of all countries, its IPv6 addresses mostly not allocated."""
+    """An independent corpus: nothing but personal data is touched, and all of it goes where its form is distinctive.
+
+    Most of its telephone numbers are national ones of some country, bare digits that could be anything; 0.28 of them
+    have a form that we take.
+    """
     with gzip.open(shared("pii-presidio-tests") / "generated_large.json.gz", "rt", encoding="utf-8") as file:
         sentences = json.load(file)
-    redacted = cpu.redact(column([s["full_text"] for s in sentences]), ENTITIES)[0].to_pylist()
-    names = {"EMAIL_ADDRESS": 1.0, "CREDIT_CARD": 0.95, "US_SSN": 1.0, "IBAN_CODE": 1.0, "PHONE_NUMBER": 0.3}
+    redacted, counts = cpu.redact(column([s["full_text"] for s in sentences]), ENTITIES)
+    floors = {"EMAIL_ADDRESS": 1.0, "CREDIT_CARD": 1.0, "US_SSN": 1.0, "IBAN_CODE": 1.0, "PHONE_NUMBER": 0.28}
     planted: Counter[str] = Counter()
     gone: Counter[str] = Counter()
-    for sentence, after in zip(sentences, redacted, strict=True):
+    for sentence, after in zip(sentences, redacted.to_pylist(), strict=True):
         for span in sentence["spans"]:
             planted[span["entity_type"]] += 1
             gone[span["entity_type"]] += span["entity_value"] not in after
-    recall = {name: gone[name] / planted[name] for name in names}
-    assert all(recall[name] >= floor for name, floor in names.items()), recall
+    assert {name: gone[name] / planted[name] >= floor for name, floor in floors.items()} == dict.fromkeys(floors, True)
+    assert counts.sum() == sum(gone[name] for name in [*floors, "IP_ADDRESS"])
 
 
 @settings(max_examples=500, deadline=None)

@@ -11,10 +11,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import AutoTokenizer, PreTrainedTokenizerFast
+from transformers import AutoTokenizer
 
-from pipeline.config import Recipe
+from pipeline.config import Pack, Recipe
+from pipeline.pack.tokenizer import make_tokenizer
 from pipeline.run import RunDirectory, Stage
 from pipeline.schema import BINS
 
@@ -35,10 +35,7 @@ TINY_LLAMA = {
     "max_position_embeddings": 128,
     "tie_word_embeddings": True,
 }
-TEMPLATE = (
-    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
+TEXTS = ["cat? The cat sat.", "dog? The dog ran..", "girl? The old man sang and the sun fell."]
 
 MakeRun = Callable[..., tuple[RunDirectory, Recipe]]
 
@@ -85,9 +82,9 @@ def write_run(root: Path, *, tokenizer: Path | None = None, **train: Any) -> tup
     tokens.begin()
     run.path("tokenizer").mkdir()
     if tokenizer is None:
-        byte_tokenizer().save_pretrained(run.path("tokenizer"))
+        byte_tokenizer(run.path("tokenizer"))
     else:
-        AutoTokenizer.from_pretrained(tokenizer).save_pretrained(run.path("tokenizer"))
+        make_tokenizer(Pack(tokenizer=str(tokenizer)), lambda: iter(()), run.path("tokenizer"))
     tokens.commit("tokenizer", {f"tokenizer/{path.name}": 0 for path in run.path("tokenizer").iterdir()}, {})
     tokens.finish()
     packed = Stage(run=run, name="packed", version=1, config={}, inputs={}, folders=("packed",))
@@ -98,16 +95,11 @@ def write_run(root: Path, *, tokenizer: Path | None = None, **train: Any) -> tup
     return run, recipe
 
 
-def byte_tokenizer() -> PreTrainedTokenizerFast:
-    special = ["<|pad|>", "<|im_start|>", "<|im_end|>"]
-    alphabet = [*special, *sorted(pre_tokenizers.ByteLevel.alphabet())]
-    core = Tokenizer(models.BPE(vocab={token: number for number, token in enumerate(alphabet)}, merges=[]))
-    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    core.decoder = decoders.ByteLevel()
-    core.add_special_tokens(special)
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=core, pad_token="<|pad|>", eos_token="<|im_end|>")
-    tokenizer.chat_template = TEMPLATE
-    return tokenizer
+def byte_tokenizer(folder: Path) -> Any:
+    """The smallest that `pack` trains: a token for each byte, ChatML's, and a few merges."""
+    folder.mkdir(parents=True, exist_ok=True)
+    make_tokenizer(Pack(vocab_size=300), lambda: iter(TEXTS), folder)
+    return AutoTokenizer.from_pretrained(folder)
 
 
 def examples(tokenizer: Any) -> list[tuple[list[int], list[bool]]]:

@@ -47,7 +47,8 @@ def test_micro_batches_change_nothing(micro_batch: int, make_run: MakeRun) -> No
     run, recipe = make_run(name="cut", global_batch=8, micro_batch=micro_batch)
     training = setup(run, recipe, ALONE)
     cut = first_step(training)
-    assert len({batch.num_targets for batch in training._batches(0)}) > 1 or micro_batch == 8
+    if micro_batch == 1:
+        assert len({batch.num_targets for batch in training._batches(0)}) > 1
     assert_isclose(cut.loss, whole.loss)
     assert_isclose(cut.grad_norm, whole.grad_norm)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +13,37 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from pipeline.config import Model
 from pipeline.errors import InputError, RecipeError
+from pipeline.pack.template import choose_template
 from pipeline.train.model import load_model, load_tokenizer
 from pipeline.train.origin import model_fingerprint, model_folder
 
 from .conftest import TINY_LLAMA, byte_tokenizer
 
-
-def load(*, seed: int = 0, seq_length: int = 64, tokenizer: Any = None, frozen: bool = False, **model: Any) -> Any:
-    return load_model(Model(**model), tokenizer or byte_tokenizer(), seed=seed, seq_length=seq_length, frozen=frozen)
+Load = Callable[..., Any]
 
 
-def test_random_weights_are_a_function_of_the_seed_and_fit_the_tokenizer() -> None:
+@pytest.fixture(scope="module")
+def load(tmp_path_factory: pytest.TempPathFactory) -> Load:
+    trained = byte_tokenizer(tmp_path_factory.mktemp("tokenizer"))
+
+    def load_(*, seed: int = 0, seq_length: int = 64, tokenizer: Any = None, frozen: bool = False, **model: Any) -> Any:
+        return load_model(Model(**model), tokenizer or trained, seed=seed, seq_length=seq_length, frozen=frozen)
+
+    return load_
+
+
+def test_random_weights_are_a_function_of_the_seed_and_fit_the_tokenizer(load: Load, tmp_path: Path) -> None:
+    byte_tokenizer(tmp_path)
     first, again, other = (load(config=TINY_LLAMA, seed=seed) for seed in (0, 0, 1))
     equal = [torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters(), strict=True)]
     assert all(equal)
     assert not torch.equal(first.get_input_embeddings().weight, other.get_input_embeddings().weight)
-    tokenizer = byte_tokenizer()
-    assert first.config.vocab_size == len(tokenizer) == 259
-    assert first.config.eos_token_id == first.generation_config.eos_token_id == tokenizer.eos_token_id
+    tokenizer = load_tokenizer(tmp_path)
+    assert first.config.vocab_size == len(tokenizer) < 300
+    assert first.config.eos_token_id == tokenizer.eos_token_id
+    assert set(first.generation_config.eos_token_id) == set(
+        tokenizer.convert_tokens_to_ids(["<|im_end|>", "<|endoftext|>"])
+    )
     # No row of the embedding is zeroed or kept from learning for being the padding.
     assert first.get_input_embeddings().padding_idx is None
     assert bool(first.get_input_embeddings().weight.any(dim=1).all())
@@ -41,25 +55,25 @@ def test_random_weights_are_a_function_of_the_seed_and_fit_the_tokenizer() -> No
     [
         ({"model_type": "lama"}, "did you mean 'llama'"),
         ({**TINY_LLAMA, "hiden_size": 64}, "hiden_size (did you mean 'hidden_size'?)"),
-        ({**TINY_LLAMA, "vocab_size": 100}, "vocab_size 100 is below the tokenizer's 259"),
+        ({**TINY_LLAMA, "vocab_size": 100}, "vocab_size 100 is below the tokenizer's"),
         ({**TINY_LLAMA, "hidden_act": "reluu"}, "cannot make a llama model"),
     ],
 )
-def test_a_wrong_configuration_is_one_message(keys: dict[str, Any], message: str) -> None:
+def test_a_wrong_configuration_is_one_message(keys: dict[str, Any], message: str, load: Load) -> None:
     with pytest.raises(RecipeError) as caught:
         load(config=keys)
     assert message in str(caught.value)
     assert "train.model.config" in caught.value.where
 
 
-def test_bins_that_the_model_cannot_take_are_refused() -> None:
+def test_bins_that_the_model_cannot_take_are_refused(load: Load) -> None:
     with pytest.raises(InputError, match="takes 128 positions, and bins have 256"):
         load(config=TINY_LLAMA, seq_length=256)
     with pytest.raises(InputError, match="sliding-window attention over 32"):
         load(config={**TINY_LLAMA, "model_type": "mistral", "sliding_window": 32})
 
 
-def test_a_path_is_a_folder_or_a_name_on_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_path_is_a_folder_or_a_name_on_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, load: Load) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "models/llama").mkdir(parents=True)
     assert model_folder("someone/llama-3") is None
@@ -81,7 +95,7 @@ def test_a_path_is_a_folder_or_a_name_on_the_hub(tmp_path: Path, monkeypatch: py
         load_tokenizer(tmp_path / "models")
 
 
-def test_weights_that_are_no_safetensors_are_refused(tmp_path: Path) -> None:
+def test_weights_that_are_no_safetensors_are_refused(tmp_path: Path, load: Load) -> None:
     load(config=TINY_LLAMA).save_pretrained(tmp_path)
     torch.save(AutoModelForCausalLM.from_pretrained(tmp_path).state_dict(), tmp_path / "pytorch_model.bin")
     (tmp_path / "model.safetensors").unlink()
@@ -89,8 +103,9 @@ def test_weights_that_are_no_safetensors_are_refused(tmp_path: Path) -> None:
         load(path=str(tmp_path))
 
 
-def test_a_trained_model_keeps_its_weights_and_grows_for_new_tokens(stories: Path) -> None:
+def test_a_trained_model_keeps_its_weights_and_grows_for_new_tokens(stories: Path, load: Load) -> None:
     tokenizer = AutoTokenizer.from_pretrained(stories)
+    tokenizer.chat_template = choose_template("default", tokenizer)
     plain = AutoModelForCausalLM.from_pretrained(stories, dtype=torch.float32)
     model = load(path=str(stories), tokenizer=tokenizer)
     for name, value in plain.state_dict().items():
@@ -103,7 +118,7 @@ def test_a_trained_model_keeps_its_weights_and_grows_for_new_tokens(stories: Pat
         load(path=str(stories), tokenizer=tokenizer, frozen=True)
 
 
-def test_a_tokenizer_that_is_not_the_models_is_refused(stories: Path, tmp_path: Path) -> None:
+def test_a_tokenizer_that_is_not_the_models_is_refused(stories: Path, tmp_path: Path, load: Load) -> None:
     shutil.copytree(stories, tmp_path / "model")
     with pytest.raises(InputError, match="not the model's") as caught:
         load(path=str(tmp_path / "model"))

@@ -1,0 +1,128 @@
+"""Sketches estimate the Jaccard similarity of shingle sets, without bias, at any length."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import random
+import statistics
+import textwrap
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.engines import cpu
+from pipeline.text.sketch import EMPTY
+from tests.text.columns import column
+
+MASK = 2**64 - 1
+FACTOR = 0x9E3779B97F4A7C15
+
+
+def shingles(text: str, size: int = 8) -> set[bytes]:
+    data = text.encode()
+    return {data[i : i + size] for i in range(max(len(data) - size, 0) + 1)} if data else set()
+
+
+def jaccard(a: str, b: str) -> float:
+    left, right = shingles(a), shingles(b)
+    return len(left & right) / len(left | right)
+
+
+def estimates(pairs: list[tuple[str, str]], values: int = 112) -> np.ndarray:
+    left, right = (cpu.sketch(column(side), values=values) for side in zip(*pairs, strict=True))
+    return cpu.similarity(left, right)
+
+
+def definition(text: str, values: int, size: int) -> list[int]:
+    """Fast Similarity Sketching as the paper writes it: each set, each round, each element."""
+
+    def mix(x: int) -> int:
+        x = (x ^ x >> 33) * 0xFF51AFD7ED558CCD & MASK
+        x = (x ^ x >> 33) * 0xC4CEB9FE1A85EC53 & MASK
+        return x ^ x >> 33
+
+    def polynomial(shingle: bytes) -> int:
+        total = 0
+        for byte in shingle:
+            total = (total * FACTOR + byte + 1) & MASK
+        return total
+
+    best: list[tuple[int, int] | None] = [None] * values
+    for turn in range(2 * values):
+        for shingle in shingles(text, size):
+            hashed = mix(polynomial(shingle) ^ mix((turn + 1) * FACTOR & MASK))
+            bucket = (hashed >> 32) * values >> 32 if turn < values else turn - values
+            offer = (turn, hashed & 0xFFFFFFFF)
+            best[bucket] = min(best[bucket] or offer, offer)
+        if None not in best:
+            break
+    return [int(EMPTY) if value is None else min(value[1], int(EMPTY) - 1) for value in best]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text("abc é", max_size=40), st.sampled_from([16, 20]), st.sampled_from([2, 8]))
+def test_equals_its_definition(text: str, values: int, size: int) -> None:
+    assert cpu.sketch(column([text]), values=values, shingle=size)[0].tolist() == definition(text, values, size)
+
+
+def test_error_on_real_texts() -> None:
+    """RMSE against the true similarity, over pairs of real modules and edited copies; theory: ≤ sqrt(.25 / 112)."""
+    rng = random.Random(0)
+    pairs = []
+    for module in (json, inspect, random, statistics, textwrap):
+        text = cpu.normalise(column([inspect.getsource(module)])).to_pylist()[0]
+        words = text.split(" ")
+        for share in (0.0, 0.002, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4):
+            begin = rng.randrange(max(len(words) - 600, 1))
+            piece = words[begin : begin + 600]
+            edited = [rng.choice(words) if rng.random() < share else word for word in piece]
+            pairs.append((" ".join(piece), " ".join(edited)))
+            pairs.append((text[:4000], text[int(4000 * share) : int(4000 * (1 + share))]))
+    true = np.array([jaccard(a, b) for a, b in pairs])
+    assert true.min() < 0.3
+    assert true.max() == 1.0
+    error = estimates(pairs) - true
+    assert np.sqrt(np.mean(error**2)) <= 0.05
+    assert np.all(error[true == 1.0] == 0)
+
+
+@pytest.mark.parametrize("length", [9, 12, 20, 60])
+def test_short_texts_are_unbiased(length: int) -> None:
+    """2 to 53 shingles in 112 buckets: the mean error is within four of its own standard deviations of 0."""
+    rng = random.Random(length)
+    pairs = []
+    for _ in range(800):
+        text = "".join(rng.choices("abcdefghij", k=length))
+        edit = rng.randrange(length)
+        pairs.append((text, text[:edit] + "x" + text[edit + 1 :] if rng.random() < 0.5 else text[: length - 1]))
+    true = np.array([jaccard(a, b) for a, b in pairs])
+    error = estimates(pairs) - true
+    deviation = np.sqrt(np.mean(true * (1 - true)) / 112 / len(pairs))
+    assert abs(error.mean()) <= 4 * deviation
+    assert np.sqrt(np.mean(error**2)) <= 0.05
+
+
+def test_a_text_shorter_than_a_shingle_is_one_shingle() -> None:
+    pairs = [("abc", "abc"), ("abc", "abd"), ("a", "ab"), ("abc", "")]
+    assert estimates(pairs).tolist() == [1.0, 0.0, 0.0, 0.0]
+
+
+def test_the_sketch_of_no_text_is_declared() -> None:
+    sketches = cpu.sketch(column(["", "a", "abcdefgh" * 9]))
+    assert sketches.dtype == np.uint32
+    assert sketches.shape == (3, 112)
+    assert np.all(sketches[0] == EMPTY)
+    assert np.all(sketches[1:] != EMPTY)
+
+
+def test_only_the_set_of_shingles_counts() -> None:
+    once, thrice = cpu.sketch(column(["abcdefgh" * 3, "abcdefgh" * 5]))
+    assert np.array_equal(once, thrice)
+
+
+def test_similarity_refuses_sketches_of_two_sizes() -> None:
+    with pytest.raises(ValueError, match="cannot be compared"):
+        cpu.similarity(np.zeros((2, 16), np.uint32), np.zeros((2, 112), np.uint32))
