@@ -304,7 +304,7 @@ class Promote(_Section):
     margin: float = Field(0.0, ge=0)
     """By how much the candidate's test loss must be below the champion's."""
     champion: str | None = None
-    """The pointer to the champion; null is `champion.json` beside the run directory."""
+    """The pointer to the champion; null is `champion-<sources>.json` beside the run directory."""
 
 
 class Recipe(_Section):

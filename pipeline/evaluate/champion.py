@@ -25,6 +25,9 @@ __all__ = [
     "tokenizer_fingerprint",
 ]
 
+_LONGEST_NAME = 100
+"""Characters of source names in the pointer's name; more of them are hashed."""
+
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "merges.txt", "chat_template.jinja")
 """What decides how a row becomes tokens; equal files give equal packed rows."""
 
@@ -74,10 +77,16 @@ class Candidate:
 
 
 def pointer_path(run: RunDirectory, recipe: Recipe) -> Path:
-    """Where the pointer lies: `promote.champion`, or `champion.json` beside the run directory."""
+    """Where the pointer lies: `promote.champion`, or beside the run directory under the names of the sources.
+
+    So runs that lie side by side and were made from the same sources compete, and others do not.
+    """
     if recipe.promote.champion is not None:
         return Path(recipe.promote.champion)
-    return run.root.absolute().parent / "champion.json"
+    names = "-".join(source.name for source in recipe.sources)
+    if len(names) > _LONGEST_NAME:
+        names = fingerprint.of_value(names)
+    return run.root.absolute().parent / f"champion-{names}.json"
 
 
 def read_pointer(path: Path) -> Standing | None:

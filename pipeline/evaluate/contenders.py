@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -36,13 +37,16 @@ class Contender:
         name: `before`, `after` or `champion`.
         weights: the folder of its weights, or None for the model that training began with.
         tokenizer: the folder of its tokenizer.
-        same_tokens: whether that tokenizer makes the same tokens as the run's, so that the run's bins are its own.
+        same_tokens: whether that tokenizer makes the same tokens as the run's and bins fit into the model's context,
+            so that the run's bins are its own.
+        seq_length: tokens in a bin of this model: the recipe's, or the model's context where that is shorter.
     """
 
     name: str
     weights: Path | None
     tokenizer: Path
     same_tokens: bool
+    seq_length: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,21 +58,24 @@ class Measurement:
 
 
 def contenders(
-    run: RunDirectory, candidate: Candidate, champion: Champion | None, pointer: Path
+    run: RunDirectory, recipe: Recipe, candidate: Candidate, champion: Champion | None, pointer: Path
 ) -> Iterator[Contender]:
     """The models to measure, in the order of the columns.
 
     Raises:
         InputError: the champion's model is gone or is not what was promoted.
     """
-    own = run.path("tokenizer")
+    own, length = run.path("tokenizer"), recipe.pack.seq_length
     # Looked at first: a champion that is gone must not be found out after an hour of measuring.
     rival = champion_model(champion, pointer) if champion else None
-    yield Contender(name="before", weights=None, tokenizer=own, same_tokens=True)
-    yield Contender(name="after", weights=candidate.folder, tokenizer=candidate.folder, same_tokens=True)
+    yield Contender(name="before", weights=None, tokenizer=own, same_tokens=True, seq_length=length)
+    yield Contender(
+        name="after", weights=candidate.folder, tokenizer=candidate.folder, same_tokens=True, seq_length=length
+    )
     if champion and rival:
-        same = champion.tokenizer == candidate.tokenizer
-        yield Contender(name="champion", weights=rival, tokenizer=rival, same_tokens=same)
+        shorter = min(length, _context_of(rival, length))
+        same = champion.tokenizer == candidate.tokenizer and shorter == length
+        yield Contender(name="champion", weights=rival, tokenizer=rival, same_tokens=same, seq_length=shorter)
 
 
 def measure(
@@ -94,6 +101,7 @@ def measure(
         InputError: the model or its tokenizer cannot be loaded.
         StageError: a loss is not finite.
     """
+    recipe = recipe.model_copy(update={"pack": recipe.pack.model_copy(update={"seq_length": contender.seq_length})})
     tokenizer = load_tokenizer(contender.tokenizer)
     model = load_model(
         recipe.train.model, tokenizer, seed=recipe.seed, seq_length=recipe.pack.seq_length, weights=contender.weights
@@ -114,6 +122,13 @@ def measure(
         on_answers=on_done,
     )
     return Measurement(losses=losses, answers=answers)
+
+
+def _context_of(folder: Path, otherwise: int) -> int:
+    """Tokens that the model in `folder` sees at once, or `otherwise` where its configuration sets no limit."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    window = config.get("sliding_window") if config.get("use_sliding_window", True) else None
+    return int(min(config.get("max_position_embeddings") or otherwise, window or otherwise))
 
 
 def _loss(

@@ -77,7 +77,7 @@ def measure_run(stage: Stage, run: RunDirectory, recipe: Recipe, device: torch.d
     controls = check_controls(references, python) if references else {}
     candidate, champion = rivals(run, recipe)
     assert candidate is not None  # `plan` saw it
-    found = list(contenders(run, candidate, champion, pointer_path(run, recipe)))
+    found = list(contenders(run, recipe, candidate, champion, pointer_path(run, recipe)))
     report = _Reporter(run, prompts, len(found))
     measured: dict[str, Measurement] = {}
     for contender in found:
@@ -188,6 +188,6 @@ def _notes(
             notes.append(f"{contender.name}: {cut} prompts were too long for the model and lost their beginning")
         if not contender.same_tokens:
             notes.append(
-                f"{contender.name}: it has another tokenizer, so its loss a token cannot be compared; bits a byte can"
+                f"{contender.name}: it has another tokenizer or a shorter context, so its loss a token cannot be compared; bits a byte can"
             )
     return notes

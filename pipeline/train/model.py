@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from huggingface_hub import HfApi, try_to_load_from_cache
 from transformers import CONFIG_MAPPING, AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
 from pipeline import config
@@ -14,6 +15,9 @@ from pipeline.pack.tokenizer import describe_tokenizer
 from pipeline.train.origin import model_folder
 
 __all__ = ["Tokenizer", "load_model", "load_tokenizer"]
+
+_HUB_SECONDS = 5.0
+"""How long the hub has to answer."""
 
 Tokenizer = Any
 """A fast tokenizer of transformers, which types it differently for each model."""
@@ -61,10 +65,11 @@ def load_model(
     """
     torch.manual_seed(seed)
     if weights is not None:
-        loaded = _pretrained(str(weights))
+        loaded = _pretrained(str(weights), local=True)
     elif model.path is not None:
-        loaded = _pretrained(str(model_folder(model.path) or model.path))
-        _check_vocabulary(model.path, tokenizer)
+        name, local = _find(model.path)
+        loaded = _pretrained(name, local=local)
+        _check_vocabulary(name, tokenizer, local=local)
     else:
         loaded = _random(model.config or {}, tokenizer)
     _check_positions(loaded.config, seq_length)
@@ -93,10 +98,34 @@ def load_model(
     return loaded
 
 
-def _pretrained(name: str) -> PreTrainedModel:
+def _find(path: str) -> tuple[str, bool]:
+    """What transformers is to load, and whether it is on this machine, as a folder or in the hub's cache."""
+    if (folder := model_folder(path)) is not None:
+        return str(folder), True
+    try:
+        if try_to_load_from_cache(path, "config.json") is not None:
+            return path, True
+        # Asked once, with a short wait: transformers would ask for file after file, and try each again.
+        HfApi().model_info(path, timeout=_HUB_SECONDS)
+    except Exception as error:  # each of the layers below has errors of its own
+        raise InputError(
+            f"there is no folder {path!r} here, and the hub gives no model of that name "
+            f"({type(error).__name__}: {_first_line(error)})",
+            where=f"train.model.path: {path}",
+            mend="correct the path or the name, or download the model and give its folder",
+        ) from None
+    return path, False
+
+
+def _pretrained(name: str, *, local: bool) -> PreTrainedModel:
     try:
         loaded = AutoModelForCausalLM.from_pretrained(
-            name, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, attn_implementation="sdpa"
+            name,
+            dtype=torch.float32,
+            use_safetensors=True,
+            trust_remote_code=False,
+            attn_implementation="sdpa",
+            local_files_only=local,
         )
     except (OSError, ValueError, ImportError) as error:
         raise InputError(
@@ -143,10 +172,10 @@ def _random(keys: dict[str, Any], tokenizer: Tokenizer) -> PreTrainedModel:
         ) from None
 
 
-def _check_vocabulary(path: str, tokenizer: Tokenizer) -> None:
+def _check_vocabulary(name: str, tokenizer: Tokenizer, *, local: bool) -> None:
     """Raise where the model has a tokenizer of its own that gives other ids: its weights would mean nothing."""
     try:
-        own = AutoTokenizer.from_pretrained(str(model_folder(path) or path), trust_remote_code=False)
+        own = AutoTokenizer.from_pretrained(name, trust_remote_code=False, local_files_only=local)
     except (OSError, ValueError, ImportError):
         return  # it comes without one
     ours = tokenizer.get_vocab()
@@ -154,8 +183,8 @@ def _check_vocabulary(path: str, tokenizer: Tokenizer) -> None:
     if strangers:
         raise InputError(
             f"the run's tokenizer is not the model's: {strangers} of the model's {len(own)} tokens have other ids",
-            where=f"train.model.path: {path}",
-            mend=f"set pack.tokenizer: {path}",
+            where=f"train.model.path: {name}",
+            mend=f"set pack.tokenizer: {name}",
         )
 
 

@@ -129,11 +129,24 @@ def test_a_champion_with_another_tokenizer_is_compared_by_the_byte(
     assert any("another tokenizer" in note for note in summary["notes"])
 
 
+def test_a_champion_that_sees_less_at_once_is_compared_by_the_byte(
+    run: RunDirectory, recipe: Recipe, rival: Any
+) -> None:
+    config = {**recipe.train.model.model_dump()["config"], "max_position_embeddings": 32}
+    rival(pack={"seq_length": 32}, train={"model": {"config": config}})
+    summary = measure(run, recipe)
+    for split in ("validation", "test"):
+        values = summary["metrics"][split]
+        assert values["loss"]["champion"] is None
+        assert values["bits_per_byte"]["champion"] is not None
+    assert any("champion" in note and "bits a byte" in note for note in summary["notes"])
+
+
 def test_bits_a_byte_do_not_depend_on_the_road_to_the_bins(run: RunDirectory, recipe: Recipe, rival: Any) -> None:
     """The same tokenizer under another fingerprint: repacked rows must give the packed rows' number."""
     theirs, _ = rival()
     same = measure(run, recipe)["metrics"]
-    pointer = theirs.root.parent / "champion.json"
+    pointer = theirs.root.parent / "champion-sums.json"
     value = json.loads(pointer.read_text())
     pointer.write_text(json.dumps({**value, "tokenizer": "another"}))
     shutil.rmtree(run.path("evaluation"))
@@ -148,7 +161,7 @@ def test_a_champion_that_is_gone_or_changed_is_said_before_anything_is_measured(
     run: RunDirectory, recipe: Recipe, rival: Any
 ) -> None:
     theirs, _ = rival()
-    (models,) = (theirs.root.parent / "champion-models").iterdir()
+    (models,) = (theirs.root.parent / "champion-sums-models").iterdir()
     weights = models / "model.safetensors"
     kept = weights.read_bytes()
     weights.unlink()
@@ -159,7 +172,7 @@ def test_a_champion_that_is_gone_or_changed_is_said_before_anything_is_measured(
     with pytest.raises(InputError, match="is gone") as error:
         measure(run, recipe)
     assert str(models) in error.value.where
-    assert "champion.json" in error.value.mend
+    assert "champion-sums.json" in error.value.mend
     assert not run.path("evaluation/metrics.json").exists()
 
 

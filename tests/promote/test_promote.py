@@ -81,13 +81,13 @@ def test_the_first_candidate_becomes_the_champion(runs: Path) -> None:
     decision = promote(*made).summary
     assert decision == json.loads(run.path("promotion/decision.json").read_text())
     assert decision["promoted"] is True
-    pointer = json.loads((runs / "champion.json").read_text())
+    pointer = json.loads((runs / "champion-sums.json").read_text())
     candidate, curated = find_candidate(run), Manifest.read(run.path("curated"))
     assert candidate is not None
     assert curated is not None
     assert pointer == {
         "run": "one",
-        "checkpoint": f"champion-models/{candidate.model}",
+        "checkpoint": f"champion-sums-models/{candidate.model}",
         "model": candidate.model,
         "recipe": recipe.fingerprint(),
         "data": curated.content_of("curated"),
@@ -104,7 +104,7 @@ def test_better_replaces_and_remembers_whom(runs: Path) -> None:
     assert decision["promoted"]
     assert decision["against"]["run"] == "one"
     assert (decision["candidate"], decision["champion"]) == (2.0, 2.9)
-    standing = read_pointer(runs / "champion.json")
+    standing = read_pointer(runs / "champion-sums.json")
     assert standing is not None
     assert standing.champion.run == "two"
     assert standing.promoted_over is not None
@@ -114,18 +114,18 @@ def test_better_replaces_and_remembers_whom(runs: Path) -> None:
 @pytest.mark.parametrize("loss", [3.5, 3.0])
 def test_worse_and_equal_do_not_replace(runs: Path, loss: float) -> None:
     promote(*measured(make(runs / "one", "w1"), 3.0))
-    before = (runs / "champion.json").read_bytes()
+    before = (runs / "champion-sums.json").read_bytes()
     two = measured(make(runs / "two", "w2"), loss, 3.0)
     assert promote(*two).summary["promoted"] is False
-    assert (runs / "champion.json").read_bytes() == before
-    assert len(list((runs / "champion-models").iterdir())) == 1
+    assert (runs / "champion-sums.json").read_bytes() == before
+    assert len(list((runs / "champion-sums-models").iterdir())) == 1
 
 
 def test_promoting_again_changes_nothing_and_says_so(runs: Path) -> None:
     promote(*measured(make(runs / "one", "w1"), 3.0))
     run, recipe = two = measured(make(runs / "two", "w2"), 2.0, 3.0)
     first = promote(*two)
-    before = (runs / "champion.json").read_bytes()
+    before = (runs / "champion-sums.json").read_bytes()
     stage = plan(*two)
     assert stage is not None
     assert stage.why() is None
@@ -135,7 +135,7 @@ def test_promoting_again_changes_nothing_and_says_so(runs: Path) -> None:
     assert again["promoted"]
     assert again["reason"] == "it is the champion already; nothing was changed"
     assert again["against"]["run"] == "one"
-    assert (runs / "champion.json").read_bytes() == before
+    assert (runs / "champion-sums.json").read_bytes() == before
     assert rival_of(*_candidate_and_standing(run, recipe)) is not None  # still measured against whom it beat
 
 
@@ -148,9 +148,9 @@ def test_the_champion_outlives_its_run_and_a_new_training_there(runs: Path) -> N
     run, _ = promote_one = measured(make(runs / "one", "w1"), 3.0)
     promote(*promote_one)
     shutil.rmtree(run.root)
-    standing = read_pointer(runs / "champion.json")
+    standing = read_pointer(runs / "champion-sums.json")
     assert standing is not None
-    folder = champion_model(standing.champion, runs / "champion.json")
+    folder = champion_model(standing.champion, runs / "champion-sums.json")
     assert (folder / "model.safetensors").read_text() == "w1"
     again = measured(make(runs / "one", "w2"), 2.0, 3.0)
     assert promote(*again).summary["promoted"]
@@ -160,10 +160,10 @@ def test_the_champion_outlives_its_run_and_a_new_training_there(runs: Path) -> N
 def test_only_the_champion_and_its_predecessor_are_kept(runs: Path) -> None:
     for number in range(4):
         promote(*measured(make(runs / f"run{number}", f"w{number}"), 3.0 - number, 3.5 - number))
-    standing = read_pointer(runs / "champion.json")
+    standing = read_pointer(runs / "champion-sums.json")
     assert standing is not None
     assert standing.promoted_over is not None
-    kept = {path.name for path in (runs / "champion-models").iterdir()}
+    kept = {path.name for path in (runs / "champion-sums-models").iterdir()}
     assert kept == {standing.champion.model, standing.promoted_over.model}
 
 
@@ -172,7 +172,7 @@ def test_only_the_champion_and_its_predecessor_are_kept(runs: Path) -> None:
 )
 def test_a_broken_pointer_is_one_clear_message(runs: Path, content: str) -> None:
     made = measured(make(runs / "one", "w1"), 3.0)
-    pointer = runs / "champion.json"
+    pointer = runs / "champion-sums.json"
     pointer.write_text(content, errors="surrogateescape")
     with pytest.raises(InputError, match="pointer to the champion cannot be read") as error:
         promote(*made)
@@ -204,7 +204,7 @@ def test_an_evaluation_of_another_model_is_not_enough(runs: Path) -> None:
 def test_a_removed_pointer_is_written_again(runs: Path) -> None:
     made = measured(make(runs / "one", "w1"), 3.0)
     promote(*made)
-    (runs / "champion.json").unlink()
+    (runs / "champion-sums.json").unlink()
     stage = plan(*made)
     assert stage is not None
     assert "inputs.place" in str(stage.why())
@@ -220,7 +220,7 @@ def test_the_recipe_may_name_another_pointer(runs: Path) -> None:
     assert standing is not None
     assert standing.champion.run == str(runs / "one")  # not below the pointer, so the whole path
     assert champion_model(standing.champion, elsewhere).parent == elsewhere.parent / "best-models"
-    assert not (runs / "champion.json").exists()
+    assert not (runs / "champion-sums.json").exists()
 
 
 def test_promotions_at_the_same_time_decide_one_after_the_other(runs: Path) -> None:
@@ -234,17 +234,17 @@ def test_promotions_at_the_same_time_decide_one_after_the_other(runs: Path) -> N
 
     with ThreadPoolExecutor(len(rivals)) as pool:
         assert sorted(pool.map(attempt, rivals)) == [False] * 5 + [True]
-    standing = read_pointer(runs / "champion.json")
+    standing = read_pointer(runs / "champion-sums.json")
     assert standing is not None
-    assert champion_model(standing.champion, runs / "champion.json").is_dir()
+    assert champion_model(standing.champion, runs / "champion-sums.json").is_dir()
 
 
 def test_whoever_holds_the_pointer_is_waited_for(runs: Path) -> None:
     made = measured(make(runs / "one", "w1"), 3.0)
     with ThreadPoolExecutor(1) as pool:
-        with pointer_lock(runs / "champion.json"):
+        with pointer_lock(runs / "champion-sums.json"):
             waiting = pool.submit(promote, *made)
             with pytest.raises(TimeoutError):
                 waiting.result(timeout=0.5)
-            assert not (runs / "champion.json").exists()
+            assert not (runs / "champion-sums.json").exists()
         assert waiting.result(timeout=10).summary["promoted"]
