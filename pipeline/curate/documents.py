@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from pipeline.cluster import run_parts
 from pipeline.config import Recipe
+from pipeline.curate.excerpts import excerpts_of, first_of_each_rule, merge_excerpts
 from pipeline.curate.messages import contents_of, rows_of, with_contents
 from pipeline.curate.parquet import write_parquet
 from pipeline.curate.redact import redact
@@ -111,6 +112,7 @@ def run_stage(run: RunDirectory, recipe: Recipe, surveys: Sequence[Survey], clie
             },
             "rules": _total(count["rules"] for count in counts),
             "redacted": _total(count["redacted"] for count in counts),
+            "excerpts": merge_excerpts(count["excerpts"] for count in counts),
         },
     )
 
@@ -130,16 +132,18 @@ def curate_part(job: _Job) -> PartRecord:
     ingested = read_blocks(job.blocks, max_row_bytes=recipe.ingest.max_row_bytes)
     ledger = [ingested.rejected]
     redacted: Counter[str] = Counter()
+    excerpts: dict[str, str] = {}
     documents = []
     order = []
     kinds = np.asarray(ingested.rows["kind"])
     for kind in sorted(set(kinds.tolist())):
         rows = np.flatnonzero(kinds == kind)
-        table, kept, lines, tags = _process(ingested.rows.take(pa.array(rows)).combine_chunks(), kind, recipe, engine)
-        documents.append(table)
-        order.append(rows[kept])
-        ledger += lines
-        redacted.update(tags)
+        done = _process(ingested.rows.take(pa.array(rows)).combine_chunks(), kind, recipe, engine)
+        documents.append(done.table)
+        order.append(rows[done.kept])
+        ledger += done.ledger
+        redacted.update(done.redacted)
+        excerpts.update(done.excerpts)
     table = pa.concat_tables([DOCUMENTS.empty_table(), *documents])
     if order:
         table = table.take(pa.array(np.argsort(np.concatenate(order), kind="stable")))
@@ -162,38 +166,52 @@ def curate_part(job: _Job) -> PartRecord:
             "sources": _by_source(ingested.rows, ingested.rejected, table),
             "rules": dict(sorted(_count(lines["rule"]).items())),
             "redacted": dict(redacted),
+            "excerpts": first_of_each_rule(lines, excerpts),
         },
     )
 
 
-def _process(
-    table: pa.Table, kind: str, recipe: Recipe, engine: Engine
-) -> tuple[pa.Table, np.ndarray, list[pa.Table], dict[str, int]]:
-    """Clean, measure, judge and redact rows of one kind: table, indices of the rows kept, ledger lines, tags."""
+@dataclass(frozen=True, kw_only=True)
+class _Processed:
+    table: pa.Table
+    kept: np.ndarray  # indices of the table's rows among those that came in
+    ledger: list[pa.Table]
+    redacted: dict[str, int]
+    excerpts: dict[str, str]
+
+
+def _process(table: pa.Table, kind: str, recipe: Recipe, engine: Engine) -> _Processed:
+    """Clean, measure, judge and redact rows of one kind."""
     curate = recipe.curate
     messages = table["messages"].combine_chunks()
     cleaners = getattr(curate.clean, kind) if curate.clean else []
     contents = engine.clean(contents_of(messages), cleaners)
     messages = with_contents(messages, contents)
     filled = _filled(messages, contents, kind)
-    lines = [_blank_lines(table, ~filled)]
+    blank = _blank_lines(table, ~filled)
     here = np.flatnonzero(filled)
     table, messages = table.take(pa.array(here)), messages.take(pa.array(here))
 
-    signals = engine.signals(engine.join(messages))
+    texts = engine.join(messages)
+    signals = engine.signals(texts)
     ids, sources = table["id"].combine_chunks(), table["source"].combine_chunks()
     passed, failed = failures(rules_for(curate.rules, kind), signals, ids, sources)
-    lines.append(failed)
     kept = np.flatnonzero(passed)
 
     table = table.set_column(table.schema.get_field_index("messages"), DOCUMENTS.field("messages"), messages)
     for name, dtype in SIGNALS.items():
         table = table.append_column(DOCUMENTS.field(name), pa.array(signals[name], dtype))
     table = table.take(pa.array(kept)).combine_chunks()
-    tags: dict[str, int] = {}
+    redacted: dict[str, int] = {}
     if curate.pii is not None:
-        table, tags = redact(table, curate.pii, engine)
-    return table.cast(DOCUMENTS), here[kept], lines, tags
+        table, redacted = redact(table, curate.pii, engine)
+    return _Processed(
+        table=table.cast(DOCUMENTS),
+        kept=here[kept],
+        ledger=[blank, failed],
+        redacted=redacted,
+        excerpts=excerpts_of(failed, ids, texts, engine),
+    )
 
 
 def _filled(messages: pa.ListArray, contents: pa.LargeStringArray, kind: str) -> np.ndarray:

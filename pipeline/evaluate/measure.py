@@ -188,7 +188,7 @@ def _notes(
             notes.append(f"{contender.name}: {cut} prompts were too long for the model and lost their beginning")
         if not contender.same_tokens:
             notes.append(
-                f"{contender.name}: it has another tokenizer or a shorter context, so its loss a token cannot be compared; "
-                "bits a byte can"
+                f"{contender.name}: it has another tokenizer or a shorter context, "
+                "so its loss a token cannot be compared; bits a byte can"
             )
     return notes

@@ -36,7 +36,7 @@ def report(run: RunDirectory, recipe: Recipe) -> Path:
     """Write the page of a run and return its path; what has not run yet is said to be missing.
 
     The page is one file that requests nothing: no script, font, image or style sheet. All text on it went through
-    redaction; dropped rows are shown by id and measurement, because their text is kept nowhere.
+    redaction.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),

@@ -13,6 +13,8 @@ import pyarrow.compute as pc
 import pytest
 
 from pipeline.errors import InputError
+from pipeline.report.drops import read_drops
+from pipeline.run import RunDirectory
 from pipeline.schema import SPLITS
 from tests.curate.conftest import Curated
 
@@ -264,3 +266,24 @@ def test_a_part_of_which_nothing_is_left(run_curation: Curation) -> None:
     rows = [{"text": "short"}] * 200 + [{"text": prose(seed)} for seed in range(10)]
     done = run_curation(rows, ingest={"part_bytes": 2048})
     assert len(done.kept) == 10
+
+
+def test_the_report_has_redacted_examples_of_what_a_rule_dropped(run_curation: Curation) -> None:
+    rows = [{"text": f"short {value}, " + "and again " * 60} for value in PERSONAL.values()]
+    rows += [{"text": f"short {number}"} for number in range(20)]
+    done = run_curation(rows, ingest={"part_bytes": 1024})
+    excerpts = json.loads((done.root / "documents" / "_manifest.json").read_text())["summary"]["excerpts"]
+    assert set(excerpts) == {"word_count", "top_2gram_share", "top_3gram_share", "top_4gram_share"}
+    assert [len(rows) for rows in excerpts.values()] == [5, 5, 5, 5]
+    shown = json.dumps(excerpts, ensure_ascii=False)
+    assert "<EMAIL>" in shown
+    assert not [value for value in PERSONAL.values() if value in shown]
+    drops = {(drop.stage, drop.rule): drop for drop in read_drops(RunDirectory(done.root)) or []}
+    assert all(line["text"] for line in drops["filter", "top_2gram_share"].examples)
+
+
+def test_the_report_shows_the_text_of_duplicates(run_curation: Curation) -> None:
+    done = run_curation([{"text": prose(1)}, {"text": prose(1)}, {"text": edited(prose(1), 2)}])
+    drops = {drop.stage: drop.examples for drop in read_drops(RunDirectory(done.root)) or []}
+    assert [line["text"] for line in drops["exact"]] == [prose(1)[:300]]
+    assert [line["text"] for line in drops["fuzzy"]] == [edited(prose(1), 2)[:300]]
