@@ -49,7 +49,7 @@ def dask_client(cluster: Cluster) -> Iterator[Client]:
         workers = len(os.sched_getaffinity(0)) if cluster.workers == "auto" else cluster.workers
         with (
             LocalCluster(  # type: ignore[no-untyped-call]
-                n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None
+                n_workers=workers, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
             ) as local,
             Client(local) as client,  # type: ignore[no-untyped-call]
         ):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import glob
-from importlib.util import find_spec
 from pathlib import Path
 
 from pipeline.config import Recipe, Source
-from pipeline.errors import InputError, did_you_mean
+from pipeline.errors import InputError, ProjectError, did_you_mean
+from pipeline.ingest import check_source
 
 __all__ = ["check"]
 
@@ -34,16 +33,11 @@ def check(recipe: Recipe) -> None:
 
 
 def _source(source: Source) -> list[str]:
-    if source.path is not None:
-        if any(Path(found).is_file() for found in glob.iglob(source.path, recursive=True)):
-            return []
-        return [f"source {source.name}: no file matches {source.path}{_near(Path(source.path))}"]
-    module = str(source.target).partition(":")[0]
     try:
-        found = find_spec(module) is not None
-    except (ImportError, ValueError):
-        found = False
-    return [] if found else [f"source {source.name}: there is no module {module} (target: {source.target})"]
+        check_source(source)
+    except ProjectError as error:
+        return [f"{error.where}: {error.what}"]
+    return []
 
 
 def _local(key: str, name: str | None) -> list[str]:

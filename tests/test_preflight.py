@@ -16,6 +16,7 @@ from pipeline.errors import InputError
 def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "notes.jsonl").write_text('{"text": "x"}\n')
+    (tmp_path / "own.py").write_text("def rows():\n    yield {'text': 'x'}\n\n\nnothings = rows\n")
 
 
 def recipe(source: dict[str, Any] | None = None, **changes: Any) -> Recipe:
@@ -41,6 +42,7 @@ def refused(wrong: Recipe) -> str:
         recipe(),
         recipe({"format": "text", "path": "*.jsonl"}),
         recipe({"target": "sources.python_stdlib:functions"}),
+        recipe({"target": "own:rows"}),
         recipe(train={"model": {"path": "organisation/model"}}),
         recipe(train={"model": {"path": "gpt2"}}),
         recipe(train={"model": {"path": "."}}),
@@ -48,16 +50,27 @@ def refused(wrong: Recipe) -> str:
 )
 def test_what_is_there_or_may_be_on_a_hub_passes_and_nothing_is_written(right: Recipe, tmp_path: Path) -> None:
     preflight.check(right)
-    assert [path.name for path in tmp_path.iterdir()] == ["notes.jsonl"]
+    assert {path.name for path in tmp_path.iterdir()} <= {"notes.jsonl", "own.py", "__pycache__"}
 
 
 @pytest.mark.parametrize(
     ("wrong", "part"),
     [
-        (recipe({"format": "text", "path": "note.jsonl"}), "no file matches note.jsonl (did you mean 'notes.jsonl'?)"),
-        (recipe({"format": "text", "path": "x/*.gz"}), "no file matches x/*.gz (nor is there a folder x)"),
-        (recipe({"target": "no_such_module:rows"}), "source notes: there is no module no_such_module"),
-        (recipe({"target": "no.such.module:rows"}), "source notes: there is no module no.such.module"),
+        (
+            recipe({"format": "text", "path": "note.jsonl"}),
+            "source notes: note.jsonl: no file matches (did you mean 'notes.jsonl'?)",
+        ),
+        (recipe({"format": "text", "path": "x/*.gz"}), "source notes: x/*.gz: no file matches"),
+        (
+            recipe({"target": "no_such_module:rows"}),
+            f"target: no_such_module:rows: {NOT_IMPORTED}",
+        ),
+        (
+            recipe({"target": "no.such.module:rows"}),
+            f"target: no.such.module:rows: {NOT_IMPORTED}",
+        ),
+        (recipe({"target": "own:nothing"}), "module own has no function 'nothing' (did you mean 'nothings'?)"),
+        (recipe({"format": "completion", "path": "notes.jsonl"}), "format completion holds rows of kind pair"),
         (recipe(train={"model": {"path": "./model"}}), "train.model.path: there is no folder ./model"),
         (recipe(pack={"tokenizer": "a/b/c"}), "pack.tokenizer: there is no folder a/b/c"),
         (recipe(pack={"template": "own.jinja"}), "pack.template: there is no file own.jinja"),

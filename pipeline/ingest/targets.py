@@ -90,7 +90,11 @@ def load_target(source: Source) -> Target:
         ) from None
     function = getattr(module, name, None)
     if not callable(function):
-        functions = [other for other, value in vars(module).items() if callable(value) and not other.startswith("_")]
+        functions = [
+            other
+            for other, value in vars(module).items()
+            if callable(value) and not other.startswith("_") and getattr(value, "__module__", "") == module_name
+        ]
         raise InputError(
             f"module {module_name} has no function {name!r}{did_you_mean(name, functions)}",
             where=where,

@@ -24,7 +24,7 @@ MODEL = {"model_type": "llama", "hidden_size": 32, "intermediate_size": 64, "num
 def scheduler() -> Iterator[str]:
     """The address of a cluster of two worker processes that all tests of this folder share."""
     with (
-        LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0") as cluster,
         Client(cluster),
     ):
         yield cluster.scheduler_address
