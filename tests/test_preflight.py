@@ -12,6 +12,9 @@ from pipeline.config import Recipe
 from pipeline.errors import InputError
 
 
+NOT_IMPORTED = "the target's module cannot be imported"
+
+
 @pytest.fixture(autouse=True)
 def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
