@@ -11,7 +11,6 @@ from pipeline import preflight
 from pipeline.config import Recipe
 from pipeline.errors import InputError
 
-
 NOT_IMPORTED = "the target's module cannot be imported"
 
 
