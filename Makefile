@@ -22,6 +22,10 @@ setup: .venv/.runtime
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[test]'
 	@touch $@ .venv/.runtime
 
+.venv/.bench: .venv/.test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[bench]'
+	@touch $@
+
 demo: setup
 	$(BIN)/curate-and-train run data/demo.yaml
 
@@ -37,14 +41,14 @@ format: .venv/.test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: .venv/.test
+bench: .venv/.bench
 	$(BIN)/python benchmarks/curation.py
 	$(BIN)/python benchmarks/packing.py
 
-# Resolves runtime, test and gpu extras together, so that one lock serves machines with and without a GPU.
+# Resolves runtime and all extras together, so that one lock serves machines with and without a GPU.
 lock:
-	{ echo "# Written by 'make lock': one resolution of the runtime, the test and the gpu extra. Used as pip constraints."; \
-	  uv pip compile pyproject.toml --extra gpu --extra test --python-version 3.11 --no-header --no-annotate --quiet; } > requirements.lock
+	{ echo "# Written by 'make lock': one resolution of the runtime and the extras gpu, test and bench. Used as pip constraints."; \
+	  uv pip compile pyproject.toml --extra gpu --extra test --extra bench --python-version 3.11 --no-header --no-annotate --quiet; } > requirements.lock
 
 clean:
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -6,7 +6,6 @@ and the Dask client clean up on that exception.
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,18 +16,11 @@ from prefect.client.schemas.objects import State, TaskRun
 
 from pipeline import preflight, stages
 from pipeline.config import Recipe
-from pipeline.errors import Preempted, ProjectError
+from pipeline.errors import PASSING, Preempted, ProjectError
 from pipeline.recipe import load_recipe
 from pipeline.run import RunDirectory
 
 __all__ = ["can_heal", "held_run", "run_stage"]
-
-
-_PASSING = {
-    *(errno.EAGAIN, errno.EBUSY, errno.EIO, errno.ESTALE, errno.ETIMEDOUT),
-    *(errno.ECONNABORTED, errno.ECONNREFUSED, errno.ECONNRESET, errno.EHOSTUNREACH, errno.ENETUNREACH),
-}
-"""Failures of a disk or a network that may pass; a missing file or permission does not."""
 
 
 def can_heal(_task: Any, _run: TaskRun, state: State[Any]) -> bool:
@@ -42,7 +34,7 @@ def can_heal(_task: Any, _run: TaskRun, state: State[Any]) -> bool:
     if isinstance(error, ProjectError) and error.exit_code == 2:
         return False
     while isinstance(error, BaseException):
-        if isinstance(error, OSError) and error.errno in _PASSING:
+        if isinstance(error, OSError) and error.errno in PASSING:
             return True
         error = error.__cause__ or error.__context__
     return False

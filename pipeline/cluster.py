@@ -14,7 +14,7 @@ from pipeline.errors import MachineError, ProjectError, StageError
 if TYPE_CHECKING:
     from distributed import Client
 
-__all__ = ["dask_client", "lazy_client", "run_parts"]
+__all__ = ["dask_client", "lazy_client", "result_of", "run_parts"]
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -76,7 +76,7 @@ def run_parts(
     A `ProjectError` raised by a job stops the rest and is raised here as it is; any other failure becomes a
     `StageError` that names the job.
     """
-    from distributed import KilledWorker, as_completed
+    from distributed import as_completed
 
     waiting = list(enumerate(jobs))[::-1]
     results: dict[int, Result] = {}
@@ -95,17 +95,7 @@ def run_parts(
             submit()
         for future in completed:
             number = running.pop(future)
-            try:
-                result = future.result()
-            except ProjectError:
-                raise
-            except KilledWorker:
-                raise StageError(
-                    f"{stage}: part {number} killed its worker three times, most likely for want of memory",
-                    mend="lower ingest.part_bytes, or use fewer workers (cluster.workers)",
-                ) from None
-            except Exception as error:
-                raise StageError(f"{stage}: part {number} failed: {type(error).__name__}: {error}") from error
+            result: Result = result_of(future, stage, f"part {number}")
             results[number] = result
             on_done(result)
             if waiting:
@@ -113,3 +103,25 @@ def run_parts(
     finally:
         client.cancel(list(running), force=True)  # type: ignore[no-untyped-call]
     return [results[number] for number in sorted(results)]
+
+
+def result_of(future: Any, stage: str, what: str) -> Any:
+    """The result of a task, or its failure as one error.
+
+    Raises:
+        ProjectError: the one that the task raised.
+        StageError: anything else.
+    """
+    from distributed import KilledWorker
+
+    try:
+        return future.result()
+    except ProjectError:
+        raise
+    except KilledWorker:
+        raise StageError(
+            f"{stage}: {what} killed its worker again and again, most likely for want of memory",
+            mend="lower ingest.part_bytes, or use fewer workers (cluster.workers)",
+        ) from None
+    except Exception as error:
+        raise StageError(f"{stage}: {what} failed: {type(error).__name__}: {error}") from error

@@ -94,7 +94,7 @@ class Ingest(_Section):
 
 
 class Clean(_Section):
-    """The cleaners that run on each kind of row, in their order; an empty list runs none."""
+    """The cleaners that run on each kind of row, always in the order unicode, newlines, whitespace; [] runs none."""
 
     text: list[Cleaner] = ["unicode", "newlines", "whitespace"]
     code: list[Cleaner] = ["unicode", "newlines"]
@@ -312,7 +312,7 @@ class Recipe(_Section):
 
     run: str
     """The run directory, relative to the working directory."""
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**63)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Of training and evaluation; `auto` takes a GPU where torch sees one."""
     cluster: Cluster = Cluster()

@@ -19,6 +19,7 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 __all__ = [
+    "PASSING",
     "InputError",
     "MachineError",
     "Preempted",
@@ -29,6 +30,15 @@ __all__ = [
     "did_you_mean",
     "disk_full",
 ]
+
+
+PASSING = frozenset(
+    {
+        *(errno.EAGAIN, errno.EBUSY, errno.EIO, errno.ESTALE, errno.ETIMEDOUT),
+        *(errno.ECONNABORTED, errno.ECONNREFUSED, errno.ECONNRESET, errno.EHOSTUNREACH, errno.ENETUNREACH),
+    }
+)
+"""Failures of a disk or a network that may pass, so that a retry helps; a missing file or permission does not."""
 
 
 class ProjectError(Exception):

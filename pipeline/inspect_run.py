@@ -22,10 +22,12 @@ _CANDIDATES = 20_000
 
 @dataclass(frozen=True, kw_only=True)
 class Kept:
-    """A row that was kept, as it is stored (cleaned and redacted)."""
+    """A row that curation kept, as it is stored (cleaned and redacted)."""
 
     split: str
     row: Mapping[str, Any]
+    lines: list[dict[str, Any]]
+    """Ledger lines of packing, where the row did not become an example."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,11 +46,11 @@ def find_row(run: RunDirectory, row_id: str) -> Kept | Dropped:
     """
     _require_curated(run)
     same = pc.field("id") == row_id
+    lines = _ledger(run).to_table(filter=same).to_pylist()
     for split in SPLITS:
         found = _curated(run, split).head(1, filter=same).to_pylist()
         if found:
-            return Kept(split=split, row=found[0])
-    lines = _ledger(run).to_table(filter=same).to_pylist()
+            return Kept(split=split, row=found[0], lines=lines)
     if lines:
         return Dropped(lines=lines)
     raise InputError(
@@ -105,7 +107,8 @@ def _curated(run: RunDirectory, split: str) -> ds.Dataset:
 
 
 def _ledger(run: RunDirectory) -> ds.Dataset:
-    return _parts(run, "ledger", LEDGER)
+    """What curation dropped or rejected, and what packing dropped of the rows that curation kept."""
+    return ds.dataset([_parts(run, "ledger", LEDGER), _parts(run, "packed/dropped", LEDGER)])
 
 
 def _parts(run: RunDirectory, folder: str, schema: pa.Schema) -> ds.Dataset:

@@ -127,7 +127,8 @@ class RunDirectory:
     """The folder of one run."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        # Absolute: workers may have another working directory than the command.
+        self.root = root.absolute()
 
     @classmethod
     def open(cls, recipe: Recipe) -> RunDirectory:
@@ -178,6 +179,12 @@ class RunDirectory:
                 where=str(self.recipe_path),
                 mend="give this recipe a `run:` of its own, or delete that directory",
             )
+
+    @property
+    def shown(self) -> Path:
+        """The root as a person would write it: relative where it lies below the working directory."""
+        here = Path.cwd()
+        return self.root.relative_to(here) if self.root.is_relative_to(here) else self.root
 
     @property
     def recipe_path(self) -> Path:
@@ -297,15 +304,28 @@ class Stage:
         write_json(self._records / f"{part}.json", asdict(record))
         return record
 
-    def finish(self, *, rows: Rows | None = None, summary: Mapping[str, Any] | None = None) -> Manifest:
+    def finish(
+        self, *, rows: Rows | None = None, summary: Mapping[str, Any] | None = None, parts: int | None = None
+    ) -> Manifest:
         """Write the manifests, the deciding one last, and drop the records.
 
+        Args:
+            rows: where rows went, over all parts.
+            summary: JSON values for later stages and the report.
+            parts: how many parts were made, to be held against the records.
+
         Raises:
-            RunDirectoryError: `rows` do not add up.
+            RunDirectoryError: `rows` do not add up, or workers wrote somewhere else.
         """
+        records = self._finished()
+        if parts is not None and len(records) != parts:
+            raise RunDirectoryError(
+                f"{self.name}: {parts} parts were made, and the run directory has {len(records)} of them",
+                where=str(self._home),
+                mend="workers must see the same run directory: put `run:` on storage that all of them share",
+            )
         if rows is not None:
             rows.check(self.name)
-        records = sorted(self._finished(), key=lambda record: record.part)
         files = [asdict(file) for record in records for file in record.files]
         for folder in reversed(self.folders):
             manifest = Manifest(

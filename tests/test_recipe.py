@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from pipeline.config import Recipe
 from pipeline.errors import RecipeError
 from pipeline.recipe import dump_recipe, load_recipe
+from tests.conftest import TINY
 from tests.recipe_keys import KEYS_END, KEYS_START, key_tables
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -234,6 +235,8 @@ def test_a_missing_recipe_is_named_with_its_neighbour(write: Write) -> None:
         ("run: [1", "is not YAML"),
         ("run: x\n\tseed: 1", "is not YAML"),
         ('{"run": "x",,}', "is not YAML"),
+        ("seed: 0\nrun: x\nseed: 7", "the key 'seed' stands twice"),
+        ("run: x\ntrain:\n  steps: 1\n  steps: 2", "the key 'steps' stands twice"),
         ("- a\n- b\n", "is not a mapping of keys"),
         ("just words", "is not a mapping of keys"),
         ("", "is not a mapping of keys"),
@@ -279,3 +282,8 @@ def test_the_documentation_lists_every_key_as_it_is() -> None:
 def test_the_recipes_that_ship_are_right(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     assert load_recipe(path).sources
+
+
+@pytest.mark.parametrize(("text", "value"), [("1e-3", 1e-3), ("1.0e-3", 1e-3), ("2E+1", 20.0), (".5e-1", 0.05)])
+def test_a_power_of_ten_is_a_number(text: str, value: float) -> None:
+    assert load_recipe(TINY, [f"train.learning_rate={text}"]).train.learning_rate == value

@@ -94,6 +94,9 @@ def _print_kept(kept: Kept) -> None:
 
     row = kept.row
     print(f"{printable(row['id'])}: kept in {kept.split} (source {row['source']}, kind {row['kind']})")
+    if kept.lines:
+        print("but not packed:")
+        _print_ledger(kept.lines)
     print()
     signals = [(name, row[name]) for name in SIGNALS]
     print_table(("signal", "value"), [("cluster", f"{row['cluster']:016x}"), *signals])

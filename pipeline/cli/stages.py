@@ -53,14 +53,16 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _one(arguments: argparse.Namespace) -> int:
+    from pipeline import preflight
     from pipeline.stages import hold, run_stage
 
     recipe = read_recipe(arguments)
+    preflight.check(recipe)
     name: str = arguments.stage
     with hold(recipe, needs_before=name) as run:
         manifest = run_stage(name, run, recipe)
     rows = manifest.rows
-    print(f"{name}: done in {run.root}" + (f" ({_sentence(rows)})" if rows else ""))
+    print(f"{name}: done in {run.shown}" + (f" ({_sentence(rows)})" if rows else ""))
     return 0
 
 
@@ -70,7 +72,7 @@ def _report(arguments: argparse.Namespace) -> int:
     run, recipe = RunDirectory.existing(arguments.run)
     with run.lock():
         _write_report(run, recipe)
-    print(run.path("report.html"))
+    print(run.shown / "report.html")
     return 0
 
 

@@ -73,7 +73,9 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
                 decide_part,
                 jobs,
                 stage="curated",
-                on_done=lambda record: progress.advance(rows=sum(record.counts["splits"].values())),
+                on_done=lambda record: progress.advance(
+                    rows=sum(record.counts["splits"].values()), dropped=sum(record.counts["dropped"].values())
+                ),
             )
     splits: Counter[str] = Counter(dict.fromkeys(SPLITS, 0))
     dropped: Counter[str] = Counter()
@@ -83,7 +85,9 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
         dropped.update(record.counts["dropped"])
         rejected += record.counts["rejected"]
     rows = Rows(in_=documents.rows["in"], kept=sum(splits.values()), dropped=sum(dropped.values()), rejected=rejected)
-    return this.finish(rows=rows, summary={"splits": dict(splits), "dropped": dict(sorted(dropped.items()))})
+    return this.finish(
+        parts=parts, rows=rows, summary={"splits": dict(splits), "dropped": dict(sorted(dropped.items()))}
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from pipeline.cluster import run_parts
 from pipeline.config import Recipe
 from pipeline.curate.excerpts import excerpts_of, first_of_each_rule, merge_excerpts
-from pipeline.curate.messages import contents_of, rows_of, with_contents
+from pipeline.curate.messages import contents_of, rows_of, whole_messages, with_contents
 from pipeline.curate.parquet import write_parquet
 from pipeline.curate.redact import redact
 from pipeline.curate.rules import failures, rules_for
@@ -76,6 +76,7 @@ def run_stage(run: RunDirectory, recipe: Recipe, surveys: Sequence[Survey], clie
     """
     this = stage(run, recipe, surveys)
     if done := this.manifest():
+        _check_rejected(this, recipe, Rows.from_json(done.rows or {}))
         return done
     finished = this.begin()
     parts = plan_parts(surveys, recipe.ingest.part_bytes)
@@ -97,10 +98,12 @@ def run_stage(run: RunDirectory, recipe: Recipe, surveys: Sequence[Survey], clie
         records = list(finished.values())
         if jobs:
             records += run_parts(client(), curate_part, jobs, stage="documents", on_done=show)
-    counts = [record.counts for record in records]
+    # In the order of parts, however they came: what is summed up must not depend on an interruption.
+    counts = [record.counts for record in sorted(records, key=lambda record: record.part)]
     rows = _total_rows(count["rows"] for count in counts)
-    _check_rejected(this, recipe, rows, counts)
+    _check_rejected(this, recipe, rows)
     return this.finish(
+        parts=len(parts),
         rows=rows,
         summary={
             "bytes_in": sum(count["bytes_in"] for count in counts),
@@ -233,11 +236,16 @@ def _blank_lines(table: pa.Table, blank: np.ndarray) -> pa.Table:
 def _keys(table: pa.Table, recipe: Recipe, engine: Engine) -> pa.Table:
     """What deduplication reads instead of text."""
     fuzzy = recipe.curate.dedup.fuzzy
-    texts = engine.join(table["messages"].combine_chunks())
-    digests = engine.digest(texts)
+    texts = engine.join(whole_messages(table["messages"].combine_chunks()))
+    tools = pc.fill_null(table["tools"].combine_chunks(), "")
+    texts = pc.binary_join_element_wise(texts, tools, pa.scalar("", pa.large_string()))
+    normal = engine.normalise(texts)
+    # Case and indentation are meaning everywhere but in running text.
+    running = pc.equal(table["kind"].combine_chunks(), "text")
+    digests = engine.digest(pc.if_else(running, normal, texts), normalised=True)
     sketches = pa.nulls(len(table), KEYS.field("sketch").type)
     if fuzzy is not None:
-        values = engine.sketch(engine.normalise(texts), values=fuzzy.sketch, shingle=fuzzy.shingle)
+        values = engine.sketch(normal, values=fuzzy.sketch, shingle=fuzzy.shingle)
         offsets = np.arange(len(table) + 1, dtype=np.int32) * fuzzy.sketch
         sketches = pa.ListArray.from_arrays(pa.array(offsets), pa.array(values.reshape(-1)))
     names = [source.name for source in recipe.sources]
@@ -283,7 +291,7 @@ def _total(counts: Iterable[dict[str, Any]]) -> dict[str, int]:
     return dict(sorted(total.items()))
 
 
-def _check_rejected(this: Stage, recipe: Recipe, rows: Rows, counts: Sequence[dict[str, Any]]) -> None:
+def _check_rejected(this: Stage, recipe: Recipe, rows: Rows) -> None:
     if rows.rejected <= recipe.ingest.max_rejected * rows.in_:
         return
     examples: list[str] = []

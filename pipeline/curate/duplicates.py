@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from pipeline.cluster import result_of
 from pipeline.config import Fuzzy, Recipe
 from pipeline.curate.bands import optimal_bands
 from pipeline.curate.parquet import write_parquet
@@ -94,6 +95,8 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
         with Progress("duplicates", total=len(parts)) as progress:
             buckets = _buckets(client(), parts, keys, ~exact, dedup.fuzzy, progress)
         survivor, similarity, root = _near(parts, keys, survivor, buckets, dedup.fuzzy)
+    # A copy of a row that went as a near duplicate went as one too: it is only similar to what was kept.
+    exact &= similarity == 1.0
     near = (survivor != np.arange(count)) & ~exact
     if dedup.fuzzy is not None and near.sum() > dedup.fuzzy.max_removed * count:
         raise InputError(
@@ -106,6 +109,7 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
     sizes = np.bincount(root, minlength=1) if count else np.zeros(1, dtype=np.int64)
     dropped = int(exact.sum() + near.sum())
     return this.finish(
+        parts=len(parts),
         rows=Rows(in_=count, kept=count - dropped, dropped=dropped),
         summary={
             "exact": int(exact.sum()),
@@ -165,7 +169,7 @@ def _buckets(
     where = np.flatnonzero(alive)
     offset = 0
     for band, future in enumerate(client.compute(grouped)):  # type: ignore[no-untyped-call]
-        numbers, count = future.result()
+        numbers, count = result_of(future, "duplicates", f"band {band}")
         buckets[where, band] = np.where(numbers >= 0, numbers + offset, -1)
         offset += count
     progress.advance(len(parts), rows=len(alive))
@@ -196,9 +200,11 @@ def _near(
     candidates = np.flatnonzero((buckets >= 0).any(axis=1))
     candidates = candidates[np.argsort(keys.rank[candidates])]
     sketches = np.zeros((len(candidates), fuzzy.sketch), dtype=np.uint32)
-    for path, start, end in zip(parts, keys.starts, keys.starts[1:], strict=False):
-        here = np.flatnonzero((candidates >= start) & (candidates < end))
-        if len(here):
+    order = np.argsort(candidates)
+    bounds = np.searchsorted(candidates[order], keys.starts)
+    for path, start, first, end in zip(parts, keys.starts, bounds, bounds[1:], strict=False):
+        if end > first:
+            here = order[first:end]
             sketches[here] = _sketches(path, fuzzy.sketch)[candidates[here] - start]
     chosen, similar, roots = stars(np.ascontiguousarray(buckets[candidates]), sketches, fuzzy.threshold)
     count = len(keys.rank)
@@ -224,28 +230,31 @@ def _write(
     exact: NDArray[np.bool_],
     root: NDArray[np.int64],
 ) -> None:
-    """Write each part's decisions; ids are read a part at a time, and only of rows that others point at."""
-    count = len(survivor)
-    removed = survivor != np.arange(count)
-    wanted = np.unique(np.concatenate([survivor[removed], root]))
-    names = []
-    for path, start, end in zip(parts, keys.starts, keys.starts[1:], strict=False):
-        here = wanted[(wanted >= start) & (wanted < end)]
-        names.append(pq.read_table(path, columns=["id"])["id"].combine_chunks().take(pa.array(here - start)))
-    ids = pa.concat_arrays([pa.array([], pa.string()), *names]).cast(pa.large_string())
-    clusters = engine_for("cpu").digest(ids).view("<u8")[:, 0]
+    """Write each part's decisions; ids are read a part at a time, and only of rows that are kept instead of others.
+
+    A cluster's number is the first half of the digest of its best-ranked row: of content, not of place, so a row keeps
+    it, and with it its split, when files are renamed or lines inserted.
+    """
+    removed = survivor != np.arange(len(survivor))
+    wanted = np.unique(survivor[removed])
+    names = [pa.array([], pa.string())]
+    bounds = np.searchsorted(wanted, keys.starts)
+    for path, start, first, end in zip(parts, keys.starts, bounds, bounds[1:], strict=False):
+        if end > first:
+            ids = pq.read_table(path, columns=["id"])["id"].combine_chunks()
+            names.append(ids.take(pa.array(wanted[first:end] - start)))
+    survivors = pa.concat_arrays(names)
     for number, (start, end) in enumerate(zip(keys.starts, keys.starts[1:], strict=False)):
         rows = slice(start, end)
         kept = ~removed[rows]
         name = f"duplicates/part-{number:05d}.parquet"
-        # `wanted` holds no row that is only itself a kept one, hence the mask before the look-up.
-        at = np.minimum(np.searchsorted(wanted, survivor[rows]), max(0, len(wanted) - 1))
+        at = pa.array(np.searchsorted(wanted, survivor[rows]), mask=kept)
         table = pa.table(
             {
-                "survivor": ids.take(pa.array(at, mask=kept)).cast(pa.string()),
+                "survivor": survivors.take(at),
                 "stage": pa.array(np.where(exact[rows], "exact", "fuzzy"), pa.string(), mask=kept),
                 "similarity": pa.array(similarity[rows], mask=kept),
-                "cluster": clusters[np.searchsorted(wanted, root[rows])],
+                "cluster": keys.digests[root[rows], 0],
             },
             schema=DECISIONS,
         )

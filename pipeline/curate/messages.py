@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.schema import MESSAGE, MESSAGES
 
-__all__ = ["contents_of", "extras_of", "rows_of", "with_contents"]
+__all__ = ["contents_of", "extras_of", "rows_of", "whole_messages", "with_contents"]
 
 
 def contents_of(messages: pa.ListArray) -> pa.LargeStringArray:
@@ -37,3 +38,10 @@ def with_contents(
     offsets = np.zeros(len(messages) + 1, dtype=np.int32)
     np.cumsum(lengths, out=offsets[1:])
     return pa.ListArray.from_arrays(pa.array(offsets), child, type=MESSAGES)
+
+
+def whole_messages(messages: pa.ListArray) -> pa.ListArray:
+    """The same messages with the exact JSON of their other keys (tool calls, …) behind their contents."""
+    others = pc.fill_null(extras_of(messages), "").cast(pa.large_string())
+    nothing = pa.scalar("", pa.large_string())
+    return with_contents(messages, pc.binary_join_element_wise(contents_of(messages), others, nothing))

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from pipeline.config import Source
-from pipeline.errors import InputError, did_you_mean
+from pipeline.errors import PASSING, InputError, did_you_mean
 from pipeline.ingest.blocks import Block
 from pipeline.ingest.lines import CHUNK
 
@@ -62,6 +62,8 @@ def survey_file(source: Source, shard: str, path: Path, *, part_bytes: int) -> t
                     newlines = _cut(chunk, size, newlines, part_bytes, cuts, rows)
                 size += len(chunk)
     except OSError as error:
+        if error.errno in PASSING:
+            raise
         raise InputError(
             f"cannot be read: {error.strerror or error}", where=str(path), mend="check the file and its rights"
         ) from None

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
-from pipeline.errors import InputError
+from pipeline.errors import PASSING, InputError
 from pipeline.ingest.blocks import Block
 from pipeline.ingest.rejected import Rejected
 
@@ -53,6 +53,8 @@ def lines_of(block: Block, *, max_row_bytes: int) -> Iterator[Line]:
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise _gzip_damaged(block.location, error) from None
     except OSError as error:
+        if error.errno in PASSING:
+            raise
         raise InputError(
             f"cannot be read: {error.strerror or error}", where=block.location, mend="check the file and its rights"
         ) from None

@@ -28,6 +28,7 @@ from typing import Any, Protocol, TypeVar
 from pipeline import fingerprint
 from pipeline.config import Source
 from pipeline.errors import InputError, ProjectError, did_you_mean
+from pipeline.failures import masked
 from pipeline.ingest.blocks import Block
 from pipeline.ingest.lines import Line, too_long
 from pipeline.ingest.rejected import Rejected
@@ -188,6 +189,9 @@ def _code_of(function: Target) -> str:
 
 
 def _failed(error: Exception, where: str) -> InputError:
+    # Masked here already: a worker prints the message of a task that failed.
     return InputError(
-        f"the target raised {type(error).__name__}: {error}", where=where, mend="correct the function, or its data"
+        masked(f"the target raised {type(error).__name__}: {error}"),
+        where=where,
+        mend="correct the function, or its data",
     )

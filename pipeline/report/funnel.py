@@ -112,7 +112,7 @@ def summary_lines(run: RunDirectory) -> list[str]:
         lines.append(f"{word}: {decision.summary['reason']}")
     page = run.path("report.html")
     if page.exists():
-        lines.append(f"report: {page}")
+        lines.append(f"report: {run.shown / page.name}")
     return lines
 
 

@@ -68,10 +68,10 @@ class Curated:
 
 @pytest.fixture
 def run_curation(tmp_path: Path, scheduler: str) -> Callable[..., Curated]:
-    """Curate rows (dicts, or raw lines as bytes) as one completion or text source."""
+    """Curate rows (dicts, or raw lines as bytes) as one source of the kind, from `<file>.jsonl`."""
 
-    def run(rows: list[Any], *, name: str = "run", kind: str = "text", **changes: Any) -> Curated:
-        data = tmp_path / "data" / f"{name}.jsonl"
+    def run(rows: list[Any], *, name: str = "run", file: str = "", kind: str = "text", **changes: Any) -> Curated:
+        data = tmp_path / "data" / f"{file or name}.jsonl"
         data.parent.mkdir(exist_ok=True)
         data.write_bytes(
             b"".join(row + b"\n" if isinstance(row, bytes) else json.dumps(row).encode() + b"\n" for row in rows)
@@ -84,7 +84,7 @@ def run_curation(tmp_path: Path, scheduler: str) -> Callable[..., Curated]:
                     {
                         "name": "s",
                         "kind": kind,
-                        "format": "completion" if kind == "pair" else "text",
+                        "format": {"pair": "completion", "chat": "chat"}.get(kind, "text"),
                         "path": str(data),
                     }
                 ],

@@ -9,9 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from pipeline.engines import engine_for
 from pipeline.errors import InputError
 from pipeline.report.drops import read_drops
 from pipeline.run import RunDirectory
@@ -86,49 +89,79 @@ def test_near_duplicates_are_removed_not_only_exact_ones(run_curation: Curation)
 
 def test_parts_and_their_number_change_nothing(run_curation: Curation) -> None:
     rows = corpus()
-    one = run_curation(rows, name="one", ingest={"max_rejected": 0.5, "part_bytes": 1 << 30})
-    many = run_curation(rows, name="many", ingest={"max_rejected": 0.5, "part_bytes": 2048})
+    one = run_curation(rows, name="one", file="data", ingest={"max_rejected": 0.5, "part_bytes": 1 << 30})
+    many = run_curation(rows, name="many", file="data", ingest={"max_rejected": 0.5, "part_bytes": 2048})
+    assert len(list((one.root / "documents").glob("part-*"))) == 1
     assert len(list((many.root / "documents").glob("part-*"))) > 20
-
-    def decided(done: Curated) -> set[tuple[Any, ...]]:
-        # ids hold the file's name and evidence its path, which differ; the rest must not
-        return {
-            tuple(str(value).replace(f"{done.root.name}.jsonl", "FILE") for value in row) for row in done.decisions()
-        }
-
-    def splits(done: Curated) -> dict[str, int]:
-        return {split: len(table) for split, table in done.splits.items()}
-
-    # A cluster's hash comes from an id and so from the file's name: compare what does not depend on it.
-    assert {row[:1] for row in decided(one)} == {row[:1] for row in decided(many)}
-    assert {row for row in decided(one) if len(row) == 7} == {row for row in decided(many) if len(row) == 7}
-    assert sum(splits(one).values()) == sum(splits(many).values())
+    assert len(one.decisions()) >= len(rows)
+    assert one.decisions() == many.decisions()
 
 
 def test_the_order_of_rows_does_not_change_what_is_kept(run_curation: Curation) -> None:
     rows = [row for row in corpus() if isinstance(row, dict)]
+    # Of equally long copies the first is kept, so compare in normal form.
     one = run_curation(rows, name="one")
     other = run_curation(random.Random(3).sample(rows, len(rows)), name="other")
 
-    def longest(done: Curated) -> set[int]:
-        return {len(text) for text in done.texts().values()}
+    def texts(done: Curated) -> set[str]:
+        return {" ".join(text.casefold().split()) for text in done.texts().values()}
 
-    assert len(one.kept) == len(other.kept)
-    assert longest(one) == longest(other)
+    assert len(texts(one)) > 100
+    assert texts(one) == texts(other)
 
 
-def test_no_cluster_is_in_two_splits(run_curation: Curation) -> None:
-    chain = [prose(500)]
-    for seed in range(30):
-        chain.append(edited(chain[-1], seed, edits=3))
-    rows = [{"text": text} for text in chain] + [{"text": prose(seed)} for seed in range(200)]
-    done = run_curation(rows, curate={"split": {"train": 0.5, "validation": 0.25, "test": 0.25}})
-    clusters = [set(done.splits[split]["cluster"].to_pylist()) for split in SPLITS]
+def test_a_row_keeps_its_split_when_its_place_changes(run_curation: Curation) -> None:
+    rows = [{"text": prose(seed)} for seed in range(60)]
+
+    def splits(done: Curated) -> dict[str, str]:
+        return {
+            row["messages"][0]["content"]: split for split, table in done.splits.items() for row in table.to_pylist()
+        }
+
+    before = splits(run_curation(rows, name="before"))
+    after = splits(run_curation([{"text": prose(99)}, *rows[::-1]], name="after", file="renamed"))
+    assert len(before) == 60
+    assert set(before.values()) == set(SPLITS)
+    assert {text: after[text] for text in before} == before
+
+
+def test_no_pair_of_near_duplicates_is_in_two_splits(run_curation: Curation) -> None:
+    chain = [prose(500, words=60)]
+    for seed in range(40):
+        chain.append(edited(chain[-1], seed, edits=2))
+    rows = [{"text": text} for text in chain] + [{"text": prose(seed)} for seed in range(100)]
+    halves = {"split": {"train": 0.5, "validation": 0.25, "test": 0.25}}
+    done = run_curation(rows, curate={**halves, **NO_RULES})
     assert all(len(table) for table in done.splits.values())
-    assert not clusters[0] & clusters[1]
-    assert not clusters[0] & clusters[2]
-    assert not clusters[1] & clusters[2]
-    assert len(set(done.kept["cluster"].to_pylist())) < len(done.kept), "the chain's ends share a cluster"
+    kept = done.kept["cluster"].to_pylist()
+    assert len(set(kept)) < len(kept), "the chain's ends share a cluster, and so a split"
+    engine = engine_for("cpu")
+    split = np.repeat(np.arange(3), [len(table) for table in done.splits.values()])
+    texts = pa.array(done.texts().values(), pa.large_string())
+    sketches = engine.sketch(engine.normalise(texts))
+    a, b = np.triu_indices(len(texts), 1)
+    alike = engine.similarity(sketches[a], sketches[b]) >= 0.8
+    assert not (alike & (split[a] != split[b])).any()
+
+
+def test_case_and_indentation_are_meaning_in_code_but_not_in_text(run_curation: Curation) -> None:
+    body = "\n".join(f"    {line}" for line in prose(1).split())
+    rows = [{"text": f"if a:\n{body}\nelse:\n{body}\nb()"}, {"text": f"if a:\n{body}\nelse:\n{body}\n    b()"}]
+    only_exact = {"dedup": {"fuzzy": None}, **NO_RULES}
+    assert len(run_curation(rows, name="code", kind="code", curate=only_exact).kept) == 2
+    assert len(run_curation(rows, name="text", kind="text", curate={**only_exact, "clean": None}).kept) == 1
+
+
+def test_chats_that_differ_only_in_their_tool_calls_are_two(run_curation: Curation) -> None:
+    def chat(arguments: str) -> dict[str, Any]:
+        call = {"id": "1", "type": "function", "function": {"name": "act", "arguments": arguments}}
+        ask = {"role": "user", "content": "Do it, please, as we said before."}
+        return {"messages": [ask, {"role": "assistant", "content": "Done.", "tool_calls": [call]}]}
+
+    rows = [chat(json.dumps({"path": prose(seed)})) for seed in (1, 1, 2)]
+    done = run_curation(rows, kind="chat", curate=NO_RULES)
+    assert len(done.kept) == 2
+    assert done.ledger["stage"].to_pylist() == ["exact"]
 
 
 def test_the_source_with_the_higher_priority_survives(tmp_path: Path, run_curation: Curation) -> None:
@@ -283,7 +316,8 @@ def test_the_report_has_redacted_examples_of_what_a_rule_dropped(run_curation: C
 
 
 def test_the_report_shows_the_text_of_duplicates(run_curation: Curation) -> None:
-    done = run_curation([{"text": prose(1)}, {"text": prose(1)}, {"text": edited(prose(1), 2)}])
+    near = edited(prose(1), 2)[:-30]  # shorter, so that the two copies rank above it
+    done = run_curation([{"text": prose(1)}, {"text": prose(1)}, {"text": near}])
     drops = {drop.stage: drop.examples for drop in read_drops(RunDirectory(done.root)) or []}
     assert [line["text"] for line in drops["exact"]] == [prose(1)[:300]]
-    assert [line["text"] for line in drops["fuzzy"]] == [edited(prose(1), 2)[:300]]
+    assert [line["text"] for line in drops["fuzzy"]] == [near[:300]]
