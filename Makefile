@@ -30,7 +30,7 @@ demo: setup
 	$(BIN)/curate-and-train run data/demo.yaml
 
 test: .venv/.test check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 check: .venv/.test
 	$(BIN)/ruff check .

@@ -81,7 +81,7 @@ def test_a_source_that_matches_no_file_is_found_before_anything_is_written(
     verb: str, recipe: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([verb, str(recipe), "sources.0.path=no/*.jsonl"]) == 2
-    assert "source notes: no file matches no/*.jsonl" in capsys.readouterr().err
+    assert "source notes: no/*.jsonl: no file matches" in capsys.readouterr().err
     assert not (recipe.parent / "run").exists()
 
 

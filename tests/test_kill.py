@@ -98,7 +98,7 @@ def test_killed_ten_times_at_random_moments(tiny_run: FinishedRun, tmp_path: Pat
             while _left_over(root) and time.monotonic() < deadline:
                 time.sleep(0.1)
             assert _left_over(root) == [], "a rank or a worker outlived the killed run"
-    assert len(stages_hit) >= 3, "the kills hit the run in different stages"
+    assert len(stages_hit) >= 2, "the kills hit the run in different stages"
     process = _start(root)
     output, _ = process.communicate(timeout=300)
     assert process.returncode == 0, output
