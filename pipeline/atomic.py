@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import disk_full
+from pipeline.errors import cannot_write
 
 __all__ = ["TEMPORARY", "atomic_file", "atomic_folder", "remove_temporaries", "write_json", "write_text"]
 
@@ -34,7 +34,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
         os.replace(beside, path)
         _sync(path.parent)
     except OSError as error:
-        raise disk_full(error, str(path)) or error from None
+        raise cannot_write(error, str(path)) or error from None
     finally:
         beside.unlink(missing_ok=True)
 
@@ -59,7 +59,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         os.replace(beside, path)
         _sync(path.parent)
     except OSError as error:
-        raise disk_full(error, str(path)) or error from None
+        raise cannot_write(error, str(path)) or error from None
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["dask_client", "lazy_client", "result_of", "run_parts"]
 
+_PATIENCE = 30
+"""Seconds to wait for a scheduler's first worker."""
+
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
@@ -44,6 +47,14 @@ def dask_client(cluster: Cluster) -> Iterator[Client]:
                     mend="start it (`dask scheduler`), or set cluster.address to null for local workers",
                 ) from None
             with client:
+                try:
+                    client.wait_for_workers(1, timeout=_PATIENCE)
+                except TimeoutError:
+                    raise MachineError(
+                        f"the Dask scheduler has had no worker for {_PATIENCE} s",
+                        where=f"cluster.address: {cluster.address}",
+                        mend="start workers (`dask worker ADDRESS`) in this environment that see the run directory",
+                    ) from None
                 yield client
             return
         workers = len(os.sched_getaffinity(0)) if cluster.workers == "auto" else cluster.workers

@@ -37,7 +37,9 @@ Entity = Literal["email", "phone", "ip", "credit_card", "ssn", "iban"]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 class Cluster(_Section):
@@ -323,6 +325,12 @@ class Recipe(_Section):
     train: Train
     evaluate: Evaluate = Evaluate()
     promote: Promote = Promote()
+
+    @model_validator(mode="after")
+    def _local(self) -> Recipe:
+        if "://" in self.run:
+            raise ValueError(f"run: {self.run} is a URL; this version writes to a local or mounted folder")
+        return self
 
     @model_validator(mode="after")
     def _names(self) -> Recipe:

@@ -27,8 +27,8 @@ __all__ = [
     "RecipeError",
     "RunDirectoryError",
     "StageError",
+    "cannot_write",
     "did_you_mean",
-    "disk_full",
 ]
 
 
@@ -109,13 +109,19 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f" (did you mean {near[0]!r}?)" if near else ""
 
 
-def disk_full(error: OSError, where: str) -> MachineError | None:
-    """Return the message for a full disk or an exhausted quota, or None for another `OSError`."""
-    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-        return None
-    return MachineError(
-        "the disk is full",
-        where=where,
-        mend="free some space (or point `run:` at another disk) and run the same command again; "
-        "finished parts are kept",
-    )
+def cannot_write(error: OSError, where: str) -> MachineError | None:
+    """The message for a full disk, an exhausted quota or a place that may not be written; None for another error."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return MachineError(
+            "the disk is full",
+            where=where,
+            mend="free some space (or point `run:` at another disk) and run the same command again; "
+            "finished parts are kept",
+        )
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return MachineError(
+            f"it cannot be written: {error.strerror}",
+            where=where,
+            mend="give yourself the right to write there, or point `run:` at another folder",
+        )
+    return None

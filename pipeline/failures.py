@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
-from pipeline.errors import MachineError, ProjectError, StageError, disk_full
+from pipeline.errors import MachineError, ProjectError, StageError, cannot_write
 from pipeline.run import RunDirectory
 
 __all__ = ["explain", "explained", "full_disk", "masked"]
 
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
 _REPORT = "nobody expected this: please report it with logs/error.log; finished parts are kept"
+_IP = re.compile(r"(?<![\w.])(?:\d{1,3}(?:\.\d{1,3}){3}|(?:[0-9a-fA-F]{0,4}:){3,7}[0-9a-fA-F]{0,4})(?![\w.])")
 _NUMBER = re.compile(r"\+?\d(?:[ .:/()-]{0,2}\d){6,}")
 
 
@@ -61,7 +62,7 @@ def full_disk(error: BaseException, where: str) -> MachineError | None:
     """The message for a full disk if that is anywhere behind `error`, else None."""
     seen: BaseException | None = error
     while seen is not None:
-        if isinstance(seen, OSError) and (full := disk_full(seen, where)):
+        if isinstance(seen, OSError) and (full := cannot_write(seen, where)):
             return full
         seen = seen.__cause__ or seen.__context__
     return None
@@ -73,7 +74,7 @@ def masked(text: str) -> str:
     Anything that looks like an e-mail address, or holds seven digits or more, is replaced. It hides more than
     personal data (a long number is a long number), which is the right side to err on in a log.
     """
-    return _NUMBER.sub("<NUMBER>", _ADDRESS.sub("<EMAIL>", text))
+    return _NUMBER.sub("<NUMBER>", _IP.sub("<IP>", _ADDRESS.sub("<EMAIL>", text)))
 
 
 def _append_to_log(error: Exception, run: RunDirectory, stage: str) -> str:

@@ -29,12 +29,10 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     path = Path(path)
     document = _read_yaml(path, "recipe")
     problems: list[str] = []
+    _read_sources(document)  # so that an override reaches a key of a source that is a file
     for override in overrides:
         _override(document, override, problems)
-    if isinstance(document.get("sources"), list):
-        document["sources"] = [
-            _read_yaml(Path(source), "source") if isinstance(source, str) else source for source in document["sources"]
-        ]
+    _read_sources(document)
     recipe = None
     try:
         recipe = Recipe.model_validate(document)
@@ -92,6 +90,14 @@ def _read_yaml(path: Path, what: str) -> dict[str, Any]:
     return document
 
 
+def _read_sources(document: dict[str, Any]) -> None:
+    """Put the sources that are given as paths of files in their place."""
+    if isinstance(document.get("sources"), list):
+        document["sources"] = [
+            _read_yaml(Path(source), "source") if isinstance(source, str) else source for source in document["sources"]
+        ]
+
+
 def _override(document: dict[str, Any], override: str, problems: list[str]) -> None:
     """Set one dotted key in place; a step that is a number indexes a list."""
     key, equals, text = override.partition("=")
@@ -137,9 +143,11 @@ def _describe(document: Any, problem: dict[str, Any]) -> str:
     if problem["type"] == "missing":
         return f"{where}: missing"
     message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "value_error":
+        return f"{where}: {message}"
     given = problem.get("input")
-    shown = f", not {given!r}" if isinstance(given, str | int | float | bool) or given is None else ""
-    return f"{where}: {message}{shown}" if problem["type"] != "value_error" else f"{where}: {message}"
+    shown = "null" if given is None else repr(given)
+    return f"{where}: {message}" + (f", not {shown}" if isinstance(given, str | int | float | bool | None) else "")
 
 
 def _is_union_tag(step: Any) -> bool:

@@ -28,7 +28,7 @@ from typing import Any
 from pipeline import fingerprint
 from pipeline.atomic import remove_temporaries, write_json, write_text
 from pipeline.config import Recipe
-from pipeline.errors import RunDirectoryError
+from pipeline.errors import RunDirectoryError, cannot_write
 from pipeline.recipe import dump_recipe, load_recipe
 
 __all__ = ["Manifest", "PartRecord", "Rows", "RunDirectory", "Stage"]
@@ -207,8 +207,11 @@ class RunDirectory:
         Raises:
             RunDirectoryError: another process holds it.
         """
-        self.root.mkdir(parents=True, exist_ok=True)
-        handle = os.open(self.root / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            handle = os.open(self.root / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise cannot_write(error, str(self.root)) or error from None
         try:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, Protocol, cast
 
 from pipeline.config import Recipe
-from pipeline.errors import MachineError, RunDirectoryError, disk_full
+from pipeline.errors import MachineError, RunDirectoryError, cannot_write
 from pipeline.failures import explained
 from pipeline.run import Manifest, RunDirectory, Stage
 
@@ -60,7 +60,7 @@ def hold(recipe: Recipe, *, needs_before: str | None = None) -> Iterator[RunDire
     try:
         run.root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise disk_full(error, str(run.root)) or MachineError(
+        raise cannot_write(error, str(run.root)) or MachineError(
             f"the run directory cannot be made: {error.strerror}",
             where=str(run.root),
             mend="point `run:` at a folder that you may write to",

@@ -13,6 +13,7 @@ import io
 import os
 import re
 import sysconfig
+import threading
 import tokenize
 import warnings
 from collections.abc import Iterator
@@ -26,6 +27,9 @@ from pipeline.ingest import TargetShard, sharded
 __all__ = ["files", "functions"]
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+_PARSER = threading.Lock()
+"""CPython counts the parser's depth for all threads together (`AST constructor recursion depth mismatch`)."""
 
 _NOT_LIBRARY = {"site-packages", "dist-packages", "__pycache__", "lib-dynload"}
 _MADE_BY_THE_BUILD = ("config-", "_sysconfigdata_")
@@ -172,7 +176,8 @@ def _parse(text: str) -> ast.Module | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of escapes and the like, which are not ours to mend
-            return ast.parse(text)
+            with _PARSER:
+                return ast.parse(text)
     except (SyntaxError, ValueError, RecursionError):
         return None
 

@@ -284,6 +284,25 @@ def test_the_recipes_that_ship_are_right(path: Path, monkeypatch: pytest.MonkeyP
     assert load_recipe(path).sources
 
 
+def test_an_override_reaches_into_a_source_that_is_a_file() -> None:
+    assert load_recipe(TINY, ["sources.1.priority=3"]).sources[1].priority == 3
+
+
+@pytest.mark.parametrize(
+    ("override", "part"),
+    [
+        ("train.learning_rate=.inf", "train.learning_rate: Input should be a finite number"),
+        ("curate.rules.word_count={min: .nan}", "finite number"),
+        ("run=s3://bucket/run", "is a URL"),
+        ("run=null", "run: Input should be a valid string, not null"),
+    ],
+)
+def test_what_would_be_a_silent_default_is_refused(override: str, part: str) -> None:
+    with pytest.raises(RecipeError, match="a problem") as error:
+        load_recipe(TINY, [override])
+    assert part in str(error.value)
+
+
 @pytest.mark.parametrize(("text", "value"), [("1e-3", 1e-3), ("1.0e-3", 1e-3), ("2E+1", 20.0), (".5e-1", 0.05)])
 def test_a_power_of_ten_is_a_number(text: str, value: float) -> None:
     assert load_recipe(TINY, [f"train.learning_rate={text}"]).train.learning_rate == value

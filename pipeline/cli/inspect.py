@@ -36,10 +36,9 @@ def add_commands(
 
 
 def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"give a whole number from 1, not {text!r}")
+    return int(text)
 
 
 def _inspect(arguments: argparse.Namespace) -> int:

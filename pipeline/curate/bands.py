@@ -7,10 +7,22 @@ A pair of similarity s agrees in all `rows` values of a band with probability s^
 from __future__ import annotations
 
 from functools import cache
+from math import sqrt
 
 import numpy as np
 
-__all__ = ["optimal_bands"]
+__all__ = ["lower_threshold", "optimal_bands"]
+
+_DEVIATIONS = 3.0
+
+
+def lower_threshold(threshold: float, values: int) -> float:
+    """The similarity down to which rows share a cluster, so that they share a split.
+
+    A similarity estimated from a sketch of K values has the standard error √(s(1 − s)/K). Three of them below the
+    threshold, a pair whose true similarity reaches it is missed once in a thousand.
+    """
+    return max(0.0, threshold - _DEVIATIONS * sqrt(threshold * (1.0 - threshold) / values))
 
 
 @cache

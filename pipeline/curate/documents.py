@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from pipeline.cluster import run_parts
 from pipeline.config import Recipe
 from pipeline.curate.excerpts import excerpts_of, first_of_each_rule, merge_excerpts
-from pipeline.curate.messages import contents_of, rows_of, whole_messages, with_contents
+from pipeline.curate.messages import bordered_messages, contents_of, rows_of, whole_messages, with_contents
 from pipeline.curate.parquet import write_parquet
 from pipeline.curate.redact import redact
 from pipeline.curate.rules import failures, rules_for
@@ -236,13 +236,15 @@ def _blank_lines(table: pa.Table, blank: np.ndarray) -> pa.Table:
 def _keys(table: pa.Table, recipe: Recipe, engine: Engine) -> pa.Table:
     """What deduplication reads instead of text."""
     fuzzy = recipe.curate.dedup.fuzzy
-    texts = engine.join(whole_messages(table["messages"].combine_chunks()))
+    messages = table["messages"].combine_chunks()
+    texts = engine.join(whole_messages(messages))
     tools = pc.fill_null(table["tools"].combine_chunks(), "")
     texts = pc.binary_join_element_wise(texts, tools, pa.scalar("", pa.large_string()))
     normal = engine.normalise(texts)
     # Case and indentation are meaning everywhere but in running text.
     running = pc.equal(table["kind"].combine_chunks(), "text")
-    digests = engine.digest(pc.if_else(running, normal, texts), normalised=True)
+    exact = pc.binary_join_element_wise(engine.join(bordered_messages(messages)), tools, pa.scalar("\x1d", tools.type))
+    digests = engine.digest(pc.if_else(running, normal, exact), normalised=True)
     sketches = pa.nulls(len(table), KEYS.field("sketch").type)
     if fuzzy is not None:
         values = engine.sketch(normal, values=fuzzy.sketch, shingle=fuzzy.shingle)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from pipeline.cluster import result_of
 from pipeline.config import Fuzzy, Recipe
-from pipeline.curate.bands import optimal_bands
+from pipeline.curate.bands import lower_threshold, optimal_bands
 from pipeline.curate.parquet import write_parquet
 from pipeline.curate.stars import stars
 from pipeline.engines import engine_for
@@ -116,7 +116,7 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
             "fuzzy": int(near.sum()),
             "clusters": int((sizes > 1).sum()),
             "largest_cluster": int(sizes.max()),
-            "bands": list(optimal_bands(dedup.fuzzy.threshold, dedup.fuzzy.sketch)) if dedup.fuzzy else None,
+            "bands": list(_bands(dedup.fuzzy)) if dedup.fuzzy else None,
         },
     )
 
@@ -159,7 +159,7 @@ def _buckets(
     """
     from dask.delayed import delayed
 
-    bands, rows = optimal_bands(fuzzy.threshold, fuzzy.sketch)
+    bands, rows = _bands(fuzzy)
     keys_of = delayed(partial(_band_keys, values=fuzzy.sketch, bands=bands, rows=rows), nout=bands, pure=False)
     columns = [
         keys_of(path, alive[start:end]) for path, start, end in zip(parts, keys.starts, keys.starts[1:], strict=False)
@@ -174,6 +174,11 @@ def _buckets(
         offset += count
     progress.advance(len(parts), rows=len(alive))
     return buckets
+
+
+def _bands(fuzzy: Fuzzy) -> tuple[int, int]:
+    """Bands and rows for the lower threshold: what must share a cluster must meet in a bucket."""
+    return optimal_bands(round(lower_threshold(fuzzy.threshold, fuzzy.sketch), 3), fuzzy.sketch)
 
 
 def _band_keys(
@@ -206,7 +211,8 @@ def _near(
         if end > first:
             here = order[first:end]
             sketches[here] = _sketches(path, fuzzy.sketch)[candidates[here] - start]
-    chosen, similar, roots = stars(np.ascontiguousarray(buckets[candidates]), sketches, fuzzy.threshold)
+    lower = lower_threshold(fuzzy.threshold, fuzzy.sketch)
+    chosen, similar, roots = stars(np.ascontiguousarray(buckets[candidates]), sketches, fuzzy.threshold, lower)
     count = len(keys.rank)
     survivor, similarity, root = np.arange(count), np.ones(count), np.arange(count)
     survivor[candidates], similarity[candidates], root[candidates] = candidates[chosen], similar, candidates[roots]

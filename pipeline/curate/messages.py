@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from pipeline.schema import MESSAGE, MESSAGES
 
-__all__ = ["contents_of", "extras_of", "rows_of", "whole_messages", "with_contents"]
+__all__ = ["bordered_messages", "contents_of", "extras_of", "rows_of", "whole_messages", "with_contents"]
 
 
 def contents_of(messages: pa.ListArray) -> pa.LargeStringArray:
@@ -42,6 +42,19 @@ def with_contents(
 
 def whole_messages(messages: pa.ListArray) -> pa.ListArray:
     """The same messages with the exact JSON of their other keys (tool calls, …) behind their contents."""
-    others = pc.fill_null(extras_of(messages), "").cast(pa.large_string())
-    nothing = pa.scalar("", pa.large_string())
-    return with_contents(messages, pc.binary_join_element_wise(contents_of(messages), others, nothing))
+    return _rewritten(messages, [contents_of(messages), _others(messages)], "")
+
+
+def bordered_messages(messages: pa.ListArray) -> pa.ListArray:
+    """The same messages with role, content and other keys in one text, so that two texts are equal only if all are."""
+    roles = messages.flatten().field("role").cast(pa.large_string())
+    lengths = pc.utf8_length(contents_of(messages)).cast(pa.large_string())
+    return _rewritten(messages, [roles, lengths, contents_of(messages), _others(messages)], "\x1e")
+
+
+def _others(messages: pa.ListArray) -> pa.LargeStringArray:
+    return pc.fill_null(extras_of(messages), "").cast(pa.large_string())
+
+
+def _rewritten(messages: pa.ListArray, pieces: list[pa.Array], between: str) -> pa.ListArray:
+    return with_contents(messages, pc.binary_join_element_wise(*pieces, pa.scalar(between, pa.large_string())))

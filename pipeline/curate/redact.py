@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -29,51 +27,27 @@ def redact(table: pa.Table, pii: Pii, engine: Engine) -> tuple[pa.Table, dict[st
         The table, and entity → number of replacements.
     """
     entities = entities_of(pii)
-    counts = np.zeros(len(ENTITIES), dtype=np.int64)
-
-    def tagged(texts: pa.LargeStringArray) -> pa.LargeStringArray:
-        redacted, found = engine.redact(texts, entities)
-        counts[:] += found.sum(axis=0)
-        return redacted
-
     messages = table["messages"].combine_chunks()
-    contents = tagged(contents_of(messages))
+    contents, found = engine.redact(contents_of(messages), entities)
+    counts = found.sum(axis=0)
     extras = None
     if pii.metadata == "redact":
-        extras = _redact_json(extras_of(messages), tagged).cast(pa.string())
+        extras, found = _redact_json(extras_of(messages), entities, engine)
+        extras = extras.cast(pa.string())
+        counts += found
         for name in ("tools", "metadata"):
-            column = _redact_json(table[name].combine_chunks(), tagged)
+            column, found = _redact_json(table[name].combine_chunks(), entities, engine)
+            counts += found
             table = table.set_column(table.schema.get_field_index(name), table.schema.field(name), column)
     place = table.schema.get_field_index("messages")
     table = table.set_column(place, table.schema.field("messages"), with_contents(messages, contents, extras))
     return table, {name: int(count) for name, count in zip(ENTITIES, counts, strict=True) if name in entities}
 
 
-def _redact_json(column: pa.Array, tagged: Callable[[pa.LargeStringArray], pa.LargeStringArray]) -> pa.Array:
-    """Redact the strings in a column of JSON texts; everything else stays as it is, byte for byte.
-
-    The kernel looks at the raw JSON first. Only texts in which it finds something, or which hold escapes that could
-    hide something, are taken apart into string literals, and all literals are redacted in one batch.
-    """
+def _redact_json(column: pa.Array, entities: Sequence[str], engine: Engine) -> tuple[pa.LargeStringArray, np.ndarray]:
+    """Redact a column of JSON texts, nulls among them: large_string [rows], and replacements: int64 [ENTITIES]."""
     column = column.cast(pa.large_string())
-    present = pc.fill_null(column, "")
-    suspicious = pc.or_(pc.not_equal(tagged(present), present), pc.match_substring(present, "\\"))
-    where = np.flatnonzero(suspicious.to_numpy(zero_copy_only=False))
-    if not len(where):
-        return column
-    texts = present.take(pa.array(where)).to_pylist()
-    literals = [literal for text in texts for literal in _LITERAL.findall(text)]
-    strings = [json.loads(literal) for literal in literals]
-    redacted = tagged(pa.array(strings, pa.large_string())).to_pylist()
-    replacements = iter(
-        literal if new == old else json.dumps(new, ensure_ascii=False)
-        for literal, old, new in zip(literals, strings, redacted, strict=True)
-    )
-    rewritten = [_LITERAL.sub(lambda _: next(replacements), text) for text in texts]
-    mask = np.zeros(len(column), dtype=np.bool_)
-    mask[where] = True
-    return pc.replace_with_mask(column, pa.array(mask), pa.array(rewritten, pa.large_string()))
-
-
-_LITERAL = re.compile(r'"(?:[^"\\]|\\.)*"')
-"""A string literal in a JSON text that is known to be valid."""
+    redacted, found = engine.redact_json(pc.fill_null(column, ""), entities)
+    if column.null_count:
+        redacted = pc.if_else(pc.is_valid(column), redacted, pa.scalar(None, pa.large_string()))
+    return redacted, found.sum(axis=0)

@@ -5,7 +5,8 @@ in one band); if one reaches the threshold, the row is removed in favour of the 
 where equal), else it survives. So no row is removed by a chain of resemblances, and two rows that share a bucket and
 both survive are known to be unlike.
 
-Clusters are looser than stars on purpose: everything connected by a similarity that was verified. Splits are drawn by
+Clusters are looser than stars on purpose: everything connected by a similarity that was verified, down to a lower
+threshold that allows for the error of the estimate. Splits are drawn by
 cluster, so even the two ends of a chain stay on one side of a split.
 """
 
@@ -19,7 +20,7 @@ __all__ = ["stars"]
 
 
 def stars(
-    buckets: NDArray[np.int64], sketches: NDArray[np.uint32], threshold: float
+    buckets: NDArray[np.int64], sketches: NDArray[np.uint32], threshold: float, lower: float | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
     """Choose survivors among candidate rows.
 
@@ -28,14 +29,17 @@ def stars(
             Rows are in survivor order, best first.
         sketches: [rows, values].
         threshold: share of equal values at which a row is a duplicate.
+        lower: share at which two rows are of one cluster; `threshold` unless given.
 
     Returns:
         survivor [rows] (a row that survives is its own), similarity to it [rows], cluster root [rows] (the best-ranked
         row of the cluster).
     """
     count = int(buckets.max()) + 1 if buckets.size else 0
-    needed = int(np.ceil(threshold * sketches.shape[1] - 1e-9)) if sketches.size else 0
-    survivor, agreeing, root = _stars(buckets, sketches, needed, count)
+    needed, joined = (
+        int(np.ceil(share * sketches.shape[1] - 1e-9)) for share in (threshold, threshold if lower is None else lower)
+    )
+    survivor, agreeing, root = _stars(buckets, sketches, needed, joined, count)
     return survivor, agreeing / max(1, sketches.shape[1]), root
 
 
@@ -65,7 +69,7 @@ def _agreeing(sketches, a, b):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _stars(buckets, sketches, needed, count):  # type: ignore[no-untyped-def]
+def _stars(buckets, sketches, needed, joined, count):  # type: ignore[no-untyped-def]
     rows, bands = buckets.shape
     survivor = np.arange(rows)
     best = np.full(rows, sketches.shape[1], dtype=np.int64)
@@ -91,7 +95,7 @@ def _stars(buckets, sketches, needed, count):  # type: ignore[no-untyped-def]
                     continue
                 seen[other] = row
                 equal = _agreeing(sketches, row, other)
-                if equal < needed:
+                if equal < joined:
                     continue
                 _union(root, row, other)
                 if equal > most or (equal == most and other < chosen):
@@ -99,7 +103,7 @@ def _stars(buckets, sketches, needed, count):  # type: ignore[no-untyped-def]
             other = last[bucket]
             if other >= 0 and seen[other] != row:
                 seen[other] = row
-                if _agreeing(sketches, row, other) >= needed:
+                if _agreeing(sketches, row, other) >= joined:
                     _union(root, row, other)
             last[bucket] = row
         if chosen >= 0:

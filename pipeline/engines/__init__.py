@@ -26,6 +26,11 @@ class Engine(Protocol):
     def redact(self, contents: pa.LargeStringArray, entities: Sequence[str]) -> tuple[pa.LargeStringArray, np.ndarray]:
         """Put tags in place of personal data, and count it."""
 
+    def redact_json(
+        self, texts: pa.LargeStringArray, entities: Sequence[str]
+    ) -> tuple[pa.LargeStringArray, np.ndarray]:
+        """Put tags in place of personal data in the strings of JSON texts, and count it."""
+
     def join(self, messages: pa.ListArray) -> pa.LargeStringArray:
         """Make one text of every row's messages."""
 

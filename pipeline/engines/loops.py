@@ -15,6 +15,8 @@ from pipeline.text.characters import needs_normalising
 from pipeline.text.controls import remove_controls
 from pipeline.text.digest import digest
 from pipeline.text.join import join_contents
+from pipeline.text.json_escapes import decode_string
+from pipeline.text.json_strings import find_strings, splice_strings
 from pipeline.text.kernel import compiled
 from pipeline.text.newlines import unify_newlines
 from pipeline.text.normalise import fold
@@ -26,14 +28,17 @@ from pipeline.text.whitespace import trim_whitespace
 __all__ = [
     "Rewrite",
     "band_rows",
+    "decode_string_rows",
     "digest_rows",
     "equal_rows",
+    "find_string_rows",
     "flag_rows",
     "join_rows",
     "measure_rows",
     "redact_rows",
     "rewrite_rows",
     "sketch_rows",
+    "splice_string_rows",
 ]
 
 
@@ -85,6 +90,70 @@ def redact_rows(
         tally = counts[row] if measuring else ignored
         length = redact(buffer, bounds[row], bounds[row + 1], wanted, tally, output, at)
         if measuring:
+            lengths[row] = length
+
+
+@compiled
+def find_string_rows(
+    buffer: np.ndarray,
+    bounds: np.ndarray,
+    wanted: int,
+    counts: np.ndarray,
+    nothing: np.ndarray,
+    places: np.ndarray,
+    lengths: np.ndarray,
+    starts: np.ndarray,
+    ends: np.ndarray,
+) -> None:
+    """List strings of every JSON text: with empty `places` count them into `lengths`, else write `starts`, `ends`."""
+    for row in range(len(bounds) - 1):
+        start = bounds[row]
+        end = bounds[row + 1]
+        if len(places) == 0:
+            lengths[row] = find_strings(buffer, start, end, wanted, counts, nothing, starts, ends, -1)
+        elif places[row] < places[row + 1]:  # a text without any need not be read again
+            find_strings(buffer, start, end, wanted, counts, nothing, starts, ends, places[row])
+
+
+@compiled
+def decode_string_rows(
+    buffer: np.ndarray,
+    starts: np.ndarray,
+    ends: np.ndarray,
+    places: np.ndarray,
+    lengths: np.ndarray,
+    output: np.ndarray,
+) -> None:
+    """Decode JSON strings, one a row: with empty `places` measure the `lengths`, else write."""
+    for row in range(len(starts)):
+        at = places[row] if len(places) else -1
+        length = decode_string(buffer, starts[row], ends[row], output, at)
+        if len(places) == 0:
+            lengths[row] = length
+
+
+@compiled
+def splice_string_rows(
+    buffer: np.ndarray,
+    bounds: np.ndarray,
+    starts: np.ndarray,
+    ends: np.ndarray,
+    strings: np.ndarray,
+    values: np.ndarray,
+    value_bounds: np.ndarray,
+    places: np.ndarray,
+    lengths: np.ndarray,
+    output: np.ndarray,
+) -> None:
+    """Replace the strings `strings[i]…strings[i + 1] - 1` of text i: with empty `places` measure, else write."""
+    for row in range(len(bounds) - 1):
+        at = places[row] if len(places) else -1
+        first = strings[row]
+        last = strings[row + 1]
+        length = splice_strings(
+            buffer, bounds[row], bounds[row + 1], starts, ends, first, last, values, value_bounds, output, at
+        )
+        if len(places) == 0:
             lengths[row] = length
 
 

@@ -143,19 +143,27 @@ def lines_of_target(block: Block, *, max_row_bytes: int) -> Iterator[Line]:
     function = load_target(block.source)
     shard = {"shard": block.shard} if hasattr(function, _SHARDS) else {}
     try:
-        for row, value in enumerate(function(**shard, **block.source.args)):
+        for row, value in enumerate(_rows_of(function, {**shard, **block.source.args})):
             text = _as_line(value)
             length = len(text) if isinstance(text, bytes) else 0
             yield Line(row, text if length <= max_row_bytes else too_long(length, max_row_bytes), length)
     except ProjectError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit, KeyboardInterrupt) as error:  # a worker must outlive what it calls
         raise _failed(error, f"source {block.source.name}, {block.place}") from error
 
 
+def _rows_of(function: Callable[..., Any], arguments: dict[str, Any]) -> Iterable[Any]:
+    rows = function(**arguments)
+    if isinstance(rows, Mapping | str | bytes) or not isinstance(rows, Iterable):
+        raise TypeError(f"it returned {type(rows).__name__}; a target yields rows, or returns an iterable of them")
+    return rows
+
+
 def _as_line(value: object) -> bytes | Rejected:
-    if not isinstance(value, dict):
-        return Rejected("wrong_type", f"the target yielded {type(value).__name__}, not dict")
+    if not isinstance(value, Mapping):
+        return Rejected("wrong_type", f"the target yielded {type(value).__name__}, not a mapping")
+    value = dict(value)
     if not all(isinstance(key, str) for key in value):
         return Rejected("wrong_type", "a key of the row is no string")
     try:
@@ -184,11 +192,12 @@ def _check_arguments(function: Callable[..., Any], source: Source, where: str) -
 
 
 def _code_of(function: Target) -> str:
-    file = inspect.getsourcefile(inspect.unwrap(function))
+    plain = inspect.unwrap(function)
+    file = inspect.getsourcefile(plain if inspect.isroutine(plain) or inspect.isclass(plain) else type(plain))
     return fingerprint.of_file(Path(file)) if file else ""
 
 
-def _failed(error: Exception, where: str) -> InputError:
+def _failed(error: BaseException, where: str) -> InputError:
     # Masked here already: a worker prints the message of a task that failed.
     return InputError(
         masked(f"the target raised {type(error).__name__}: {error}"),

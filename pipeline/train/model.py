@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import torch
 from huggingface_hub import HfApi, try_to_load_from_cache
+from huggingface_hub.errors import StrictDataclassError
 from transformers import CONFIG_MAPPING, AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
 from pipeline import config
@@ -164,7 +165,10 @@ def _random(keys: dict[str, Any], tokenizer: Tokenizer) -> PreTrainedModel:
         return AutoModelForCausalLM.from_config(  # type: ignore[no-any-return, no-untyped-call]
             made, dtype=torch.float32, attn_implementation="sdpa"
         )
-    except (ValueError, TypeError, KeyError, AttributeError, ZeroDivisionError, RuntimeError) as error:
+    except (
+        *(ValueError, TypeError, KeyError, AttributeError, ZeroDivisionError, RuntimeError),
+        StrictDataclassError,
+    ) as error:
         raise RecipeError(
             f"transformers cannot make a {kind} model from it: {_first_line(error)}",
             where=where,

@@ -99,7 +99,7 @@ def test_rows_that_are_none_are_rejected_and_the_others_stay(write: Write) -> No
         "wrong_type", "wrong_type", "wrong_type", "wrong_type", "null_value", "missing_key",
         "malformed_json", "malformed_json", "wrong_type", "invalid_utf8", "too_long",
     ]  # fmt: skip
-    assert rejected_of(parts)[0]["evidence"] == "my_rows:tickets tickets:2: the target yielded NoneType, not dict"
+    assert rejected_of(parts)[0]["evidence"] == "my_rows:tickets tickets:2: the target yielded NoneType, not a mapping"
 
 
 def test_a_target_that_raises_is_an_error_with_source_shard_and_reason(write: Write) -> None:
@@ -143,3 +143,30 @@ def test_shards_that_cannot_be_listed_are_an_error(write: Write) -> None:
     write(SHARDED.replace("return [", "return 1 / 0, ["))
     with pytest.raises(InputError, match="ZeroDivisionError"):
         survey(source(last=2003), part_bytes=1)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("import sys; sys.exit(3)", "SystemExit"),
+        ("raise KeyboardInterrupt", "KeyboardInterrupt"),
+        ("return {'input': 'a', 'output': 'b'}", "it returned dict"),
+        ("return 'rows'", "it returned str"),
+        ("return 7", "it returned int"),
+        ("raise ValueError('jane@northwind.org at 10.0.0.7')", "ValueError: <EMAIL> at <IP>"),
+    ],
+)
+def test_a_target_that_would_end_the_worker_or_yields_no_rows_is_an_error(write: Write, body: str, reason: str) -> None:
+    write(f"def tickets():\n    {body}\n")
+    with pytest.raises(InputError) as error:
+        ingest(source())
+    assert reason in str(error.value)
+
+
+def test_an_object_that_is_called_and_rows_of_any_mapping(write: Write) -> None:
+    write(
+        "from collections import UserDict\n\n\nclass Rows:\n    def __call__(self):\n"
+        "        yield UserDict(input='a', output='b')\n\n\ntickets = Rows()\n"
+    )
+    (part,) = ingest(source())
+    assert part.rows["id"].to_pylist() == ["s/tickets#0"]

@@ -32,6 +32,12 @@ ROWS: tuple[bytes, ...] = (
 )
 """Plain and hostile rows: no text, every kind of whitespace and entity, and bytes that are no UTF-8."""
 
+JSON = (
+    rb'{"a@b.com": [4111111111111111, "", "jane\u0040c\u00E9.org \uD83D\ude00 \ud83D\n\x\u12 \u20ac"], '
+    rb'"\"\\\/\b\f\r\t\u0001": {"plain": "8.8.8.8"}, "cut \\'
+)
+"""Every kind of escape, some that are none, and no end."""
+
 TEXT = b"".join(ROWS)
 HASHES = np.array([7, 9, 7, 9, 7, 3, 0, 0, 1, 7, 9], np.uint64)
 LENGTHS = np.array([3, 1, 3, 1, 3, 5, 2, 2, 9, 3, 1], np.int64)
@@ -70,6 +76,7 @@ def cases() -> Iterator[Case]:
         yield "join.join_contents", (_bytes(TEXT), bounds, first, last, np.zeros(0, np.uint8), -1)
     yield from _places()
     yield from _numbers()
+    yield from _json()
 
 
 def _places() -> Iterator[Case]:
@@ -145,6 +152,39 @@ def _numbers() -> Iterator[Case]:
         yield "repetition.hash_ngram", (HASHES, 3, size)
     yield "bands.count_equal", (SKETCHES[0].copy(), SKETCHES[1].copy())
     yield "bands.band_keys", (SKETCHES[0].copy(), 4, np.zeros(4, np.uint64))
+
+
+def _json() -> Iterator[Case]:
+    """JSON texts and their strings; what is in quotes, and places in it."""
+    for text in (b"", JSON, JSON[:-9], *ROWS):
+        row = _row(text)
+        for kernel in ("json_escapes.decode_string", "json_escapes.encode_string"):
+            yield kernel, (*row, np.zeros(0, np.uint8), -1)
+            yield kernel, (*row, np.zeros(6 * len(text) + 2, np.uint8), 2)
+        starts, ends = np.zeros(40, np.int64), np.zeros(40, np.int64)
+        look = *row, 63, np.zeros(len(ENTITIES), np.int64), np.zeros(0, np.uint8)
+        yield "json_strings.find_strings", (*look, starts, ends, -1)
+        yield "json_strings.find_strings", (*look, starts, ends, 1)
+        yield "json_strings.holds_entity", look
+    buffer, end = _bytes(JSON), len(JSON)
+    values, bounds = _bytes(b'a"\n\xff\x8d\x98\x83\x9d\xc3\xa9'), np.array([0, 2, 2, 10], np.int64)
+    starts, ends = np.array([2, 8, 30], np.int64), np.array([4, 20, 31], np.int64)
+    for strings in ((0, 3), (1, 2), (2, 2)):
+        for output, at in ((np.zeros(0, np.uint8), -1), (np.zeros(256, np.uint8), 4)):
+            yield "json_strings.splice_strings", (buffer, 1, end, starts, ends, *strings, values, bounds, output, at)
+    for at in range(end):
+        yield "json_strings.string_end", (buffer, at, end)
+        yield "json_strings.holds_escape", (buffer, at, min(at + 5, end))
+        yield "json_escapes.code_unit", (buffer, at, end)
+        yield "json_escapes.is_lone", (values, at % 10, 10)
+    for byte in range(256):
+        yield "json_escapes.digit_value", (np.uint8(byte),)
+    for value in range(16):
+        yield "json_escapes.hexadecimal", (value, value & 1)
+    for at in (-1, 1):
+        yield "json_escapes.write_lone", (_bytes(b"xDb0f"), 1, np.zeros(8, np.uint8), at)
+        for code in (0x41, 0xE9, 0x7FF, 0x20AC, 0x1F600):
+            yield "json_escapes.write_character", (code, np.zeros(8, np.uint8), at)
 
 
 def run(case: Case, call: Callable[..., Any]) -> tuple[Any, ...]:

@@ -1,0 +1,91 @@
+"""JSON texts thick with personal data and escapes, and what their redaction must be, said with Python's own parser."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from hypothesis import strategies as st
+
+from pipeline.engines import ENTITIES, cpu
+from tests.text.columns import column
+
+LITERAL = re.compile(r'"(?:[^"\\]|\\.)*"')
+"""A string literal in a valid JSON text."""
+
+LONE = re.compile(r"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\(u[dD][89a-fA-F]..)|\\.")
+"""An escape; the group is there only for half a surrogate pair."""
+
+PIECES = [
+    *["1", "555", "8.8.8.8", "4111 1111 1111 1111", "219-09-9999", "415-555-0123", "+44 20 7946 0123", "2001:db8::1"],
+    *["a@b.com", "x", "@", ".", "-", " ", "(", ":", "é", "中", "😀", "<IP>", "version ", "DE89370400440532013000"],
+    *['"', "\\", "/", "\n", "\t", "\x00", "\x1f", "\x7f", "\u2028", "u0041", "jane.doe@northwind.org", "{}", "[,]"],
+]
+
+
+def content(draw: st.DrawFn) -> str:
+    """Draw the content of a literal."""
+    pieces = draw(st.lists(st.sampled_from(PIECES) | st.characters(exclude_categories=["Cs", "Co"])))
+    written = [_written(draw, character) for piece in pieces for character in piece]
+    # Halves of pairs; two may meet and be a whole one.
+    for half in draw(st.just([]) | st.lists(st.sampled_from(["\\ud83d", "\\uDE00", "\\uDbff", "\\udCaB"]), max_size=3)):
+        written.insert(draw(st.integers(0, len(written))), half)
+    return "".join(written)
+
+
+def _written(draw: st.DrawFn, character: str) -> str:
+    """A character in one of the forms that JSON has for it, most often the plainest."""
+    form = draw(st.integers(0, 12))
+    if form == 12 and character == "/":
+        return "\\/"
+    if form in (10, 11):
+        units = np.frombuffer(character.encode("utf-16-le"), "<u2")
+        return "".join(f"\\u{unit:04x}" if form == 10 else f"\\u{unit:04X}" for unit in units)
+    return json.dumps(character, ensure_ascii=False)[1:-1]
+
+
+literals = st.composite(lambda draw: f'"{content(draw)}"')()
+numbers = st.sampled_from(["4111111111111111", "-1.0e5", "219099999", "0", "true", "null"])
+spaces = st.sampled_from(["", "", " ", "\n  "])
+
+
+def _containers(values: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    lists = st.builds(
+        lambda items, space: f"[{space}{(',' + space).join(items)}]", st.lists(values, max_size=3), spaces
+    )
+    members = st.lists(st.tuples(literals, values), max_size=3)
+    return lists | st.builds(
+        lambda items, space: "{" + ",".join(f"{space}{key}{space}:{value}" for key, value in items) + space + "}",
+        members,
+        spaces,
+    )
+
+
+json_texts = st.recursive(literals | numbers, _containers, max_leaves=6)
+"""Valid JSON texts."""
+
+
+def redact_slowly(text: str, entities: Sequence[str]) -> tuple[str, np.ndarray]:
+    """Redact a JSON text literal by literal, with `json` for the escapes and `cpu.redact` for each value."""
+    counts = np.zeros(len(ENTITIES), np.int64)
+
+    def rewritten(literal: re.Match[str]) -> str:
+        halves: list[str] = []
+
+        def hide(escape: re.Match[str]) -> str:
+            if escape[1] is None:
+                return escape[0]
+            halves.append(escape[0])
+            return chr(0xE000 + len(halves) - 1)  # no entity has it, and no text that is drawn
+
+        decoded = json.loads(LONE.sub(hide, literal[0]))
+        redacted, found = cpu.redact(column([decoded]), entities)
+        counts[:] += found[0]
+        if redacted[0].as_py() == decoded:
+            return literal[0]
+        written = json.dumps(redacted[0].as_py(), ensure_ascii=False)
+        return re.sub("[\ue000-\uf8ff]", lambda half: halves[ord(half[0]) - 0xE000], written)
+
+    return LITERAL.sub(rewritten, text), counts
