@@ -17,7 +17,8 @@ import pyarrow.parquet as pq
 from pipeline.cluster import run_parts
 from pipeline.config import Recipe
 from pipeline.curate.excerpts import excerpts_of, first_of_each_rule, merge_excerpts
-from pipeline.curate.messages import bordered_messages, contents_of, rows_of, whole_messages, with_contents
+from pipeline.curate.keys import keys_of
+from pipeline.curate.messages import contents_of, rows_of, with_contents
 from pipeline.curate.parquet import write_parquet
 from pipeline.curate.redact import redact
 from pipeline.curate.rules import failures, rules_for
@@ -155,7 +156,7 @@ def curate_part(job: _Job) -> PartRecord:
     path = job.stage.run.path
     write_parquet(path(f"documents/{name}.parquet"), table, DOCUMENTS)
     write_parquet(path(f"documents/dropped-{job.number:05d}.parquet"), lines, LEDGER)
-    write_parquet(path(f"keys/{name}.parquet"), _keys(table, recipe, engine), KEYS)
+    write_parquet(path(f"keys/{name}.parquet"), keys_of(table, recipe, engine), KEYS)
     return job.stage.commit(
         name,
         {
@@ -231,39 +232,6 @@ def _blank_lines(table: pa.Table, blank: np.ndarray) -> pa.Table:
     count = len(rows)
     nothing = [pa.repeat("clean", count), pa.repeat("empty", count), pa.array([0.0] * count), pa.array([1.0] * count)]
     return pa.table([rows["id"], rows["source"], *nothing, pa.nulls(count, pa.string())], schema=LEDGER)
-
-
-def _keys(table: pa.Table, recipe: Recipe, engine: Engine) -> pa.Table:
-    """What deduplication reads instead of text."""
-    fuzzy = recipe.curate.dedup.fuzzy
-    messages = table["messages"].combine_chunks()
-    texts = engine.join(whole_messages(messages))
-    tools = pc.fill_null(table["tools"].combine_chunks(), "")
-    texts = pc.binary_join_element_wise(texts, tools, pa.scalar("", pa.large_string()))
-    normal = engine.normalise(texts)
-    # Case and indentation are meaning everywhere but in running text.
-    running = pc.equal(table["kind"].combine_chunks(), "text")
-    exact = pc.binary_join_element_wise(engine.join(bordered_messages(messages)), tools, pa.scalar("\x1d", tools.type))
-    digests = engine.digest(pc.if_else(running, normal, exact), normalised=True)
-    sketches = pa.nulls(len(table), KEYS.field("sketch").type)
-    if fuzzy is not None:
-        values = engine.sketch(normal, values=fuzzy.sketch, shingle=fuzzy.shingle)
-        offsets = np.arange(len(table) + 1, dtype=np.int32) * fuzzy.sketch
-        sketches = pa.ListArray.from_arrays(pa.array(offsets), pa.array(values.reshape(-1)))
-    names = [source.name for source in recipe.sources]
-    priorities = pa.array([source.priority for source in recipe.sources], pa.int32())
-    return pa.table(
-        {
-            "id": table["id"],
-            "priority": priorities.take(pc.index_in(table["source"].combine_chunks(), pa.array(names))),
-            "length": table["char_count"],
-            "digest": pa.FixedSizeBinaryArray.from_buffers(
-                pa.binary(16), len(table), [None, pa.py_buffer(np.ascontiguousarray(digests))]
-            ),
-            "sketch": sketches,
-        },
-        schema=KEYS,
-    )
 
 
 def _rows(in_: int, kept: int, rejected: int) -> dict[str, int]:
