@@ -25,12 +25,15 @@ PIECES = [
 ]
 
 
+halves = st.from_regex(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}", fullmatch=True) | st.sampled_from(["\\ud83d", "\\uDE00"])
+"""Halves of surrogate pairs."""
+
+
 def content(draw: st.DrawFn) -> str:
     """Draw the content of a literal."""
     pieces = draw(st.lists(st.sampled_from(PIECES) | st.characters(exclude_categories=["Cs", "Co"])))
     written = [_written(draw, character) for piece in pieces for character in piece]
-    # Halves of pairs; two may meet and be a whole one.
-    for half in draw(st.just([]) | st.lists(st.sampled_from(["\\ud83d", "\\uDE00", "\\uDbff", "\\udCaB"]), max_size=3)):
+    for half in draw(st.just([]) | st.lists(halves, max_size=3)):  # two may meet and be a whole pair
         written.insert(draw(st.integers(0, len(written))), half)
     return "".join(written)
 

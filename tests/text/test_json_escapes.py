@@ -19,7 +19,7 @@ Kernel = Callable[[np.ndarray, int, int, np.ndarray, int], int]
 def write(kernel: Kernel, content: bytes) -> bytes:
     """Measure, then write, between neighbours that are none of the row's business."""
     results = set()
-    for neighbour in (b"", b"\\", b"41", b"\\ude00", b'"'):
+    for neighbour in (b"", b"\\", b"41", b"\\ude00", b'"', b"\x8f"):
         buffer = np.frombuffer(neighbour + content + neighbour, np.uint8)
         row = buffer, len(neighbour), len(neighbour) + len(content)
         length = kernel(*row, np.empty(0, np.uint8), -1)
@@ -73,13 +73,20 @@ def test_every_width_of_utf8(code: int) -> None:
 @settings(max_examples=300, deadline=None)
 @given(
     st.binary(max_size=30)
-    | st.lists(st.sampled_from([b"\\", b"u", b"d8", b"DE", b"00", b"\xff", b"\x80"])).map(b"".join)
+    | st.lists(st.sampled_from([b"\\", b"u", b"d8", b"DE", b"00", b"\xff", b"\x80\x8f\x93"])).map(b"".join)
 )
 def test_bytes_that_are_no_json_neither_hang_nor_look_outside(content: bytes) -> None:
     assert len(write(decode_string, content)) <= len(content)
     assert len(write(encode_string, content)) <= 6 * len(content)
 
 
-@pytest.mark.parametrize("content", [r"\x41", r"\u12", r"\u12g4", r"\u", "\\", "\\é", r"\U0041"])
+@pytest.mark.parametrize("content", [r"\x41", r"\u12", r"\u004", r"\u12g4", r"\u", "\\", "\\é", r"\U0041"])
 def test_what_is_no_escape_stays(content: str) -> None:
     assert decode(content) == content
+
+
+@pytest.mark.parametrize(
+    "content", [b"\xff", b"\xff\x80\x81\x82", b"\xff\x80\x81\x82\xa0", b"\xff\xff\x80", b"\xff1234"]
+)
+def test_what_is_no_half_pair_stays(content: bytes) -> None:
+    assert write(encode_string, content) == content
