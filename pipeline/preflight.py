@@ -10,6 +10,8 @@ from pipeline.ingest import check_source
 
 __all__ = ["check"]
 
+_TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json")
+
 
 def check(recipe: Recipe) -> None:
     """Look for the files and modules that the recipe names, so that hours of curation are not lost to a typo.
@@ -22,11 +24,12 @@ def check(recipe: Recipe) -> None:
     problems = [problem for source in recipe.sources for problem in _source(source)]
     problems += _local("train.model.path", recipe.train.model.path)
     problems += _local("pack.tokenizer", recipe.pack.tokenizer)
+    problems += _tokenizer(recipe)
     if recipe.pack.template.endswith(".jinja") and not Path(recipe.pack.template).is_file():
         problems.append(f"pack.template: there is no file {recipe.pack.template}")
     if problems:
         raise InputError(
-            "the recipe names what is not there:\n" + "\n".join(f"  - {problem}" for problem in problems),
+            "the recipe cannot run as it is:\n" + "\n".join(f"  - {problem}" for problem in problems),
             where=f"looked from {Path.cwd()}",
             mend="paths are relative to the working directory; correct them, or run from the folder they start at",
         )
@@ -38,6 +41,17 @@ def _source(source: Source) -> list[str]:
     except ProjectError as error:
         return [f"{error.where}: {error.what}"]
     return []
+
+
+def _tokenizer(recipe: Recipe) -> list[str]:
+    """A trained model understands its own tokens; one that is trained anew would be refused after hours of curation."""
+    model = recipe.train.model.path
+    if model is None or recipe.pack.tokenizer is not None:
+        return []
+    folder = Path(model).expanduser()
+    if folder.is_dir() and not any((folder / name).exists() for name in _TOKENIZER_FILES):
+        return []
+    return [f"pack.tokenizer: the model {model} has its own tokenizer; set pack.tokenizer: {model}"]
 
 
 def _local(key: str, name: str | None) -> list[str]:

@@ -45,9 +45,9 @@ def refused(wrong: Recipe) -> str:
         recipe({"format": "text", "path": "*.jsonl"}),
         recipe({"target": "sources.python_stdlib:functions"}),
         recipe({"target": "own:rows"}),
-        recipe(train={"model": {"path": "organisation/model"}}),
-        recipe(train={"model": {"path": "gpt2"}}),
-        recipe(train={"model": {"path": "."}}),
+        recipe(train={"model": {"path": "organisation/model"}}, pack={"tokenizer": "organisation/model"}),
+        recipe(train={"model": {"path": "gpt2"}}, pack={"tokenizer": "gpt2"}),
+        recipe(train={"model": {"path": "."}}),  # a folder without a tokenizer
     ],
 )
 def test_what_is_there_or_may_be_on_a_hub_passes_and_nothing_is_written(right: Recipe, tmp_path: Path) -> None:
@@ -74,6 +74,7 @@ def test_what_is_there_or_may_be_on_a_hub_passes_and_nothing_is_written(right: R
         (recipe({"target": "own:nothing"}), "module own has no function 'nothing' (did you mean 'nothings'?)"),
         (recipe({"format": "completion", "path": "notes.jsonl"}), "format completion holds rows of kind pair"),
         (recipe(train={"model": {"path": "./model"}}), "train.model.path: there is no folder ./model"),
+        (recipe(train={"model": {"path": "gpt2"}}), "pack.tokenizer: the model gpt2 has its own tokenizer"),
         (recipe(pack={"tokenizer": "a/b/c"}), "pack.tokenizer: there is no folder a/b/c"),
         (recipe(pack={"template": "own.jinja"}), "pack.template: there is no file own.jinja"),
     ],
