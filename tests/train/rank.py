@@ -27,7 +27,7 @@ def main(arguments: Sequence[str]) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         case "hang":
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
-            print(f"pid {os.getpid()}", flush=True)
+            os.write(1, f"pid {os.getpid()}\n".encode())  # one write: ranks share the pipe
             while True:
                 time.sleep(1)
         case other:
