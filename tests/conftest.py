@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -33,17 +34,19 @@ def run_command(arguments: Sequence[str], *, timeout: float = 300) -> subprocess
 
 
 class FinishedRun:
-    """A finished run of the tiny recipe."""
+    """A finished run of the tiny recipe, what it printed and how long it took."""
 
-    def __init__(self, root: Path, output: str) -> None:
+    def __init__(self, root: Path, output: str, seconds: float) -> None:
         self.root = root
         self.output = output
+        self.seconds = seconds
 
 
 @pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
     """One uninterrupted run of `data/tiny.yaml`, every stage, in a folder of its own."""
     root = tmp_path_factory.mktemp("tiny") / "run"
+    began = time.monotonic()
     done = run_command(["run", str(TINY), f"run={root}"])
     assert done.returncode == 0, done.stderr
-    return FinishedRun(root, done.stdout)
+    return FinishedRun(root, done.stdout, time.monotonic() - began)

@@ -84,7 +84,7 @@ def test_killed_ten_times_at_random_moments(tiny_run: FinishedRun, tmp_path: Pat
         process = _start(root)
         try:
             # Short at times, so that a run is hit early; mostly long enough for the next stage to begin.
-            output, _ = process.communicate(timeout=draw.uniform(1.0, 14.0))
+            output, _ = process.communicate(timeout=draw.uniform(0.05, 0.4) * tiny_run.seconds)
             assert process.returncode == 0, output
             compare(root)
             runs += 1
