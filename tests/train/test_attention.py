@@ -54,7 +54,12 @@ class Unmasked(Leaking):
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
 @pytest.mark.parametrize("kind", ["llama", "qwen3", "gpt_neox"])
 def test_the_probe_passes_models_that_keep_rows_apart(kind: str, attention: str) -> None:
-    probe_isolation(tiny(kind, attention), vocab_size=90, device=CPU)
+    model = tiny(kind, attention).train()
+    weights = {name: value.clone() for name, value in model.state_dict().items()}
+    probe_isolation(model, vocab_size=90, device=CPU)
+    assert model.training, "the probe leaves the model as it was"
+    assert all(torch.equal(value, weights[name]) for name, value in model.state_dict().items())
+    assert all(parameter.grad is None for parameter in model.parameters())
 
 
 @pytest.mark.parametrize(
