@@ -16,7 +16,7 @@ from pipeline.engines import CLEANERS, ENTITIES, Engine, cpu, engine_for
 from pipeline.engines.columns import to_arrow
 from pipeline.errors import MachineError
 from pipeline.schema import MESSAGES
-from tests.text.cases import ROWS
+from tests.text.cases.rows import ROWS
 from tests.text.columns import HOSTILE, column
 
 TEXTS = [row.decode("utf-8", "replace") for row in ROWS]

@@ -1,0 +1,76 @@
+"""One recipe: frozen models, unknown keys are errors, every problem at once, dotted overrides."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from pipeline import fingerprint
+from pipeline.config.clean import Clean
+from pipeline.config.curate import Curate, Split
+from pipeline.config.dedup import Dedup, Fuzzy
+from pipeline.config.pack import Pack
+from pipeline.config.pii import Pii
+from pipeline.config.rules import Bound, Rules
+from pipeline.config.section import Section
+from pipeline.config.sources import Cluster, Ingest, Source
+from pipeline.config.train import Evaluate, Launch, Lora, Model, Promote, Train
+
+__all__ = [
+    "Bound",
+    "Clean",
+    "Cluster",
+    "Curate",
+    "Dedup",
+    "Evaluate",
+    "Fuzzy",
+    "Ingest",
+    "Launch",
+    "Lora",
+    "Model",
+    "Pack",
+    "Pii",
+    "Promote",
+    "Recipe",
+    "Rules",
+    "Source",
+    "Split",
+    "Train",
+]
+
+
+class Recipe(Section):
+    """Everything a run is made from."""
+
+    run: str
+    """The run directory, relative to the working directory."""
+    seed: int = Field(0, ge=0, lt=2**63)
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Of training and evaluation; `auto` takes a GPU where torch sees one."""
+    cluster: Cluster = Cluster()
+    ingest: Ingest = Ingest()
+    sources: list[Source] = Field(min_length=1)
+    curate: Curate = Curate()
+    pack: Pack = Pack()
+    train: Train
+    evaluate: Evaluate = Evaluate()
+    promote: Promote = Promote()
+
+    @model_validator(mode="after")
+    def _local(self) -> Recipe:
+        if "://" in self.run:
+            raise ValueError(f"run: {self.run} is a URL; this version writes to a local or mounted folder")
+        return self
+
+    @model_validator(mode="after")
+    def _names(self) -> Recipe:
+        names = [source.name for source in self.sources]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two sources are called {', '.join(twice)}; a name begins the rows' ids")
+        return self
+
+    def fingerprint(self) -> str:
+        """128-bit fingerprint of everything but where the run lies and what it runs on."""
+        return fingerprint.of_value(self.model_dump(mode="json", exclude={"run", "cluster"}))

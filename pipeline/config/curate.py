@@ -1,0 +1,38 @@
+"""`curate`."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from pipeline.config.clean import Clean
+from pipeline.config.dedup import Dedup
+from pipeline.config.pii import Pii
+from pipeline.config.rules import Rules
+from pipeline.config.section import Section
+
+__all__ = ["Curate", "Split"]
+
+
+class Split(Section):
+    """Shares of the kept rows, drawn by cluster."""
+
+    train: float = Field(0.8, ge=0, le=1)
+    validation: float = Field(0.15, ge=0, le=1)
+    test: float = Field(0.05, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _whole(self) -> Split:
+        total = self.train + self.validation + self.test
+        if abs(total - 1) > 1e-9:
+            raise ValueError(f"the shares add up to {total:g}, not 1")
+        return self
+
+
+class Curate(Section):
+    """From raw rows to kept rows; `clean: null` and `pii: null` switch a step off."""
+
+    clean: Clean | None = Clean()
+    rules: Rules = Rules()
+    pii: Pii | None = Pii()
+    dedup: Dedup = Dedup()
+    split: Split = Split()

@@ -1,0 +1,28 @@
+"""`pack`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from pipeline.config.section import Section
+
+__all__ = ["Pack"]
+
+
+class Pack(Section):
+    """From kept rows to bins of tokens."""
+
+    tokenizer: str | None = None
+    """A Hugging Face tokenizer, by folder or name; null trains a byte-level BPE on the train split."""
+    vocab_size: int = Field(4096, ge=300)
+    """Of the trained tokenizer."""
+    template: str = "default"
+    """`default`: the tokenizer's chat template where it marks what is generated, else ours; or a `.jinja` file."""
+    seq_length: int = Field(512, ge=8)
+    """Tokens in a bin."""
+    loss: Literal["answer", "all"] = "answer"
+    """Which tokens are targets: the assistant's, or all. Rows of kind text and code are targets as a whole."""
+    overflow: Literal["truncate", "drop", "raise"] = "truncate"
+    """What becomes of a row longer than a bin."""

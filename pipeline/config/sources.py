@@ -1,0 +1,64 @@
+"""Where rows come from and how they are read."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from pipeline.config.section import Section
+
+__all__ = ["Cluster", "Ingest", "Source"]
+
+
+class Cluster(Section):
+    """Where curation and tokenising run."""
+
+    kind: Literal["local"] = "local"
+    """`local` starts one process a worker on this machine."""
+    workers: Literal["auto"] | Annotated[int, Field(ge=1)] = "auto"
+    """How many; `auto` is one a core."""
+    address: str | None = None
+    """A running Dask scheduler (`tcp://host:8786`) to use instead."""
+
+
+class Source(Section):
+    """Where rows come from, and what they are."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    """Begins every row's id."""
+    kind: Literal["text", "code", "pair", "chat"]
+    """What its rows are; picks the cleaners and the rules."""
+    format: Literal["text", "completion", "chat", "rows"] | None = None
+    """How a line of a file is read; `docs/sources.md` shows a row of each."""
+    path: str | None = None
+    """A file or a glob, relative to the working directory; `.gz` is unpacked."""
+    target: str | None = None
+    """`module:function` that yields rows instead of files."""
+    args: dict[str, str | int | float | bool] = {}
+    """Keyword arguments for `target`."""
+    columns: dict[str, str] = {}
+    """The format's names for keys → the file's names, as in `{text: body}`."""
+    priority: int = 0
+    """Of two duplicates the one from the source with the higher priority is kept."""
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Source:
+        if (self.path is None) == (self.target is None):
+            raise ValueError("give either `path` (files) or `target` (module:function)")
+        if self.path is not None and self.format is None:
+            raise ValueError("`path` needs a `format`: text, completion or chat")
+        if self.target is not None and ":" not in self.target:
+            raise ValueError("`target` is `module:function`")
+        return self
+
+
+class Ingest(Section):
+    """How raw files are read."""
+
+    max_rejected: float = Field(0.05, ge=0, le=1)
+    """The share of malformed rows, over all sources, at which the run stops."""
+    part_bytes: int = Field(64 << 20, ge=1 << 10)
+    """Raw bytes that go into one part: a worker's unit of work and of memory."""
+    max_row_bytes: int = Field(1 << 24, ge=1 << 10)
+    """A longer line is rejected."""

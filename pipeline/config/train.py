@@ -1,0 +1,100 @@
+"""`train`, `evaluate` and `promote`."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from pipeline.config.section import Section
+
+__all__ = ["Evaluate", "Launch", "Lora", "Model", "Promote", "Train"]
+
+
+class Model(Section):
+    """What is trained."""
+
+    path: str | None = None
+    """A Hugging Face causal language model, by folder or name."""
+    config: dict[str, Any] | None = None
+    """Or the keys of a transformers configuration (`model_type: llama`, …) for a model with random weights."""
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Model:
+        if (self.path is None) == (self.config is None):
+            raise ValueError("give either `path` (a trained model) or `config` (random weights)")
+        if self.config is not None and "model_type" not in self.config:
+            raise ValueError("`config` needs a `model_type`, such as llama")
+        return self
+
+
+class Lora(Section):
+    """Low-rank adapters (`method: lora`)."""
+
+    rank: int = Field(8, ge=1)
+    alpha: float = Field(16, gt=0)
+    dropout: float = Field(0.0, ge=0, lt=1)
+    target_modules: Literal["all-linear"] | list[str] = "all-linear"
+
+
+class Launch(Section):
+    """How torchrun is started."""
+
+    nproc: int = Field(1, ge=1)
+    """Ranks on this machine."""
+    grace: float = Field(15.0, gt=0)
+    """Seconds that ranks have to save and leave after SIGTERM; below the 30 s after which Prefect kills."""
+
+
+class Train(Section):
+    """The training run."""
+
+    model: Model
+    method: Literal["full", "lora"] = "full"
+    lora: Lora = Lora()
+    steps: int = Field(200, ge=1)
+    micro_batch: int = Field(1, ge=1)
+    """Bins that a rank puts through the model at once."""
+    global_batch: int = Field(8, ge=1)
+    """Bins in one optimiser step, over all ranks."""
+    learning_rate: float = Field(1e-3, gt=0)
+    warmup: int = Field(10, ge=0)
+    """Steps of linear warm-up before the cosine."""
+    final_learning_rate: float = Field(0.1, ge=0, le=1)
+    """Where the cosine ends, as a share of `learning_rate`."""
+    weight_decay: float = Field(0.1, ge=0)
+    clip: float = Field(1.0, gt=0)
+    """Global gradient norm."""
+    checkpoint_every: int = Field(50, ge=1)
+    keep_last: int = Field(2, ge=1)
+    """Older checkpoints are removed."""
+    launch: Launch = Launch()
+
+    @model_validator(mode="after")
+    def _divides(self) -> Train:
+        if self.global_batch % (self.micro_batch * self.launch.nproc):
+            raise ValueError(
+                f"global_batch {self.global_batch} is not a multiple of micro_batch × launch.nproc = "
+                f"{self.micro_batch} × {self.launch.nproc}"
+            )
+        return self
+
+
+class Evaluate(Section):
+    """What is measured on the validation and test rows."""
+
+    generate: int = Field(32, ge=0)
+    """Test rows to generate answers for."""
+    max_new_tokens: int = Field(128, ge=1)
+    batch: int = Field(8, ge=1)
+    """Bins or prompts at once."""
+
+
+class Promote(Section):
+    """When the candidate takes the champion's place."""
+
+    metric: Literal["loss"] = "loss"
+    margin: float = Field(0.0, ge=0)
+    """By how much the candidate's test loss must be below the champion's."""
+    champion: str | None = None
+    """The pointer to the champion; null is `champion-<sources>.json` beside the run directory."""

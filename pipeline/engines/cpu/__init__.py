@@ -1,0 +1,31 @@
+"""The CPU engine: Arrow columns in, Arrow columns and NumPy arrays out, kernels compiled by Numba in between.
+
+Each row is computed from its own bytes alone, in scratch that its kernel initialises, so no result depends on the
+row's neighbours, on the order of rows, or on the size of a part. No Python loop runs over rows. Texts are never null;
+an array may be a slice. The first call of an operation on a machine compiles it (seconds) and keeps the machine code
+on disk (`NUMBA_CACHE_DIR`, else beside the source, else in the user's cache folder).
+"""
+
+from __future__ import annotations
+
+from pipeline.engines import CLEANERS, ENTITIES
+from pipeline.engines.cpu.clean import clean
+from pipeline.engines.cpu.fingerprints import band_keys, digest, normalise, similarity, sketch
+from pipeline.engines.cpu.join import join
+from pipeline.engines.cpu.redact import redact, redact_json
+from pipeline.engines.cpu.signals import signals
+
+__all__ = [
+    "CLEANERS",
+    "ENTITIES",
+    "band_keys",
+    "clean",
+    "digest",
+    "join",
+    "normalise",
+    "redact",
+    "redact_json",
+    "signals",
+    "similarity",
+    "sketch",
+]

@@ -1,0 +1,134 @@
+"""What makes texts comparable: normal form, digest, sketch, bands."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.engines.columns import from_arrow
+from pipeline.engines.cpu.rewrite import Rewrite, rewrite, where
+from pipeline.text.bands import band_keys as band_keys_of
+from pipeline.text.bands import count_equal
+from pipeline.text.digest import digest as digest_row
+from pipeline.text.kernel import compiled
+from pipeline.text.sketch import sketch as sketch_row
+
+__all__ = ["band_keys", "digest", "normalise", "similarity", "sketch"]
+
+
+def normalise(texts: pa.LargeStringArray) -> pa.LargeStringArray:
+    """Bring every text into the normal form of which digests and sketches are taken.
+
+    Lower case; every run of whitespace one space, none at the ends; beyond ASCII also Unicode's NFKC.
+
+    Args:
+        texts: n texts.
+
+    Returns:
+        n texts.
+    """
+    return rewrite(Rewrite.FOLD, where(texts, 0x80, lambda rows: pc.utf8_lower(pc.utf8_normalize(rows, form="NFKC"))))
+
+
+def digest(texts: pa.LargeStringArray, *, normalised: bool = False) -> np.ndarray:
+    """Take the 128-bit digest (MurmurHash3_x64_128) of every text's normal form.
+
+    Args:
+        texts: n texts.
+        normalised: They come from `normalise` already.
+
+    Returns:
+        uint8 array (n, 16).
+    """
+    column = from_arrow(texts if normalised else normalise(texts))
+    digests = np.empty((column.rows, 2), np.uint64)
+    digest_rows(column.buffer, column.bounds, digests)
+    return digests.astype("<u8", copy=False).view(np.uint8)
+
+
+def sketch(normalised: pa.LargeStringArray, *, values: int = 112, shingle: int = 8) -> np.ndarray:
+    """Take the sketch of every text.
+
+    Args:
+        normalised: n texts from `normalise`.
+        values: K, how many values a sketch has.
+        shingle: Bytes in a shingle.
+
+    Returns:
+        uint32 array (n, K); every value of `""` is `pipeline.text.sketch.EMPTY`.
+    """
+    column = from_arrow(normalised)
+    sketches = np.empty((column.rows, values), np.uint32)
+    sketch_rows(column.buffer, column.bounds, shingle, np.empty(values, np.uint64), sketches)
+    return sketches
+
+
+def similarity(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Estimate the Jaccard similarity of pairs of texts: the share of values that their sketches have in common.
+
+    Args:
+        a: uint32 array (n, K).
+        b: uint32 array (n, K).
+
+    Returns:
+        float64 array (n). The error has a standard deviation of about sqrt(J (1 - J) / K).
+
+    Raises:
+        ValueError: The shapes differ.
+    """
+    if a.shape != b.shape:
+        raise ValueError(f"sketches of shape {a.shape} and {b.shape} cannot be compared")
+    equal = np.empty(len(a), np.int64)
+    equal_rows(np.ascontiguousarray(a, np.uint32), np.ascontiguousarray(b, np.uint32), equal)
+    share: np.ndarray = equal / max(a.shape[1], 1)
+    return share
+
+
+def band_keys(sketches: np.ndarray, bands: int, rows: int) -> np.ndarray:
+    """Hash the bands of every sketch.
+
+    Args:
+        sketches: uint32 array (n, K).
+        bands: How many bands.
+        rows: Values in a band; bands × rows is at most K.
+
+    Returns:
+        uint64 array (n, bands). Two texts agree on a band of r rows with probability J^r.
+
+    Raises:
+        ValueError: The sketches are too short.
+    """
+    if bands * rows > sketches.shape[1]:
+        raise ValueError(f"{bands} bands of {rows} rows need more than the {sketches.shape[1]} values of a sketch")
+    keys = np.empty((len(sketches), bands), np.uint64)
+    band_rows(np.ascontiguousarray(sketches, np.uint32), rows, keys)
+    return keys
+
+
+@compiled
+def digest_rows(buffer: np.ndarray, bounds: np.ndarray, digests: np.ndarray) -> None:
+    """Write the digest of every row, two uint64."""
+    for row in range(len(bounds) - 1):
+        digest_row(buffer, bounds[row], bounds[row + 1], digests[row])
+
+
+@compiled
+def sketch_rows(buffer: np.ndarray, bounds: np.ndarray, shingle: int, best: np.ndarray, sketches: np.ndarray) -> None:
+    """Write the sketch of every row."""
+    for row in range(len(bounds) - 1):
+        sketch_row(buffer, bounds[row], bounds[row + 1], shingle, best, sketches[row])
+
+
+@compiled
+def band_rows(sketches: np.ndarray, rows: int, keys: np.ndarray) -> None:
+    """Write the band keys of every sketch."""
+    for row in range(len(sketches)):
+        band_keys_of(sketches[row], rows, keys[row])
+
+
+@compiled
+def equal_rows(a: np.ndarray, b: np.ndarray, equal: np.ndarray) -> None:
+    """Count the equal values of every pair of sketches."""
+    for row in range(len(a)):
+        equal[row] = count_equal(a[row], b[row])
