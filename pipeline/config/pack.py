@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from pipeline.config.rules import Bound
 from pipeline.config.section import Section
 
 __all__ = ["Pack"]
@@ -26,3 +27,5 @@ class Pack(Section):
     """Which tokens are targets: the assistant's, or all. Rows of kind text and code are targets as a whole."""
     overflow: Literal["truncate", "drop", "raise"] = "truncate"
     """What becomes of a row longer than a bin."""
+    fertility: Bound | None = None
+    """Characters of contents a token that a row may have; BigCode drops code below 2.5 (`{min: 2.5}`)."""

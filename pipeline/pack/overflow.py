@@ -1,13 +1,14 @@
-"""What becomes of rows that are longer than a bin, or that would train nothing; every token accounted for."""
+"""What becomes of rows that are too long, badly tokenised, or would train nothing; every token accounted for."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.config import Bound
 from pipeline.errors import InputError, StageError
 from pipeline.pack.tokens import Survey, TokenRows
 
@@ -30,7 +31,8 @@ class Account:
     """Rows that lost their end, and with it the token that says so: the model does not learn to stop from them."""
     truncated_tokens: int
     dropped: dict[str, dict[str, int]]
-    """Rule → rows and tokens: `overflow` (longer than a bin) and `no_target` (nothing to learn from)."""
+    """Rule → rows and tokens: `overflow` (longer than a bin), `fertility` (outside `pack.fertility`) and `no_target`
+    (nothing to learn from). A row is counted under the first that it fails."""
 
     @property
     def tokens(self) -> int:
@@ -53,7 +55,9 @@ class Dropped(NamedTuple):
     """Rows that one rule dropped; each of shape (dropped,)."""
 
     rows: NDArray[np.int64]
-    lengths: NDArray[np.int64]
+    values: NDArray[np.float64]
+    """Tokens, or characters a token."""
+    thresholds: NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,21 +74,28 @@ class Fate:
 
 
 def decide(
-    survey: Survey, capacity: int, policy: Literal["truncate", "drop", "raise"], *, split: str, rows: TokenRows
+    survey: Survey,
+    capacity: int,
+    policy: Literal["truncate", "drop", "raise"],
+    fertility: Bound | None = None,
+    *,
+    split: str,
+    rows: TokenRows,
 ) -> Fate:
-    """Apply `pack.overflow` and drop what has no target.
+    """Apply `pack.overflow` and `pack.fertility`, and drop what has no target.
 
     Args:
         survey: of the split's rows.
         capacity: `pack.seq_length`.
         policy: `truncate` keeps the front of a long row.
+        fertility: characters a token that a row may have.
         split: named in errors.
         rows: asked for the id of the row that an error names.
 
     Raises:
         InputError: `raise`, and a row is too long.
     """
-    lengths, targets = survey
+    lengths, targets, _ = survey
     long = lengths > capacity
     if policy == "raise" and long.any():
         first = int(np.argmax(long))
@@ -94,12 +105,18 @@ def decide(
             mend="raise `pack.seq_length`, or choose `pack.overflow: truncate` or `drop`",
         )
     overflow = long if policy == "drop" else np.zeros_like(long)
-    no_target = ~overflow & (targets == 0)
-    kept = ~overflow & ~no_target
+    low, high = (fertility.min, fertility.max) if fertility else (None, None)
+    below = ~overflow & (survey.fertility < (low if low is not None else -np.inf))
+    above = ~overflow & (survey.fertility > (high if high is not None else np.inf))
+    strange = below | above
+    no_target = ~overflow & ~strange & (targets == 0)
+    kept = ~overflow & ~strange & ~no_target
     cut = kept & long
+    bound = np.where(below, low or 0.0, high or 0.0)
     dropped = {
-        "overflow": Dropped(np.flatnonzero(overflow), lengths[overflow]),
-        "no_target": Dropped(np.flatnonzero(no_target), lengths[no_target]),
+        "overflow": _dropped(overflow, lengths, np.full(len(lengths), capacity)),
+        "fertility": _dropped(strange, survey.fertility, bound),
+        "no_target": _dropped(no_target, targets, np.ones(len(lengths))),
     }
     in_bins = np.minimum(lengths, capacity)[kept]
     account = Account(
@@ -110,7 +127,13 @@ def decide(
         masked=int((in_bins - targets[kept]).sum()),
         truncated_rows=int(cut.sum()),
         truncated_tokens=int((lengths[cut] - capacity).sum()),
-        dropped={rule: {"rows": len(one.rows), "tokens": int(one.lengths.sum())} for rule, one in dropped.items()},
+        dropped={
+            rule: {"rows": len(one.rows), "tokens": int(lengths[one.rows].sum())} for rule, one in dropped.items()
+        },
     )
     account.check(split)
     return Fate(rows=np.flatnonzero(kept), lengths=in_bins, dropped=dropped, account=account)
+
+
+def _dropped(where: NDArray[np.bool_], values: NDArray[Any], thresholds: NDArray[Any]) -> Dropped:
+    return Dropped(np.flatnonzero(where), values[where].astype(np.float64), thresholds[where].astype(np.float64))

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["pack", "plan", "plan_tokens"]
 
-_TOKENS_VERSION = 1
-_PACKED_VERSION = 1
+_TOKENS_VERSION = 2
+_PACKED_VERSION = 2
 _TRAINING_CHARACTERS = 1 << 30
 """A tokenizer is trained on at most about as many, of rows spread evenly: the trainer's memory and time."""
 _FEW_BYTES = 4 << 20
@@ -86,7 +86,12 @@ def _plan_packed(run: RunDirectory, recipe: Recipe, tokens: Manifest) -> Stage:
         run=run,
         name="packed",
         version=_PACKED_VERSION,
-        config={"seq_length": recipe.pack.seq_length, "overflow": recipe.pack.overflow, "seed": recipe.seed},
+        config={
+            "seq_length": recipe.pack.seq_length,
+            "overflow": recipe.pack.overflow,
+            "fertility": recipe.pack.fertility.model_dump(mode="json") if recipe.pack.fertility else None,
+            "seed": recipe.seed,
+        },
         inputs={"tokens": tokens.content},
         folders=("packed",),
     )
@@ -127,14 +132,15 @@ def _tokenise(stage: Stage, recipe: Recipe) -> Manifest:
     splits = {
         split: {
             key: sum(one.counts[key] for one in records if one.part.startswith(f"{split}-"))
-            for key in ("rows", "tokens", "targets", "bytes")
+            for key in ("rows", "tokens", "targets", "characters", "bytes")
         }
         for split in SPLITS
     }
     curated = Manifest.read(stage.run.path("curated"))
     expected = curated.rows["kept"] if curated and curated.rows else sum(one["rows"] for one in splits.values())
     rows = Rows(in_=expected, kept=sum(one["rows"] for one in splits.values()), dropped=0)
-    return stage.finish(rows=rows, summary={**about, "splits": splits})
+    fertility = {split: one["characters"] / max(one["tokens"], 1) for split, one in splits.items()}
+    return stage.finish(rows=rows, summary={**about, "fertility": fertility, "splits": splits})
 
 
 def _make_tokenizer(stage: Stage, recipe: Recipe, parts: Sequence[Path]) -> PartRecord:
@@ -217,7 +223,7 @@ def _split(run: RunDirectory, recipe: Recipe, split: str) -> SplitBins:
     from pipeline.pack.write import SplitBins
 
     rows, length = TokenRows.open(run.path(f"tokens/{split}")), recipe.pack.seq_length
-    fate = decide(rows.survey(length), length, recipe.pack.overflow, split=split, rows=rows)
+    fate = decide(rows.survey(length), length, recipe.pack.overflow, recipe.pack.fertility, split=split, rows=rows)
     return SplitBins.of(split, rows, fate, seq_length=length, seed=recipe.seed)
 
 

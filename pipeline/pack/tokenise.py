@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from pipeline.atomic import atomic_file
 from pipeline.errors import InputError, StageError
@@ -53,16 +54,17 @@ def tokenise_part(job: Job) -> PartRecord:
         InputError: the template refuses a row.
     """
     renderer = _renderer(job.tokenizer, job.tokenizer_content)
-    counts = {"rows": 0, "tokens": 0, "targets": 0, "bytes": 0}
+    counts = {"rows": 0, "tokens": 0, "targets": 0, "characters": 0, "bytes": 0}
     with (
         atomic_file(job.stage.run.path(job.output)) as beside,
         pa.ipc.new_file(beside, TOKENS) as writer,
     ):
-        for ids, encoded in _batches(_encoded(job, renderer, counts)):
-            writer.write_batch(token_batch(ids, *encoded))
-            counts["rows"] += len(ids)
-            counts["tokens"] += len(encoded.tokens)
-            counts["targets"] += int(encoded.loss.sum())
+        for batch in _batches(_encoded(job, renderer, counts)):
+            writer.write_batch(token_batch(batch.ids, *batch.encoded, batch.characters))
+            counts["rows"] += len(batch.ids)
+            counts["tokens"] += len(batch.encoded.tokens)
+            counts["targets"] += int(batch.encoded.loss.sum())
+            counts["characters"] += int(batch.characters.sum())
     return job.stage.commit(job.part, {job.output: counts["rows"]}, counts)
 
 
@@ -83,7 +85,16 @@ def contents(parts: list[Path], every: int) -> Iterator[str]:
                 number += 1
 
 
-def _encoded(job: Job, renderer: Renderer, counts: dict[str, int]) -> Iterator[tuple[list[str], Encoded]]:
+class _Batch(NamedTuple):
+    """Rows encoded at once."""
+
+    ids: list[str]
+    encoded: Encoded
+    characters: NDArray[np.int64]
+    """Of each row's contents: shape (rows,)."""
+
+
+def _encoded(job: Job, renderer: Renderer, counts: dict[str, int]) -> Iterator[_Batch]:
     vocabulary = len(renderer.tokenizer)
     for rows in _rows(job.source):
         encoded = renderer.encode([_pieces(renderer, row) for row in rows])
@@ -92,24 +103,33 @@ def _encoded(job: Job, renderer: Renderer, counts: dict[str, int]) -> Iterator[t
                 f"token id {encoded.tokens.max()} is outside the vocabulary of {vocabulary}", where=str(job.source)
             )
         counts["bytes"] += sum(len(message["content"].encode()) for row in rows for message in row["messages"])
-        yield [row["id"] for row in rows], _all_targets(encoded) if job.loss == "all" else encoded
+        characters = [sum(len(message["content"]) for message in row["messages"]) for row in rows]
+        yield _Batch(
+            [row["id"] for row in rows],
+            _all_targets(encoded) if job.loss == "all" else encoded,
+            np.array(characters, np.int64),
+        )
 
 
-def _batches(encoded: Iterable[tuple[list[str], Encoded]]) -> Iterator[tuple[list[str], Encoded]]:
+def _batches(encoded: Iterable[_Batch]) -> Iterator[_Batch]:
     """Join what is encoded at once into record batches of `_BATCH_TOKENS` or a little more."""
-    waiting: list[tuple[list[str], Encoded]] = []
+    waiting: list[_Batch] = []
     for one in encoded:
         waiting.append(one)
-        if sum(len(each.tokens) for _, each in waiting) >= _BATCH_TOKENS:
+        if sum(len(each.encoded.tokens) for each in waiting) >= _BATCH_TOKENS:
             yield _join(waiting)
             waiting = []
     if waiting:
         yield _join(waiting)
 
 
-def _join(waiting: list[tuple[list[str], Encoded]]) -> tuple[list[str], Encoded]:
-    columns = zip(*(encoded for _, encoded in waiting), strict=True)
-    return [row for ids, _ in waiting for row in ids], Encoded(*(np.concatenate(column) for column in columns))
+def _join(waiting: list[_Batch]) -> _Batch:
+    columns = zip(*(one.encoded for one in waiting), strict=True)
+    return _Batch(
+        [row for one in waiting for row in one.ids],
+        Encoded(*(np.concatenate(column) for column in columns)),
+        np.concatenate([one.characters for one in waiting]),
+    )
 
 
 def _rows(source: Path) -> Iterator[list[dict[str, Any]]]:

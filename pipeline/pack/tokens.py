@@ -18,6 +18,7 @@ TOKENS = pa.schema(
         pa.field("id", pa.string(), nullable=False),
         pa.field("tokens", pa.list_(pa.uint32()), nullable=False),
         pa.field("loss", pa.list_(pa.bool_()), nullable=False),  # the token is a target
+        pa.field("characters", pa.int64(), nullable=False),  # of the row's contents
     ]
 )
 """Rows in the order of the curated parts; of any length, 0 included."""
@@ -30,6 +31,13 @@ class Survey(NamedTuple):
     """Tokens."""
     targets: NDArray[np.int64]
     """Targets among a row's first `capacity` tokens."""
+    characters: NDArray[np.int64]
+    """Of the row's contents."""
+
+    @property
+    def fertility(self) -> NDArray[np.float64]:
+        """Characters of contents a token; 0 for a row without tokens."""
+        return np.divide(self.characters, self.lengths, out=np.zeros(len(self.lengths)), where=self.lengths != 0)
 
 
 class TokenRows:
@@ -51,14 +59,15 @@ class TokenRows:
 
     def survey(self, capacity: int) -> Survey:
         """Measure every row; one pass over the masks, a batch of rows in memory."""
-        lengths, targets = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+        lengths, targets, characters = [np.empty(0, np.int64)], [np.empty(0, np.int64)], [np.empty(0, np.int64)]
         for batch, offsets in zip(self._batches, self._offsets, strict=True):
             length = np.diff(offsets)
             loss = batch.column("loss").values.to_numpy(zero_copy_only=False)
             before = np.concatenate([[0], np.cumsum(loss, dtype=np.int64)])
             lengths.append(length)
             targets.append(before[offsets[:-1] + np.minimum(length, capacity)] - before[offsets[:-1]])
-        return Survey(np.concatenate(lengths), np.concatenate(targets))
+            characters.append(batch.column("characters").to_numpy())
+        return Survey(np.concatenate(lengths), np.concatenate(targets), np.concatenate(characters))
 
     def ids(self, rows: NDArray[np.int64]) -> pa.Array:
         """The ids of rows, in the order asked for."""
@@ -108,11 +117,20 @@ class TokenRows:
 
 
 def token_batch(
-    ids: Sequence[str], tokens: NDArray[np.uint32], loss: NDArray[np.bool_], lengths: NDArray[np.int64]
+    ids: Sequence[str],
+    tokens: NDArray[np.uint32],
+    loss: NDArray[np.bool_],
+    lengths: NDArray[np.int64],
+    characters: NDArray[np.int64],
 ) -> pa.RecordBatch:
     """A batch of `TOKENS` from flat arrays."""
     return pa.RecordBatch.from_arrays(
-        [pa.array(ids, pa.string()), list_array(pa.array(tokens), lengths), list_array(pa.array(loss), lengths)],
+        [
+            pa.array(ids, pa.string()),
+            list_array(pa.array(tokens), lengths),
+            list_array(pa.array(loss), lengths),
+            pa.array(characters, pa.int64()),
+        ],
         schema=TOKENS,
     )
 

@@ -21,6 +21,9 @@ from pipeline.schema import BINS, LEDGER
 
 __all__ = ["SplitBins", "write_dropped"]
 
+_UNITS = {"overflow": "tokens", "fertility": "characters a token", "no_target": "targets"}
+"""Of a dropped row's value, by rule."""
+
 _FILE_BINS, _FILE_TOKENS = 1 << 16, 1 << 27
 """A file holds as many bins, or as many slots, whichever is less."""
 _BATCH_TOKENS = 1 << 21
@@ -146,9 +149,9 @@ def write_dropped(path: Path, splits: list[SplitBins]) -> int:
                         "source": pa.array([row.split("/", 1)[0] for row in ids], pa.string()),
                         "stage": pa.array(["pack"] * len(ids), pa.string()),
                         "rule": pa.array([rule] * len(ids), pa.string()),
-                        "value": pa.array(dropped.lengths.astype(np.float64)),
-                        "threshold": pa.array([float(split.seq_length)] * len(ids), pa.float64()),
-                        "evidence": pa.array([f"tokens, of the {split.split} split"] * len(ids), pa.string()),
+                        "value": pa.array(dropped.values),
+                        "threshold": pa.array(dropped.thresholds),
+                        "evidence": pa.array([f"{_UNITS[rule]}, of the {split.split} split"] * len(ids), pa.string()),
                     },
                     schema=LEDGER,
                 )

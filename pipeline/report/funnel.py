@@ -23,7 +23,11 @@ _DROPS = {
 }
 """Stages of the ledger, in the order in which rows meet them, and what each takes away."""
 
-_UNPACKED = {"overflow": "longer than a bin", "no_target": "no answer within a bin's length"}
+_UNPACKED = {
+    "overflow": "longer than a bin",
+    "fertility": "too few or too many characters a token",
+    "no_target": "no answer within a bin's length",
+}
 """Rules of packing."""
 
 

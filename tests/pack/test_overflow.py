@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.config import Bound
 from pipeline.errors import InputError, StageError
 from pipeline.pack.overflow import Account, decide
 from pipeline.pack.tokens import Survey, TokenRows, token_batch
@@ -26,7 +27,8 @@ masks = st.lists(
 def rows_of(loss: list[list[bool]]) -> TokenRows:
     lengths = np.array([len(one) for one in loss], np.int64)
     flat = np.array([bit for one in loss for bit in one], np.bool_)
-    return TokenRows([token_batch([f"s/{n}" for n in range(len(loss))], flat.astype(np.uint32), flat, lengths)])
+    ids = [f"s/{n}" for n in range(len(loss))]
+    return TokenRows([token_batch(ids, flat.astype(np.uint32), flat, lengths, 3 * lengths)])
 
 
 @given(masks, st.sampled_from(["truncate", "drop"]))
@@ -82,6 +84,32 @@ def test_an_account_that_does_not_add_up_is_refused() -> None:
 
 
 def test_survey_is_what_decide_reads() -> None:
-    survey = Survey(lengths=np.array([4]), targets=np.array([0]))
+    survey = Survey(lengths=np.array([4]), targets=np.array([0]), characters=np.array([9]))
     fate = decide(survey, 8, "truncate", split="train", rows=rows_of([[False] * 4]))
     assert fate.account.dropped["no_target"] == {"rows": 1, "tokens": 4}
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 12), st.integers(0, 60)), max_size=20),
+    st.one_of(st.none(), st.floats(0, 4)),
+    st.one_of(st.none(), st.floats(4.5, 9)),
+)
+@settings(deadline=None, max_examples=100)
+def test_rows_outside_the_bound_on_fertility_are_dropped(
+    rows: list[tuple[int, int]], low: float | None, high: float | None
+) -> None:
+    lengths, characters = (np.array([row[k] for row in rows], np.int64) for k in (0, 1))
+    parts = rows_of([[True] * n for n in lengths])
+    survey = Survey(lengths=lengths, targets=np.minimum(lengths, CAPACITY), characters=characters)
+    fate = decide(survey, CAPACITY, "truncate", Bound(min=low, max=high), split="train", rows=parts)
+    expected = [
+        n
+        for n, (tokens, size) in enumerate(rows)
+        if (value := size / tokens if tokens else 0.0) < (low or 0.0) or value > (9e9 if high is None else high)
+    ]
+    dropped = fate.dropped["fertility"]
+    assert dropped.rows.tolist() == expected
+    for row, value, threshold in zip(*dropped, strict=True):
+        assert value == (characters[row] / lengths[row] if lengths[row] else 0.0)
+        assert threshold in (low, high)
+        assert value < threshold if threshold == low else value > threshold

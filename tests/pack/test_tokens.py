@@ -23,7 +23,7 @@ def written(tmp_path: Path) -> tuple[TokenRows, list[tuple[str, list[int], list[
                 tokens = draw.integers(0, 2**32, lengths.sum(), dtype=np.uint32)
                 loss = draw.random(lengths.sum()) < 0.5
                 ids = [f"s/{len(rows) + number}" for number in range(7)]
-                writer.write_batch(token_batch(ids, tokens, loss, lengths))
+                writer.write_batch(token_batch(ids, tokens, loss, lengths, 3 * lengths))
                 ends = np.cumsum(lengths)
                 for row, end, length in zip(ids, ends, lengths, strict=True):
                     rows.append((row, tokens[end - length : end].tolist(), loss[end - length : end].tolist()))
