@@ -32,6 +32,8 @@ class Curate(Section):
     """From raw rows to kept rows; `clean: null` and `pii: null` switch a step off."""
 
     clean: Clean | None = Clean()
+    language: bool = False
+    """Whether to name each row's language (signals `language` and `language_score`); needs the extra `language`."""
     rules: Rules = Rules()
     pii: Pii | None = Pii()
     dedup: Dedup = Dedup()

