@@ -20,6 +20,8 @@ def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
             counts = np.zeros(len(ENTITIES), np.int64)
             yield "redact.redact", (*row, wanted, counts, np.zeros(0, np.uint8), -1)
         yield "redact.redact", (*row, 63, np.zeros(len(ENTITIES), np.int64), np.zeros(256, np.uint8), 5)
+        for at in (-1, 3):
+            yield "find.find_entities", (*row, 63, np.zeros(9, np.int64), np.zeros(9, np.int64), np.zeros(9, np.int8), at)
     for byte in range(256):
         for name in ("boundaries.is_digit", "boundaries.is_letter"):
             yield name, (np.uint8(byte),)
