@@ -8,12 +8,12 @@ from pipeline.text.boundaries import continues, digits_end, follows, is_digit
 from pipeline.text.kernel import declare, int64
 from pipeline.text.urls import is_hexadecimal
 
-__all__ = ["match_ip"]
+__all__ = ["match_ip", "match_ipv6"]
 
 
 @declare("int64(uint8[::1], int64, int64, int64)")
 def match_ip(buffer: np.ndarray, floor: int, at: int, end: int) -> int:
-    """Return where the public IPv4 or IPv6 address that begins at `at` ends, or 0.
+    """Return where the public IPv4 address that begins at `at` ends, or 0.
 
     Addresses that name no machine of anybody's stay, as they carry nothing personal and code is full of them: for IPv4
     this network, private, shared, loopback, link-local, benchmarking, multicast and reserved (IANA's special-purpose
@@ -30,14 +30,7 @@ def match_ip(buffer: np.ndarray, floor: int, at: int, end: int) -> int:
     if follows(buffer, floor, at):
         return 0
     stop = match_ipv4(buffer, at, end)
-    if stop > 0:
-        return 0 if continues(buffer, stop, end) or is_version(buffer, floor, at) else stop
-    if buffer[at] != 50 and buffer[at] != 51:  # 2000::/3 begins with a 2 or a 3
-        return 0
-    after_colon = at - 1 >= floor and buffer[at - 1] == 58
-    if after_colon and (at - 2 < floor or buffer[at - 2] == 58 or is_hexadecimal(buffer[at - 2])):
-        return 0  # the end of a longer one; `host:2001:db8::1` has a label before the colon
-    return match_ipv6(buffer, at, end)
+    return 0 if stop == 0 or continues(buffer, stop, end) or is_version(buffer, floor, at) else stop
 
 
 @declare("int64(uint8[::1], int64, int64)")
@@ -78,27 +71,44 @@ def match_ipv4(buffer: np.ndarray, at: int, end: int) -> int:
     return 0 if special else i
 
 
-@declare("int64(uint8[::1], int64, int64)")
-def match_ipv6(buffer: np.ndarray, at: int, end: int) -> int:
-    """Return where the IPv6 address at `at` ends, or 0.
+@declare("int64(uint8[::1], int64, int64, int64)")
+def match_ipv6(buffer: np.ndarray, floor: int, at: int, end: int) -> int:
+    """Return where the public IPv6 address that begins at `at` ends, or 0.
 
-    Eight groups of one to four hexadecimal digits (the first of four), or fewer with one `::`; the last two may be
-    written as an IPv4 address.
+    Eight groups of one to four hexadecimal digits, or fewer with one `::`; the last two may be written as an IPv4
+    address. It is public unless it is loopback, mapped, link-local, unique-local or multicast. Outside 2000::/3, where
+    none is assigned, only eight groups with a letter and one group of three digits or more are taken for an address.
+
+    Args:
+        buffer: Bytes of the column.
+        floor: Bytes before it are out of sight.
+        at: A hexadecimal digit.
+        end: One past the row's last byte.
     """
+    after_colon = at - 1 >= floor and buffer[at - 1] == 58
+    if after_colon and (at - 2 < floor or buffer[at - 2] == 58 or is_hexadecimal(buffer[at - 2])):
+        return 0  # the end of a longer one; `host:2001:db8::1` has a label before the colon
+    if follows(buffer, floor, at):
+        return 0
     groups = 0
     gap = False
     plain = True  # only decimal digits so far
+    head = 0  # the first group
+    longest = 0
     i = at
     while i < end and groups < 8:
         stop = i
         while stop < end and stop - i < 5 and is_hexadecimal(buffer[stop]):
-            if not is_digit(buffer[stop]):
-                plain = False
+            plain = plain and is_digit(buffer[stop]) != 0
+            if groups == 0:
+                byte = int64(buffer[stop])
+                head = 16 * head + (byte - 48 if byte <= 57 else (byte | 0x20) - 87)
             stop += 1
-        if stop - i > 4 or (groups == 0 and stop - i != 4):
+        if stop - i > 4:
             return 0
         if stop == i:
             break
+        longest = max(longest, stop - i)
         if stop < end and buffer[stop] == 46 and 6 >= groups >= 2:  # the last 32 bits as an IPv4 address
             tail = match_octets(buffer, i, end)
             if tail:
@@ -120,6 +130,10 @@ def match_ipv6(buffer: np.ndarray, at: int, end: int) -> int:
             break
     if groups > 7 if gap else groups != 8:
         return 0
+    if head < 0x2000 or head > 0x3FFF:
+        special = head == 0 or 0xFC00 <= head <= 0xFDFF or 0xFE80 <= head <= 0xFEBF or head >= 0xFF00
+        if gap or plain or special or longest < 3:
+            return 0
     if groups < 3 and plain:  # x[2000::2] in code
         return 0
     if continues(buffer, i, end) or (i + 1 < end and buffer[i] == 58 and is_hexadecimal(buffer[i + 1])):
