@@ -7,17 +7,21 @@ import numpy as np
 from pipeline.text.boundaries import is_digit, is_letter
 from pipeline.text.kernel import declare, int64
 
-__all__ = ["PHONE", "SSN", "said_after", "said_before"]
+__all__ = ["NUMBER", "PHONE", "SSN", "VERSION", "said_after", "said_before"]
 
 PHONE = 1
 SSN = 2
+VERSION = 4
+NUMBER = 8
 
 _BEFORE = {
     PHONE: "answering call called calling cell cellphone cellular contact desk dial direct fax home hotline landline "
-    "mobile mobil mob office ph phone phoned phones reach ring sms tel telefax telephone telephoned text viber "
+    "mobile mobil mob office ph phone phoned phones reach ring sms tel telefax telephone telephoned viber "
     "voicemail whatsapp work celular cellulare fon fono handy móvil portable téléphone tél telefon telefone teléfono "
     "telefoon telefono telemóvel telefonu телефон тел моб",
     SSN: "ssn ssns social itin",
+    VERSION: "version release section",
+    NUMBER: "order part serial isbn issn case invoice item sku ticket tracking patent bug issue commit build",
 }
 _AFTER = {PHONE: "cell cellphone desk direct fax home mobile mobil office phone tel telephone work"}
 
@@ -42,7 +46,7 @@ AFTER, _ = _table(_AFTER)
 
 @declare("int64(uint8[::1], int64, int64)")
 def said_before(buffer: np.ndarray, floor: int, at: int) -> int:
-    """Return what the few words before `at` announce: `PHONE`, `SSN`, both, or 0.
+    """Return what the few words before `at` announce: a sum of `PHONE`, `SSN`, `VERSION`, `NUMBER`.
 
     The words of the same line within 40 bytes, as far as the next number or the end of a sentence.
 

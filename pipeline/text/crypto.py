@@ -27,6 +27,8 @@ def match_crypto(buffer: np.ndarray, floor: int, at: int, end: int) -> int:
     if at < floor or (at > floor and is_word(buffer[at - 1])):
         return 0
     ether = buffer[at] == 48  # 0
+    if not ether and buffer[at] != 49 and buffer[at] != 51 and (at + 2 >= end or buffer[at + 1] | 0x20 != 99):
+        return 0  # neither 1 nor 3 nor bc1
     most = 42 if ether else 90 if buffer[at] | 0x20 == 98 else 35  # b
     i = at
     while i < end and i - at <= most and is_word(buffer[i]) and buffer[i] != 95:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.text.api_key import PREFIX_BOUNDS, is_long, key_end, secret_end, secret_start, shape_before
-from pipeline.text.boundaries import digits_end, follows, is_letter
-from pipeline.text.context import PHONE, said_after, said_before
+from pipeline.text.boundaries import digits_end, is_letter, is_word
+from pipeline.text.context import NUMBER, PHONE, said_after, said_before
 from pipeline.text.credit_card import match_credit_card
 from pipeline.text.crypto import match_crypto
 from pipeline.text.email import domain_end, email_start
@@ -88,19 +88,34 @@ def find_candidates(
         elif byte <= 57 and byte != 45 and byte != 46:
             if byte >= 48:
                 going = digits_end(buffer, i, end)
-                if marked != TELEPHONE:
-                    code = match_number(buffer, seen, i, going, end, marked)
-                    kind = code & 15
-                    stop = code >> 8
-                    begin = i - (code >> 4 & 15)
+                after = int64(buffer[going]) if going < end else 0
+                size = going - i
+                if i - 2 >= seen and is_letter(buffer[i - 1]) and is_letter(buffer[i - 2]):
+                    begin = i - 2
+                    if marked & IBAN and size >= 2:
+                        stop = match_iban(buffer, seen, begin, end)
+                        kind = 5
+                elif i == seen or not is_word(buffer[i - 1]):
+                    if marked & IP and size <= 3 and after == 46:
+                        stop = match_ip(buffer, seen, i, end)
+                        kind = 2
+                    elif marked & CARD and (size >= 13 or (size == 4 and (after == 32 or after == 45))):
+                        stop = match_credit_card(buffer, seen, i, end)
+                        kind = 3
+                    elif marked & SOCIAL and (size == 9 or (size == 3 and (after == 32 or after == 45))):
+                        stop = match_ssn(buffer, seen, i, end)
+                        kind = 4
+                if stop == 0 and marked & CRYPTO and is_letter(after) and (byte == 49 or byte == 51 or byte == 48):
+                    stop = match_crypto(buffer, seen, begin, end)
+                    kind = 7
             if stop == 0 and marked & TELEPHONE and i >= no_phone:
                 stop = match_phone(buffer, start, i, end)
                 if stop:
                     begin = i
                     no_phone = abs(stop)
-                    announced = said_before(buffer, start, i) & PHONE or said_after(buffer, abs(stop), end)
-                    kind = 1 + (ANNOUNCED if announced else 0)
-                    stop = abs(stop) if stop > 0 or announced else 0
+                    said = said_before(buffer, start, i) | said_after(buffer, abs(stop), end)
+                    kind = 1 + (ANNOUNCED if said & PHONE else 0)
+                    stop = abs(stop) if said & PHONE or (stop > 0 and not said & NUMBER) else 0
         elif byte == 58 and i + 2 < end and buffer[i + 1] == 47 and buffer[i + 2] == 47:  # ://
             if marked & URL:
                 begin = i + 3
@@ -148,44 +163,6 @@ def find_candidates(
             kinds[at + found] = kind
         found += 1
     return found
-
-
-@declare("int64(uint8[::1], int64, int64, int64, int64, int64)")
-def match_number(buffer: np.ndarray, floor: int, at: int, run: int, end: int, wanted: int) -> int:
-    """Return the longest entity that the digits `[at, run)` are part of, or 0.
-
-    Returns:
-        Where it ends, how many bytes before `at` it begins, and which of `ENTITIES` it is: `stop << 8 | before << 4 |
-        entity`.
-    """
-    byte = int64(buffer[at])
-    after = int64(buffer[run]) if run < end else 0
-    size = run - at
-    stop = 0
-    entity = 0
-    if at - 2 >= floor and is_letter(buffer[at - 1]) and is_letter(buffer[at - 2]):
-        if wanted & IBAN and size >= 2:
-            stop = match_iban(buffer, floor, at - 2, end)
-            entity = 5
-        elif wanted & CRYPTO and byte == 49 and buffer[at - 2] | 0x20 == 98 and buffer[at - 1] | 0x20 == 99:  # bc1
-            stop = match_crypto(buffer, floor, at - 2, end)
-            entity = 7
-        return stop << 8 | 2 << 4 | entity if stop else 0
-    if follows(buffer, floor, at):
-        return 0
-    if wanted & IP and size <= 3 and after == 46:
-        stop = match_ip(buffer, floor, at, end)
-        entity = 2
-    if wanted & CARD and (size >= 13 or (size == 4 and (after == 32 or after == 45))):
-        stop = match_credit_card(buffer, floor, at, end)
-        entity = 3
-    if stop == 0 and wanted & SOCIAL and (size == 9 or (size == 3 and (after == 32 or after == 45))):
-        stop = match_ssn(buffer, floor, at, end)
-        entity = 4
-    if stop == 0 and wanted & CRYPTO and is_letter(after) and (byte == 49 or byte == 51 or (byte == 48 and size == 1)):
-        stop = match_crypto(buffer, floor, at, end)
-        entity = 7
-    return stop << 8 | entity if stop else 0
 
 
 @declare("int64(uint8[::1], int64, int64, int64)")

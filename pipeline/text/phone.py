@@ -67,6 +67,8 @@ def match_phone(buffer: np.ndarray, floor: int, at: int, end: int) -> int:
         clock = stop < end and buffer[stop] == 58 and digits_end(buffer, stop + 1, min(end, stop + 2)) > stop + 1
         if clock or continues(buffer, whole, end):
             whole = 0
+        elif groups == 2 and separator == 46 and not bracket:
+            pass  # 01234.567890
         elif has_form(plus, bracket, digits, groups, sizes, leads, small, mixed, int64(buffer[min(at + 1, end - 1)])):
             found = whole
         i = stop
@@ -121,7 +123,7 @@ def has_form(
         if leads & 0xF00 < 0x200 or leads & 0xF0 < 0x20 or (mixed and not bracket and groups == 3):
             return 0
         return 1 if prefix == 0 or (prefix == 1 and first == 1) or (prefix == 3 and first == 0) else 0
-    if first or small or (mixed and not bracket) or groups < 2 or groups > 5:
+    if first or small or (mixed and not bracket) or groups < 2 or groups > 5 or sizes == 0x333:
         return 0
     return 1 if 9 <= digits <= (14 if second == 48 else 11) else 0
 
