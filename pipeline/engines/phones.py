@@ -11,12 +11,13 @@ from phonenumbers import Leniency, PhoneMetadata, PhoneNumberMatcher
 
 __all__ = ["COUNTRIES", "is_phone", "unknown_countries"]
 
-COUNTRIES: tuple[str, ...] = tuple(
-    (
-        "US CA MX BR AR CL CO PE VE EC GB IE DE AT CH FR BE NL LU IT ES PT DK SE NO FI IS PL CZ SK HU RO BG GR HR SI "
-        "RS UA LT LV EE TR IL AE SA EG MA NG KE ZA IN PK BD LK CN HK TW JP KR SG MY TH VN ID PH AU NZ RU"
-    ).split()
+_CODES = (
+    "US CA MX BR AR CL CO PE VE EC GB IE DE AT CH FR BE NL LU IT ES PT DK SE NO FI IS PL CZ SK HU RO BG "
+    "GR HR SI RS UA LT LV EE TR RU IL AE SA EG MA NG KE ZA IN PK BD LK CN HK TW JP KR SG MY TH VN ID PH "
+    "AU NZ"
 )
+
+COUNTRIES: tuple[str, ...] = tuple(_CODES.split())
 """The countries (ISO 3166) whose national forms are looked for, unless the recipe names others.
 
 A number with `+` needs no country. One without is only looked for in the forms of `pipeline.text.phone`, so a wide list
@@ -34,9 +35,9 @@ def is_phone(number: str, announced: bool, countries: tuple[str, ...]) -> bool:
 
     Args:
         number: As it stands in the text.
-        announced: Whether a word such as `call` stands beside it. Then it is enough that a number of some country can be
-            so long. Otherwise a number with `+` or of the North American form must be valid, and one with a trunk 0 must
-            also be grouped as its country's numbers are.
+        announced: Whether a word such as `call` stands beside it. Then it is enough that a number of some country can
+            have so many digits. Otherwise one with `+` or of the North American form must be valid, and one with a
+            trunk 0 must also be grouped as its country groups it.
         countries: Whose national forms count.
     """
     if announced:
@@ -44,10 +45,7 @@ def is_phone(number: str, announced: bool, countries: tuple[str, ...]) -> bool:
     if number[0] == "+":
         return _is_valid(number, None)
     digits = re.sub(r"[^0-9]", "", re.split("[xX]", number)[0])
-    return any(
-        _pattern(country).fullmatch(digits) and _is_written(number, country)
-        for country in countries
-    )
+    return any(_pattern(country).fullmatch(digits) and _is_written(number, country) for country in countries)
 
 
 def _is_possible(number: str, countries: Sequence[str]) -> bool:

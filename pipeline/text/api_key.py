@@ -19,7 +19,13 @@ CLASSES[48:58] = DIGIT | HEX
 CLASSES[65:91] = UPPER
 CLASSES[97:123] = LOWER
 CLASSES[97:103] |= HEX
-for _characters, _class in (("_", UNDERSCORE), ("-", HYPHEN), (".", DOT), ("+/=", BASE64), ("!@#$%^&*~?:,|()[]{}<>;", SYMBOL)):
+for _characters, _class in (
+    ("_", UNDERSCORE),
+    ("-", HYPHEN),
+    (".", DOT),
+    ("+/=", BASE64),
+    ("!@#$%^&*~?:,|()[]{}<>;", SYMBOL),
+):
     for _character in _characters:
         CLASSES[ord(_character)] = _class
 
@@ -63,8 +69,8 @@ PREFIXES = np.frombuffer("".join(shape[0] for shape in _SHAPES).encode(), np.uin
 PREFIX_BOUNDS = np.cumsum([0] + [len(shape[0]) for shape in _SHAPES]).astype(np.int64)
 
 _NAMES = (
-    "password passwd passphrase pwd secret token apikey accesskey secretkey authkey signingkey encryptionkey accountkey "
-    "credential credentials clientsecret authorization"
+    "password passwd passphrase pwd secret token apikey accesskey secretkey authkey signingkey encryptionkey "
+    "accountkey credential credentials authorization"
 )
 NAMES = np.frombuffer(_NAMES.replace(" ", "").encode(), np.uint8)
 NAME_BOUNDS = np.cumsum([0] + [len(name) for name in _NAMES.split()]).astype(np.int64)

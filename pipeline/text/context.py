@@ -18,7 +18,7 @@ _BEFORE = {
     PHONE: "answering call called calling cell cellphone cellular contact desk dial direct fax home hotline landline "
     "mobile mobil mob office ph phone phoned phones reach ring sms tel telefax telephone telephoned viber "
     "voicemail whatsapp work celular cellulare fon fono handy móvil portable téléphone tél telefon telefone teléfono "
-    "telefoon telefono telemóvel telefonu телефон тел моб",
+    "telefoon telefono telemóvel telefonu телефон Телефон тел Тел моб Моб",
     SSN: "ssn ssns social itin",
     VERSION: "version release section",
     NUMBER: "order part serial isbn issn case invoice item sku ticket tracking patent bug issue commit build",

@@ -115,4 +115,4 @@ ISSUERS = np.array(
     ],
     np.int64,
 )
-"""The first and the last prefix of four digits of an issuer's cards, and one bit for each number of digits they have."""
+"""The first and the last prefix (four digits) of an issuer's cards, and one bit for each number of digits they have."""

@@ -38,6 +38,7 @@ def match_phone(buffer: np.ndarray, floor: int, at: int, end: int) -> int:
         return 0
     plus = buffer[at] == 43
     bracket = False
+    opened = False  # the bracket has not been closed
     digits = 0
     groups = 0
     sizes = 0  # of the groups, four bits each, the last one lowest
@@ -53,6 +54,7 @@ def match_phone(buffer: np.ndarray, floor: int, at: int, end: int) -> int:
             if bracket or groups > 2:
                 break
             bracket = True
+            opened = True
             i += 1
         stop = digits_end(buffer, i, min(end, i + 16))
         size = stop - i
@@ -65,14 +67,17 @@ def match_phone(buffer: np.ndarray, floor: int, at: int, end: int) -> int:
         leads = 16 * leads + int64(buffer[i]) - 48
         whole = extension_end(buffer, stop, end)
         clock = stop < end and buffer[stop] == 58 and digits_end(buffer, stop + 1, min(end, stop + 2)) > stop + 1
-        if clock or continues(buffer, whole, end):
+        if opened or clock or continues(buffer, whole, end):
             whole = 0
         elif groups == 2 and separator == 46 and not bracket:
             pass  # 01234.567890
         elif has_form(plus, bracket, digits, groups, sizes, leads, small, mixed, int64(buffer[min(at + 1, end - 1)])):
             found = whole
         i = stop
-        if i < end and bracket and buffer[i] == 41:
+        if opened:
+            if i >= end or buffer[i] != 41:
+                break
+            opened = False
             i += 1
         if i >= end:
             break
@@ -89,7 +94,11 @@ def match_phone(buffer: np.ndarray, floor: int, at: int, end: int) -> int:
             break
     if found or whole == 0 or separator == 47 or (sizes == 0x422 and leads >> 8 <= 2):
         return found
-    if digits < 6 or (groups == 1 and digits < 7) or (separator != 32 and not bracket and groups < 4 and sizes & 0xFF0 == 0x220):
+    if (
+        digits < 6
+        or (groups == 1 and digits < 7)
+        or (separator != 32 and not bracket and groups < 4 and sizes & 0xFF0 == 0x220)
+    ):
         return 0  # a number that is too short, or a date
     return 0 if groups == 2 and separator == 46 else -whole
 

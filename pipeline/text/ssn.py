@@ -37,7 +37,9 @@ def match_ssn(buffer: np.ndarray, floor: int, at: int, end: int) -> int:
         return 0
     area = 100 * (int64(buffer[at]) - 48) + 10 * (int64(buffer[at + 1]) - 48) + int64(buffer[at + 2]) - 48
     no_group = buffer[group] == 48 and buffer[group + 1] == 48
-    no_serial = buffer[serial] == 48 and buffer[serial + 1] == 48 and buffer[serial + 2] == 48 and buffer[serial + 3] == 48
+    no_serial = (
+        buffer[serial] == 48 and buffer[serial + 1] == 48 and buffer[serial + 2] == 48 and buffer[serial + 3] == 48
+    )
     if area == 0 or area == 666 or area >= 900 or no_group or no_serial:
         return 0
     if follows(buffer, floor, at) or continues(buffer, serial + 4, end):
