@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from pipeline.engines import CLEANERS, ENTITIES
 from pipeline.engines.cpu.clean import clean
+from pipeline.engines.cpu.entities import find_entities
 from pipeline.engines.cpu.fingerprints import band_keys, digest, normalise, similarity, sketch
 from pipeline.engines.cpu.join import join
 from pipeline.engines.cpu.redact import redact, redact_json
@@ -21,6 +22,7 @@ __all__ = [
     "band_keys",
     "clean",
     "digest",
+    "find_entities",
     "join",
     "normalise",
     "redact",

@@ -1,0 +1,25 @@
+"""Where personal data is found."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipeline.engines import ENTITIES, cpu
+from tests.text.columns import column
+
+
+def test_spans_are_places_in_the_buffer() -> None:
+    texts = column(["", "none", "a@b.com and 8.8.8.8", "ü 219-09-9999"])[1:]
+    spans = cpu.find_entities(texts, ENTITIES)
+    buffer = b"nonea@b.com and 8.8.8.8" + "ü 219-09-9999".encode()
+    values = [buffer[start:end] for start, end in zip(spans.starts, spans.ends, strict=True)]
+    assert values == [b"a@b.com", b"8.8.8.8", b"219-09-9999"]
+    assert spans.rows.tolist() == [1, 1, 2]
+    assert [ENTITIES[k] for k in spans.entities] == ["email", "ip", "ssn"]
+    assert [array.dtype for array in spans] == [np.int64, np.int64, np.int64, np.int8]
+
+
+def test_an_unknown_entity_is_named() -> None:
+    with pytest.raises(ValueError, match="no entity is called 'name'"):
+        cpu.find_entities(column(["a"]), ["name"])
