@@ -8,13 +8,26 @@ from pipeline.config.section import Section
 
 __all__ = ["Clean"]
 
-Cleaner = Literal["unicode", "newlines", "whitespace"]
+Cleaner = Literal[
+    "mojibake",
+    "controls",
+    "unicode",
+    "newlines",
+    "html",
+    "markdown",
+    "quotes",
+    "licence_header",
+    "signature",
+    "boilerplate",
+    "c4_lines",
+    "whitespace",
+]
 
 
 class Clean(Section):
-    """The cleaners that run on each kind of row, always in the order unicode, newlines, whitespace; [] runs none."""
+    """The cleaners that run on each kind of row, in an order of their own (`docs/clean.md`); [] runs none."""
 
-    text: list[Cleaner] = ["unicode", "newlines", "whitespace"]
-    code: list[Cleaner] = ["unicode", "newlines"]
-    pair: list[Cleaner] = ["unicode", "newlines"]
-    chat: list[Cleaner] = ["unicode", "newlines"]
+    text: list[Cleaner] = ["mojibake", "unicode", "newlines", "whitespace"]
+    code: list[Cleaner] = ["controls", "newlines", "licence_header"]
+    pair: list[Cleaner] = ["mojibake", "unicode", "newlines"]
+    chat: list[Cleaner] = ["mojibake", "unicode", "newlines"]

@@ -13,8 +13,21 @@ from pipeline.text.entities import ENTITIES
 
 __all__ = ["CLEANERS", "ENTITIES", "Engine", "engine_for"]
 
-CLEANERS = ("unicode", "newlines", "whitespace")
-"""The cleaners, in the order in which they run."""
+CLEANERS = (
+    "mojibake",
+    "controls",
+    "unicode",
+    "newlines",
+    "html",
+    "markdown",
+    "quotes",
+    "licence_header",
+    "signature",
+    "boilerplate",
+    "c4_lines",
+    "whitespace",
+)
+"""The cleaners, in the order in which they run; `docs/clean.md` says what each does."""
 
 
 class Engine(Protocol):
@@ -22,6 +35,11 @@ class Engine(Protocol):
 
     def clean(self, contents: pa.LargeStringArray, cleaners: Sequence[str]) -> pa.LargeStringArray:
         """Clean every text."""
+
+    def clean_until_stable(
+        self, contents: pa.LargeStringArray, cleaners: Sequence[str]
+    ) -> tuple[pa.LargeStringArray, np.ndarray]:
+        """Clean every text, and say which ones came to rest."""
 
     def redact(self, contents: pa.LargeStringArray, entities: Sequence[str]) -> tuple[pa.LargeStringArray, np.ndarray]:
         """Put tags in place of personal data, and count it."""

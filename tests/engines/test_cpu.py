@@ -32,7 +32,7 @@ def flat(result: Any) -> list[Any]:
 
 
 OPERATIONS: dict[str, Callable[[pa.LargeStringArray], Any]] = {
-    "clean": lambda texts: cpu.clean(texts, CLEANERS),
+    "clean": lambda texts: cpu.clean(texts, [c for c in CLEANERS if c != "c4_lines"]),
     "redact": lambda texts: cpu.redact(texts, ENTITIES),
     "signals": cpu.signals,
     "normalise": cpu.normalise,
@@ -107,7 +107,7 @@ def test_a_row_of_5_megabytes(operation: Callable[[pa.LargeStringArray], Any]) -
 
 
 def test_a_text_column_is_large_string_without_nulls_in_one_chunk() -> None:
-    assert cpu.clean(pa.array(["a\r"]), CLEANERS).to_pylist() == ["a"]  # `string` is widened
+    assert cpu.clean(pa.array(["a\r"]), ["newlines", "whitespace"]).to_pylist() == ["a"]  # `string` is widened
     with pytest.raises(ValueError, match="1 of 2 texts are null"):
         cpu.signals(pa.array(["a", None], pa.large_string()))
     with pytest.raises(TypeError, match="not ChunkedArray"):

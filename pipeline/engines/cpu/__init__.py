@@ -9,7 +9,7 @@ on disk (`NUMBA_CACHE_DIR`, else beside the source, else in the user's cache fol
 from __future__ import annotations
 
 from pipeline.engines import CLEANERS, ENTITIES
-from pipeline.engines.cpu.clean import clean
+from pipeline.engines.cpu.clean import clean, clean_until_stable
 from pipeline.engines.cpu.entities import find_entities
 from pipeline.engines.cpu.fingerprints import band_keys, digest, normalise, similarity, sketch
 from pipeline.engines.cpu.join import join
@@ -21,6 +21,7 @@ __all__ = [
     "ENTITIES",
     "band_keys",
     "clean",
+    "clean_until_stable",
     "digest",
     "find_entities",
     "join",

@@ -1,17 +1,28 @@
-"""Texts cleaned."""
+"""Texts cleaned: one scan says which rows need which cleaners, and only those rows are written."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.engines import CLEANERS
+from pipeline.engines.columns import from_arrow
 from pipeline.engines.cpu.names import known
-from pipeline.engines.cpu.rewrite import Rewrite, rewrite, where
+from pipeline.engines.cpu.rewrite import Rewrite, put_rows, rewrite_where
+from pipeline.engines.unicode_repair import characters, follow, repair_lines
+from pipeline.text.kernel import compiled
+from pipeline.text.suspects import BREAK, CONTROL, MARKDOWN, MARKUP, MOJIBAKE, QUOTE, SPACE, UNNORMAL, suspects
 
-__all__ = ["clean"]
+__all__ = ["clean", "clean_until_stable"]
+
+ROUNDS = 16
+"""How often the cleaners run over a row at most. Real rows settle in two or three; nested markup takes one a level."""
+
+Change = Callable[[pa.LargeStringArray, np.ndarray], tuple[pa.LargeStringArray, np.ndarray]]
+"""Texts, and bool (n) which ones may change → texts, and bool (n) which ones did."""
 
 
 def clean(contents: pa.LargeStringArray, cleaners: Sequence[str]) -> pa.LargeStringArray:
@@ -19,23 +30,124 @@ def clean(contents: pa.LargeStringArray, cleaners: Sequence[str]) -> pa.LargeStr
 
     Args:
         contents: n texts.
-        cleaners: Of `CLEANERS`. They run in the order of `CLEANERS` however they are listed, the only one in which
-            cleaning what is clean changes nothing.
+        cleaners: Of `CLEANERS`. They run in the order of `CLEANERS` however they are listed, again and again over the
+            rows that they change, until cleaning what is clean changes nothing.
 
     Returns:
-        n texts.
+        n texts. One that does not settle (`clean_until_stable`) stays as it came.
+
+    Raises:
+        ValueError: A cleaner is unknown.
+    """
+    return clean_until_stable(contents, cleaners)[0]
+
+
+def clean_until_stable(
+    contents: pa.LargeStringArray, cleaners: Sequence[str]
+) -> tuple[pa.LargeStringArray, np.ndarray]:
+    """Clean every text, and say which ones have come to rest.
+
+    Args:
+        contents: n texts.
+        cleaners: As of `clean`.
+
+    Returns:
+        n texts, and whether each came to rest within `ROUNDS` rounds: bool (n). One that did not (markup nested
+        deeper than that) is returned as it came.
 
     Raises:
         ValueError: A cleaner is unknown.
     """
     known(cleaners, CLEANERS, "cleaner")
-    for cleaner in CLEANERS:
-        if cleaner not in cleaners:
-            continue
-        if cleaner == "unicode":
-            contents = where(
-                rewrite(Rewrite.CONTROLS, contents), 0xCC, lambda rows: pc.utf8_normalize(rows, form="NFC")
-            )
-        else:
-            contents = rewrite(Rewrite.NEWLINES if cleaner == "newlines" else Rewrite.WHITESPACE, contents)
-    return contents
+    steps = [step for cleaner in CLEANERS if cleaner in cleaners for step in STEPS[cleaner]]
+    settled = np.ones(len(contents), np.bool_)
+    wanted = 0
+    for bits, _ in steps:
+        wanted |= bits
+    rows = np.arange(len(contents))
+    texts = contents
+    result = contents
+    for _ in range(ROUNDS):
+        flags = flags_of(texts)
+        here = np.flatnonzero(flags & wanted)
+        if len(here) == 0:
+            return result, settled
+        if len(here) < len(rows):
+            rows, flags, texts = rows[here], flags[here], texts.take(pa.array(here))
+        changed = np.zeros(len(rows), np.bool_)
+        for bits, change in steps:
+            chosen = flags & bits != 0
+            if chosen.any():
+                texts, these = change(texts, chosen)
+                changed |= these
+        if not changed.any():
+            return result, settled
+        rows, texts = rows[changed], texts.filter(pa.array(changed))
+        result = put_rows(result, _mask(rows, len(result)), texts, certain=True)[0]
+    settled[rows] = False
+    return put_rows(result, ~settled, contents.filter(pa.array(~settled)), certain=True)[0], settled
+
+
+def _mask(rows: np.ndarray, count: int) -> np.ndarray:
+    mask = np.zeros(count, np.bool_)
+    mask[rows] = True
+    return mask
+
+
+def flags_of(texts: pa.LargeStringArray) -> np.ndarray:
+    """Return what each text holds, flags of `pipeline.text.suspects`, and `ALWAYS`: int64 (n)."""
+    column = from_arrow(texts)
+    flags = np.empty(column.rows, np.int64)
+    suspect_rows(column.buffer, column.bounds, characters(), follow(), flags)
+    return flags | ALWAYS
+
+
+def repair(texts: pa.LargeStringArray, chosen: np.ndarray) -> tuple[pa.LargeStringArray, np.ndarray]:
+    """Undo wrong decodings in the chosen rows."""
+    mask = pa.array(chosen)
+    lines = pc.split_pattern(texts.filter(mask), "\n")
+    flat = lines.flatten()
+    # A line is looked at with its line break, which a regular expression of ftfy's counts as whitespace.
+    ends = pa.scalar("\n", pa.large_string())
+    flagged = flags_of(pc.binary_join_element_wise(flat, ends, pa.scalar("", pa.large_string()))) & MOJIBAKE != 0
+    new = pc.binary_join(pa.ListArray.from_arrays(lines.offsets, repair_lines(flat, flagged)), ends)
+    return put_rows(texts, chosen, new, certain=False)
+
+
+def compose(texts: pa.LargeStringArray, chosen: np.ndarray) -> tuple[pa.LargeStringArray, np.ndarray]:
+    """Bring the chosen rows into normalisation form C."""
+    return put_rows(texts, chosen, pc.utf8_normalize(texts.filter(pa.array(chosen)), form="NFC"), certain=False)
+
+
+def _kernel(which: Rewrite) -> Change:
+    return lambda texts, chosen: rewrite_where(which, texts, chosen)
+
+
+ALWAYS = 1 << 10
+"""Set for every row: the flag of cleaners whose kernels look for themselves."""
+
+_CONTROLS = (CONTROL, _kernel(Rewrite.CONTROLS))
+STEPS: dict[str, tuple[tuple[int, Change], ...]] = {
+    "mojibake": ((MOJIBAKE, repair),),
+    "controls": (_CONTROLS,),
+    "unicode": (_CONTROLS, (UNNORMAL, compose)),
+    "newlines": ((BREAK, _kernel(Rewrite.NEWLINES)),),
+    "html": ((MARKUP, _kernel(Rewrite.HTML)),),
+    "markdown": ((MARKDOWN, _kernel(Rewrite.MARKDOWN)),),
+    "quotes": ((QUOTE, _kernel(Rewrite.QUOTES)),),
+    "licence_header": ((ALWAYS, _kernel(Rewrite.LICENCE_HEADER)),),
+    "signature": ((ALWAYS, _kernel(Rewrite.SIGNATURE)),),
+    "boilerplate": ((ALWAYS, _kernel(Rewrite.BOILERPLATE)),),
+    "c4_lines": ((ALWAYS, _kernel(Rewrite.C4_LINES)),),
+    "whitespace": ((SPACE, _kernel(Rewrite.WHITESPACE)),),
+}
+"""For each cleaner its steps: the flags of the rows that one may change, and how it changes them."""
+
+
+@compiled
+def suspect_rows(
+    buffer: np.ndarray, bounds: np.ndarray, table: np.ndarray, follow: np.ndarray, flags: np.ndarray
+) -> None:
+    """Flag every row."""
+    for row in range(len(bounds) - 1):
+        flags[row] = suspects(buffer, bounds[row], bounds[row + 1], table, follow)
