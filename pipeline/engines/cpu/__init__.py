@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from pipeline.engines import CLEANERS, ENTITIES
 from pipeline.engines.cpu.clean import clean
-from pipeline.engines.cpu.fingerprints import band_keys, digest, normalise, similarity, sketch
+from pipeline.engines.cpu.fingerprints import band_keys, combine, digest, normalise, similarity, sketch
 from pipeline.engines.cpu.join import join
 from pipeline.engines.cpu.redact import redact, redact_json
 from pipeline.engines.cpu.signals import signals
@@ -20,6 +20,7 @@ __all__ = [
     "ENTITIES",
     "band_keys",
     "clean",
+    "combine",
     "digest",
     "join",
     "normalise",

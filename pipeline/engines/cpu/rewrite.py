@@ -15,7 +15,6 @@ from pipeline.text.characters import needs_normalising
 from pipeline.text.controls import remove_controls
 from pipeline.text.kernel import compiled
 from pipeline.text.newlines import unify_newlines
-from pipeline.text.normalise import fold
 from pipeline.text.whitespace import trim_whitespace
 
 __all__ = ["Rewrite", "rewrite", "where"]
@@ -27,7 +26,6 @@ class Rewrite(IntEnum):
     CONTROLS = 0
     NEWLINES = 1
     WHITESPACE = 2
-    FOLD = 3
 
 
 def rewrite(which: Rewrite, texts: pa.LargeStringArray) -> pa.LargeStringArray:
@@ -66,10 +64,8 @@ def rewrite_rows(
             length = remove_controls(buffer, start, end, output, at)
         elif which == 1:
             length = unify_newlines(buffer, start, end, output, at)
-        elif which == 2:
-            length = trim_whitespace(buffer, start, end, output, at)
         else:
-            length = fold(buffer, start, end, output, at)
+            length = trim_whitespace(buffer, start, end, output, at)
         if len(places) == 0:
             lengths[row] = length
 
