@@ -60,5 +60,5 @@ class Ingest(Section):
     """The share of malformed rows, over all sources, at which the run stops."""
     part_bytes: int = Field(64 << 20, ge=1 << 10)
     """Raw bytes that go into one part: a worker's unit of work and of memory."""
-    max_row_bytes: int = Field(1 << 24, ge=1 << 10)
+    max_row_bytes: int = Field(1 << 26, ge=1 << 10)
     """A longer line is rejected."""

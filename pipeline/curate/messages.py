@@ -6,9 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.engines import Engine
 from pipeline.schema import MESSAGE, MESSAGES
 
-__all__ = ["bordered_messages", "contents_of", "extras_of", "rows_of", "whole_messages", "with_contents"]
+__all__ = ["contents_of", "extras_of", "one_array", "rows_of", "whole_texts", "with_contents"]
 
 
 def contents_of(messages: pa.ListArray) -> pa.LargeStringArray:
@@ -40,21 +41,23 @@ def with_contents(
     return pa.ListArray.from_arrays(pa.array(offsets), child, type=MESSAGES)
 
 
-def whole_messages(messages: pa.ListArray) -> pa.ListArray:
-    """The same messages with the exact JSON of their other keys (tool calls, …) behind their contents."""
-    return _rewritten(messages, [contents_of(messages), _others(messages)], "")
+def whole_texts(messages: pa.ListArray, tools: pa.LargeStringArray, engine: Engine) -> pa.LargeStringArray:
+    """All that a row says: its contents, each with the exact JSON of its message's other keys behind it, and its tools.
+
+    Returns:
+        large_string [messages' rows]; where a row is one message and nothing else, the contents themselves.
+    """
+    extras = extras_of(messages)
+    if extras.null_count < len(extras):
+        behind = pc.fill_null(extras, "").cast(pa.large_string())
+        contents = pc.binary_join_element_wise(contents_of(messages), behind, pa.scalar("", pa.large_string()))
+        messages = with_contents(messages, contents)
+    texts = engine.join(messages)
+    if tools.null_count < len(tools):
+        texts = pc.binary_join_element_wise(texts, pc.fill_null(tools, ""), pa.scalar("", pa.large_string()))
+    return texts
 
 
-def bordered_messages(messages: pa.ListArray) -> pa.ListArray:
-    """The same messages with role, content and other keys in one text, so that two texts are equal only if all are."""
-    roles = messages.flatten().field("role").cast(pa.large_string())
-    lengths = pc.utf8_length(contents_of(messages)).cast(pa.large_string())
-    return _rewritten(messages, [roles, lengths, contents_of(messages), _others(messages)], "\x1e")
-
-
-def _others(messages: pa.ListArray) -> pa.LargeStringArray:
-    return pc.fill_null(extras_of(messages), "").cast(pa.large_string())
-
-
-def _rewritten(messages: pa.ListArray, pieces: list[pa.Array], between: str) -> pa.ListArray:
-    return with_contents(messages, pc.binary_join_element_wise(*pieces, pa.scalar(between, pa.large_string())))
+def one_array(column: pa.ChunkedArray) -> pa.Array:
+    """The column in one piece; copied only where it is in several (`combine_chunks` copies a single one too)."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()

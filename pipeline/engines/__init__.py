@@ -61,6 +61,9 @@ class Engine(Protocol):
     def digest(self, texts: pa.LargeStringArray, *, normalised: bool = False) -> np.ndarray:
         """Take the digest of every text's normal form."""
 
+    def combine(self, digests: np.ndarray, bounds: np.ndarray) -> np.ndarray:
+        """Take one digest of each run of digests."""
+
     def sketch(self, normalised: pa.LargeStringArray, *, values: int = 112, shingle: int = 8) -> np.ndarray:
         """Take the sketch of every normal form."""
 

@@ -130,7 +130,7 @@ def characters() -> np.ndarray:
         flags = 0
         if category == "Zs":
             flags |= SPACE
-        elif category == "Cc" and code != 0x85 or code == 0xFEFF:
+        elif (category == "Cc" and code != 0x85) or code == 0xFEFF:
             flags |= CONTROL
         if character in "\x85\u2028\u2029":
             flags |= BREAK

@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
+import numpy as np
+
 from pipeline.errors import PASSING, InputError
 from pipeline.ingest.blocks import Block
 from pipeline.ingest.rejected import Rejected
 
-__all__ = ["CHUNK", "Line", "lines_of", "too_long"]
+__all__ = ["CHUNK", "Line", "Lines", "gathered", "lines_of", "too_long"]
 
 _BOM = b"\xef\xbb\xbf"
 CHUNK = 1 << 20
@@ -30,8 +32,34 @@ class Line(NamedTuple):
     """Its length without the end of line."""
 
 
-def lines_of(block: Block, *, max_row_bytes: int) -> Iterator[Line]:
-    """Read the lines of a block of a file; blank lines are counted but not yielded.
+class Lines(NamedTuple):
+    """Some lines that follow each other, in one buffer; blank ones are left out."""
+
+    buffer: bytes
+    numbers: np.ndarray
+    """int64 (n), the number of each, from 0."""
+    starts: np.ndarray
+    """int64 (n), where each begins in the buffer."""
+    ends: np.ndarray
+    """int64 (n), where each ends, without the end of line."""
+    refused: dict[int, Rejected]
+    """Why some are not to be read, by their place among the n; they have no bytes here."""
+    size: int
+    """Bytes of all lines, without ends of lines."""
+
+    def text(self, index: int) -> bytes:
+        """The bytes of one line.
+
+        Raises:
+            Rejected: they are not to be read.
+        """
+        if index in self.refused:
+            raise self.refused[index]
+        return self.buffer[self.starts[index] : self.ends[index]]
+
+
+def lines_of(block: Block, *, max_row_bytes: int) -> Iterator[Lines]:
+    """Read the lines of a block of a file, about `CHUNK` bytes at once; blank lines are counted but left out.
 
     A line ends with a line feed, after a carriage return or not; the last one also with the file. A byte order mark
     at the file's start is skipped. Of a line longer than `max_row_bytes` no more than that is ever held.
@@ -42,14 +70,15 @@ def lines_of(block: Block, *, max_row_bytes: int) -> Iterator[Line]:
     row = block.first_row
     try:
         with _open(block) as stream:
-            for text, length in _split(_chunks(stream, block), max_row_bytes):
-                if row == 0 and text is not None and text.startswith(_BOM):
-                    text = text[len(_BOM) :]
-                if text is None:
-                    yield Line(row, too_long(length, max_row_bytes), length)
-                elif text and not text.isspace():
-                    yield Line(row, text, length)
-                row += 1
+            for whole, length in _whole_lines(_chunks(stream, block), max_row_bytes):
+                if whole is None:
+                    why = too_long(length, max_row_bytes)
+                    yield Lines(b"", np.array([row]), np.zeros(1, np.int64), np.zeros(1, np.int64), {0: why}, length)
+                    row += 1
+                else:
+                    lines, count = _lines(whole, row, max_row_bytes)
+                    yield lines
+                    row += count
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise _gzip_damaged(block.location, error) from None
     except OSError as error:
@@ -58,6 +87,33 @@ def lines_of(block: Block, *, max_row_bytes: int) -> Iterator[Line]:
         raise InputError(
             f"cannot be read: {error.strerror or error}", where=block.location, mend="check the file and its rights"
         ) from None
+
+
+def gathered(lines: Iterator[Line]) -> Iterator[Lines]:
+    """Gather lines into batches of about `CHUNK` bytes."""
+    held: list[Line] = []
+    size = 0
+    for line in lines:
+        held.append(line)
+        size += line.bytes
+        if size >= CHUNK:
+            yield _gather(held)
+            held, size = [], 0
+    if held:
+        yield _gather(held)
+
+
+def _gather(lines: list[Line]) -> Lines:
+    texts = [b"" if isinstance(line.text, Rejected) else line.text for line in lines]
+    ends = np.cumsum([len(text) for text in texts])
+    return Lines(
+        b"".join(texts),
+        np.array([line.row for line in lines]),
+        np.concatenate([[0], ends[:-1]]),
+        ends,
+        {index: line.text for index, line in enumerate(lines) if isinstance(line.text, Rejected)},
+        sum(line.bytes for line in lines),
+    )
 
 
 def too_long(length: int, limit: int) -> Rejected:
@@ -82,6 +138,8 @@ def _open(block: Block) -> BinaryIO:
 
 def _chunks(stream: BinaryIO, block: Block) -> Iterator[bytes]:
     if block.length < 0:
+        if block.location.endswith(".gz") and not block.bytes:
+            raise EOFError("it has no bytes")  # Python takes it for a file without members
         while chunk := stream.read(CHUNK):
             yield chunk
         return
@@ -104,29 +162,55 @@ def _changed(block: Block) -> InputError:
     )
 
 
-def _split(chunks: Iterator[bytes], limit: int) -> Iterator[tuple[bytes | None, int]]:
-    """Yield each line (None where it is longer than `limit`) and its length."""
+def _whole_lines(chunks: Iterator[bytes], limit: int) -> Iterator[tuple[bytes | None, int]]:
+    """Yield runs of whole lines and their length; for a line that is too long to be held None and its length."""
     begun: list[bytes] = []  # of the line that runs over the end of a chunk, as far as it is worth holding
     length, last = 0, b""  # its bytes so far, and the last of them
     for chunk in chunks:
-        first, *others = chunk.split(b"\n")
-        length, last = length + len(first), first[-1:] or last
-        if length <= limit + 1:  # one more for a carriage return
-            begun.append(first)
+        cut = chunk.rfind(b"\n") + 1
+        if cut and length > limit + 1:  # one more for a carriage return
+            first = chunk.find(b"\n")
+            last = chunk[first - 1 : first] if first else last
+            yield None, length + first - (last == b"\r")
+            whole = chunk[first + 1 : cut]
+        elif cut:
+            whole = b"".join([*begun, chunk[:cut]])
+        if cut:
+            if whole:
+                yield whole, len(whole)
+            begun, length = [], 0
+        rest = chunk[cut:]
+        length, last = length + len(rest), rest[-1:] or last
+        if length <= limit + 1:
+            begun.append(rest)
         else:
             begun.clear()
-        if not others:
-            continue
-        yield _line(b"".join(begun), length, last, limit)
-        rest = others.pop()
-        for line in others:
-            yield _line(line, len(line), line[-1:], limit)
-        begun, length, last = [rest], len(rest), rest[-1:]
-    if length:
-        yield _line(b"".join(begun), length, last, limit)
+    if length > limit + 1:
+        yield None, length - (last == b"\r")
+    elif length:
+        yield b"".join(begun), length
 
 
-def _line(held: bytes, length: int, last: bytes, limit: int) -> tuple[bytes | None, int]:
-    if last == b"\r":
-        held, length = held[:-1], length - 1
-    return (held, length) if length <= limit else (None, length)
+def _lines(whole: bytes, row: int, limit: int) -> tuple[Lines, int]:
+    """Find the lines in a run of whole lines of which the first has the number `row`, and count all, blank ones too."""
+    data = np.frombuffer(whole, np.uint8)
+    ends = np.flatnonzero(data == 10)
+    if data[-1] != 10:
+        ends = np.append(ends, len(data))
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    ends = ends - ((ends > starts) & (data[ends - 1] == 13))
+    lengths = ends - starts
+    count = len(starts)
+    if row == 0 and whole.startswith(_BOM):
+        starts[0] = min(starts[0] + len(_BOM), ends[0])
+    # Only a line whose first byte is white space can be blank.
+    held = (ends > starts) | (lengths > limit)
+    first = data[np.minimum(starts, len(data) - 1)]
+    for index in np.flatnonzero(held & ((first == 32) | ((first >= 9) & (first <= 13)))):
+        held[index] = lengths[index] > limit or not whole[starts[index] : ends[index]].isspace()
+    kept = np.flatnonzero(held)
+    starts, ends, lengths = starts[kept], ends[kept], lengths[kept]
+    long = np.flatnonzero(lengths > limit).tolist()
+    ends[long] = starts[long]
+    refused = {index: too_long(int(lengths[index]), limit) for index in long}
+    return Lines(whole, row + kept, starts, ends, refused, int(lengths.sum())), count

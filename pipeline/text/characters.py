@@ -6,7 +6,7 @@ import numpy as np
 
 from pipeline.text.kernel import declare, int64
 
-__all__ = ["needs_normalising", "whitespace_width"]
+__all__ = ["whitespace_width"]
 
 
 @declare("int64(uint8[::1], int64, int64)")
@@ -34,16 +34,3 @@ def whitespace_width(buffer: np.ndarray, at: int, end: int) -> int:
     if first == 0xE1:
         return 3 if second == 0x9A and third == 0x80 else 0
     return 3 if second == 0x80 and third == 0x80 else 0
-
-
-@declare("int64(uint8[::1], int64, int64, int64)")
-def needs_normalising(buffer: np.ndarray, start: int, end: int, lead: int) -> int:
-    """Return 1 if a byte is at least `lead`, else 0.
-
-    With `lead` 0x80: the row is not ASCII. With 0xCC: it holds a character from U+0300 on, the first that Unicode
-    normalisation form C can change (`NFC_Quick_Check` is Yes for all before it, Unicode Standard Annex 15).
-    """
-    for i in range(start, end):
-        if buffer[i] >= lead:
-            return 1
-    return 0

@@ -1,39 +1,167 @@
-"""The normal form of a text, of which digests and sketches are taken."""
+"""The normal form of a text, of which digests and sketches are taken: NFKC, lower case, folded whitespace.
+
+`fold` knows the normal form of most characters by itself; a row with any other goes through the engine's Unicode
+tables first, which `needs_tables` finds out.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
 from pipeline.text.characters import whitespace_width
-from pipeline.text.kernel import declare
+from pipeline.text.kernel import declare, int64
 
-__all__ = ["fold"]
+__all__ = ["fold", "is_stable", "needs_tables"]
+
+STRIDE = 64
+"""Bytes that are looked at together."""
+
+FOLDED = np.arange(128, dtype=np.uint8)
+"""ASCII → its normal form: small letters, and a space for every whitespace character."""
+FOLDED[65:91] += 32
+FOLDED[[9, 10, 11, 12, 13, 28, 29, 30, 31]] = 32
+
+STABLE = np.array(
+    [
+        # Latin-1: no ª ¨ ¯ ² ³ ´ µ ¸ ¹ º ¼ ½ ¾, which NFKC changes
+        *[(0xA1, 0xA7), (0xA9, 0xA9), (0xAB, 0xAE), (0xB0, 0xB1), (0xB6, 0xB7), (0xBB, 0xBB), (0xBF, 0xFF)],
+        # Greek, Cyrillic, Hebrew, Arabic
+        *[(0x391, 0x3A1), (0x3A3, 0x3A9), (0x3AC, 0x3CE), (0x410, 0x45F), (0x5D0, 0x5EA), (0x621, 0x64A)],
+        # Dashes, quotes, bullets, …, ‰, ‹ ›, €
+        *[(0x200B, 0x2010), (0x2012, 0x2016), (0x2018, 0x2023), (0x2026, 0x2026), (0x2030, 0x2032), (0x2039, 0x203B)],
+        *[(0x20AC, 0x20AC)],
+        # Arrows; boxes, shapes, dingbats
+        *[(0x2190, 0x21FF), (0x2500, 0x27BF)],
+        # Chinese, Japanese and Korean, full-width ASCII
+        *[(0x3001, 0x3029), (0x3041, 0x3096), (0x30A1, 0x30FE), (0x4E00, 0x9FFF), (0xAC00, 0xD7A3), (0xFF01, 0xFF5E)],
+        # Emoji, rare ideographs
+        *[(0x1F300, 0x1F6FF), (0x1F900, 0x1F9FF), (0x20000, 0x2A6DF)],
+    ],
+    np.int64,
+)
+"""Characters of which `fold` knows the normal form: ranges, first and last, in ascending order."""
 
 
 @declare("int64(uint8[::1], int64, int64, uint8[::1], int64)")
 def fold(buffer: np.ndarray, start: int, end: int, output: np.ndarray, at: int) -> int:
-    """Write the row with A-Z in lower case, whitespace folded and trimmed, and return its new length in bytes.
+    """Write the normal form of the row, and return its length in bytes, which is never more than before.
 
-    Every run of whitespace becomes one space; none is left at the start and the end. Letters beyond ASCII are the
-    engine's business (NFKC and lower case). Arguments as of `controls.remove_controls`.
+    Every run of whitespace becomes one space; none is left at the start and the end. Capital letters of ASCII, Latin-1,
+    Greek and Cyrillic become small ones, full-width ASCII becomes ASCII, an ellipsis three dots. Everything else stays.
+
+    Args:
+        buffer: Bytes of the column; the row is `[start, end)`.
+        start: Its first byte.
+        end: One past its last byte.
+        output: Where to write; as many bytes as the row has may be written.
+        at: Where in `output`.
     """
     length = 0
-    gap = False
+    gap = 1  # nothing has been written yet, or a space last
     i = start
     while i < end:
-        byte = buffer[i]
-        width = 0 if 32 < byte < 0xC2 else whitespace_width(buffer, i, end)  # a shortcut for what is surely none
+        byte = int64(buffer[i])
+        if byte < 0x80:
+            # No branches: in prose a branch would be mispredicted at every word.
+            folded = int64(FOLDED[byte])
+            output[at + length] = folded
+            white = int64(folded == 32)
+            length += 1 - (white & gap)
+            gap = white
+            i += 1
+            continue
+        width = whitespace_width(buffer, i, end)
         if width:
-            gap = length > 0
+            output[at + length] = 32
+            length += 1 - gap
+            gap = 1
             i += width
             continue
-        if gap:
-            if at >= 0:
-                output[at + length] = 32
+        gap = 0
+        width = character_width(byte)
+        code = character(buffer, i, end)
+        if (0xC0 <= code <= 0xDE and code != 0xD7) or 0x391 <= code <= 0x3A9 or 0x410 <= code <= 0x42F:
+            output[at + length] = 0xC0 | (code + 32) >> 6
+            output[at + length + 1] = 0x80 | (code + 32) & 0x3F
+            length += 2
+        elif 0xFF01 <= code <= 0xFF5E:
+            ascii = code - 0xFEE0
+            output[at + length] = ascii + 32 if 65 <= ascii <= 90 else ascii
             length += 1
-            gap = False
-        if at >= 0:
-            output[at + length] = byte + 32 if 65 <= byte <= 90 else byte
-        length += 1
-        i += 1
-    return length
+        elif code == 0x2026:
+            for k in range(3):
+                output[at + length + k] = 46
+            length += 3
+        else:
+            width = min(width, end - i)
+            for k in range(width):
+                output[at + length + k] = buffer[i + k]
+            length += width
+        i += width
+    return length - 1 if length > 0 and gap else length
+
+
+@declare("int64(uint8[::1], int64, int64)")
+def needs_tables(buffer: np.ndarray, start: int, end: int) -> int:
+    """Return 1 if the row holds a character of which `fold` does not know the normal form."""
+    i = start
+    while i < end:
+        if i + STRIDE <= end:
+            high = 0
+            for k in range(STRIDE):
+                high |= int64(buffer[i + k])
+            if high < 0x80:
+                i += STRIDE
+                continue
+        until = min(i + STRIDE, end)
+        while i < until:
+            byte = int64(buffer[i])
+            if byte < 0x80:
+                i += 1
+            elif whitespace_width(buffer, i, end) or is_stable(character(buffer, i, end)):
+                i += character_width(byte)
+            else:
+                return 1
+    return 0
+
+
+@declare("int64(int64)")
+def is_stable(code: int) -> int:
+    """Return 1 if `fold` knows the normal form of the character wherever it stands.
+
+    These are characters that never compose with what stands before or after them (canonical class 0 and
+    `NFKC_Quick_Check=Yes`, Unicode Standard Annex 15), and have no other lower case or NFKC form than `fold` gives
+    them. `STABLE` is not complete: it holds what texts are made of, and the tests compare it with Unicode's tables.
+    """
+    low = 0
+    high = len(STABLE)
+    while low < high:  # the first range that does not end before the character
+        middle = (low + high) >> 1
+        if STABLE[middle, 1] < code:
+            low = middle + 1
+        else:
+            high = middle
+    return 1 if low < len(STABLE) and STABLE[low, 0] <= code else 0
+
+
+@declare("int64(uint8[::1], int64, int64)")
+def character(buffer: np.ndarray, at: int, end: int) -> int:
+    """Return the code point of the multi-byte character at `at`; -1 where it is cut short or no lead byte."""
+    lead = int64(buffer[at])
+    width = character_width(lead)
+    if width < 2 or at + width > end:
+        return -1
+    code = lead & (0x7F >> width)
+    for k in range(1, width):
+        code = code << 6 | int64(buffer[at + k]) & 0x3F
+    return code
+
+
+@declare("int64(int64)")
+def character_width(lead: int) -> int:
+    """Return how many bytes a character with this first byte has; 1 for a byte that begins none."""
+    if lead < 0xC2:
+        return 1
+    if lead < 0xE0:
+        return 2
+    return 3 if lead < 0xF0 else 4

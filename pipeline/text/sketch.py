@@ -6,26 +6,41 @@ names; in round r ≥ K every shingle offers its value to bucket r - K. A bucket
 round that reaches it. So a long text needs one or two rounds (a K-permutation MinHash hashes each shingle K times), a
 short one fills every bucket too, and the share of equal values of two sketches is an unbiased estimate of the Jaccard
 similarity of the two sets, with the variance of a K-permutation MinHash.
+
+A long text that leaves a bucket empty has few *different* shingles. They are gathered in a table, and the other rounds
+run over them instead of over the text: the values are the same, and no text takes more than a few times its length.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from pipeline.text.hashing import FACTOR, mix
+from pipeline.text.hashing import FACTOR, mix, slots_for
 from pipeline.text.kernel import declare, int64
 
-__all__ = ["EMPTY", "sketch"]
+__all__ = ["EMPTY", "TABLE", "sketch"]
 
 EMPTY = np.uint32(0xFFFFFFFF)
 """Every value of the sketch of an empty text, and no value of another."""
+
+TABLE = 8192
+"""Slots of the table of different shingles: a text with more than half as many fills 112 buckets in one round, unless
+one in 10¹³ does not."""
 
 FREE = np.uint64(0xFFFFFFFFFFFFFFFF)
 LOW = np.uint64(0xFFFFFFFF)
 
 
-@declare("int64(uint8[::1], int64, int64, int64, uint64[::1], uint32[::1])")
-def sketch(buffer: np.ndarray, start: int, end: int, shingle: int, best: np.ndarray, values: np.ndarray) -> int:
+@declare("int64(uint8[::1], int64, int64, int64, uint64[::1], uint64[::1], uint32[::1])")
+def sketch(
+    buffer: np.ndarray,
+    start: int,
+    end: int,
+    shingle: int,
+    table: np.ndarray,
+    best: np.ndarray,
+    values: np.ndarray,
+) -> int:
     """Write the sketch of the row, and return how many rounds it took.
 
     Args:
@@ -33,19 +48,26 @@ def sketch(buffer: np.ndarray, start: int, end: int, shingle: int, best: np.ndar
         start: Its first byte.
         end: One past its last byte.
         shingle: Bytes in a shingle; a shorter text is one shingle, an empty one has none and its values are `EMPTY`.
+        table: Scratch, a power of two of values: `TABLE`, or fewer.
         best: Scratch, as long as
         values: where to write, K values.
     """
     buckets = len(values)
     for k in range(buckets):
         best[k] = FREE
+    different = -1  # unknown, or too many for the table
     free = buckets if end > start else 0
     turn = 0
     while free > 0 and turn < 2 * buckets:
-        if turn < buckets:
-            fill(buffer, start, end, shingle, turn, -1, best)
-        elif best[turn - buckets] == FREE:
-            fill(buffer, start, end, shingle, turn, turn - buckets, best)
+        if turn < buckets or best[turn - buckets] == FREE:
+            bucket = -1 if turn < buckets else turn - buckets
+            if turn == 1:
+                different = gather(buffer, start, end, shingle, table)
+            if different < 0:
+                fill(buffer, start, end, shingle, turn, bucket, best)
+            else:
+                for k in range(different):
+                    offer(table[k], turn, bucket, best)
         turn += 1
         free = 0
         for k in range(buckets):
@@ -66,25 +88,84 @@ def fill(buffer: np.ndarray, start: int, end: int, shingle: int, turn: int, buck
         How many shingles there were.
     """
     width = min(shingle, end - start)
-    buckets = np.uint64(len(best))
-    salt = mix(np.uint64(turn + 1) * FACTOR)
-    above = np.uint64(turn) << np.uint64(32)
-    out = np.uint64(1)  # the factor of a byte that leaves the window
-    rolling = np.uint64(0)
-    for i in range(start, start + width):
-        out *= FACTOR
-        rolling = rolling * FACTOR + np.uint64(buffer[i]) + np.uint64(1)
+    out = power(width)
+    rolling = hashed(buffer, start, width)
+    i = start + width
+    offer(rolling, turn, bucket, best)
+    while i < end:
+        rolling = slide(rolling, buffer[i - width], buffer[i], out)
+        offer(rolling, turn, bucket, best)
+        i += 1
+    return int64(end - start - width + 1)
+
+
+@declare("int64(uint8[::1], int64, int64, int64, uint64[::1])")
+def gather(buffer: np.ndarray, start: int, end: int, shingle: int, table: np.ndarray) -> int:
+    """Write the hash of every different shingle to the front of `table`, and return how many there are.
+
+    Returns:
+        -1 if they would fill more than half of the table, or in the one case in 2⁶⁴ that a hash is `FREE`.
+    """
+    width = min(shingle, end - start)
+    slots = min(len(table), slots_for(end - start))
+    for k in range(slots):
+        table[k] = FREE
+    last = np.uint64(slots - 1)
+    out = power(width)
+    rolling = hashed(buffer, start, width)
+    found = 0
     i = start + width
     while True:
-        value = mix(rolling ^ salt)
-        slot = ((value >> np.uint64(32)) * buckets) >> np.uint64(32) if bucket < 0 else np.uint64(bucket)
-        value = above | (value & LOW)
-        if value < best[slot]:
-            best[slot] = value
+        slot = mix(rolling) & last
+        while table[slot] != FREE and table[slot] != rolling:
+            slot = (slot + np.uint64(1)) & last
+        if table[slot] == FREE:
+            if rolling == FREE or 2 * found >= slots:
+                return -1
+            table[slot] = rolling
+            found += 1
         if i >= end:
             break
-        rolling = (
-            rolling * FACTOR + np.uint64(buffer[i]) + np.uint64(1) - (np.uint64(buffer[i - width]) + np.uint64(1)) * out
-        )
+        rolling = slide(rolling, buffer[i - width], buffer[i], out)
         i += 1
-    return int64(i - start - width + 1)
+    at = 0
+    for k in range(slots):
+        if table[k] != FREE:
+            table[at] = table[k]
+            at += 1
+    return found
+
+
+@declare("int64(uint64, int64, int64, uint64[::1])")
+def offer(shingle: np.uint64, turn: int, bucket: int, best: np.ndarray) -> int:
+    """Offer the value that a shingle has in round `turn`, and return the bucket; arguments as of `fill`."""
+    value = mix(shingle ^ mix(np.uint64(turn + 1) * FACTOR))
+    slot = ((value >> np.uint64(32)) * np.uint64(len(best))) >> np.uint64(32) if bucket < 0 else np.uint64(bucket)
+    value = np.uint64(turn) << np.uint64(32) | (value & LOW)
+    if value < best[slot]:
+        best[slot] = value
+    return int64(slot)
+
+
+@declare("uint64(uint8[::1], int64, int64)")
+def hashed(buffer: np.ndarray, at: int, width: int) -> np.uint64:
+    """Return the polynomial hash of `width` bytes."""
+    value = np.uint64(0)
+    for i in range(at, at + width):
+        value = value * FACTOR + np.uint64(buffer[i]) + np.uint64(1)
+    return value
+
+
+@declare("uint64(uint64, uint8, uint8, uint64)")
+def slide(value: np.uint64, first: np.uint8, following: np.uint8, out: np.uint64) -> np.uint64:
+    """Return the hash of the bytes one further: without the `first`, whose factor is `out`, with the `following`."""
+    return value * FACTOR + np.uint64(following) + np.uint64(1) - (np.uint64(first) + np.uint64(1)) * out
+
+
+@declare("uint64(int64)")
+def power(width: int) -> np.uint64:
+    """Return the factor of a byte that leaves a window of `width` bytes."""
+    out = np.uint64(1)
+    for _ in range(width):
+        out *= FACTOR
+    return out

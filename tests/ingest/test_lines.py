@@ -11,27 +11,37 @@ from hypothesis import strategies as st
 from pipeline.config import Source
 from pipeline.errors import InputError
 from pipeline.ingest import Block, survey
-from pipeline.ingest.lines import Line, lines_of
-from pipeline.ingest.rejected import Rejected
+from pipeline.ingest.lines import Lines, lines_of
+
+Found = tuple[int, bytes | None]
+"""The number of a line, and its bytes or None where it is too long."""
 
 
-def read(path: Path, part_bytes: int = 1 << 20, max_row_bytes: int = 100) -> list[Line]:
+def read(path: Path, part_bytes: int = 1 << 20, max_row_bytes: int = 100) -> list[Lines]:
     source = Source(name="s", kind="text", format="text", path=str(path))
     blocks = survey(source, part_bytes=part_bytes).blocks
-    return [line for block in blocks for line in lines_of(block, max_row_bytes=max_row_bytes)]
+    return [lines for block in blocks for lines in lines_of(block, max_row_bytes=max_row_bytes)]
 
 
-def expected(data: bytes, limit: int) -> list[tuple[int, bytes | None, int]]:
-    """The definition, in plain words of Python."""
-    found = []
+def found(batches: list[Lines]) -> list[Found]:
+    return [
+        (row, None if index in lines.refused else lines.text(index))
+        for lines in batches
+        for index, row in enumerate(lines.numbers.tolist())
+    ]
+
+
+def expected(data: bytes, limit: int) -> tuple[list[Found], int]:
+    """The definition, in plain words of Python; and how many bytes there are."""
+    lines: list[Found] = []
+    size = 0
     for row, raw in enumerate(data.split(b"\n")):
         line = raw.removesuffix(b"\r")
         text = line.removeprefix(b"\xef\xbb\xbf") if row == 0 else line
-        if len(line) > limit:
-            found.append((row, None, len(line)))
-        elif text.strip():
-            found.append((row, text, len(line)))
-    return found
+        if len(line) > limit or text.strip():
+            lines.append((row, text if len(line) <= limit else None))
+            size += len(line)
+    return lines, size
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -47,11 +57,8 @@ def test_lines_are_those_of_the_definition_wherever_the_file_is_cut(
     data = b"".join(pieces)
     path = tmp_path / ("x.gz" if packed else "x")
     path.write_bytes(gzip.compress(data) if packed else data)
-    got = [
-        (line.row, None if isinstance(line.text, Rejected) else line.text, line.bytes)
-        for line in read(path, part_bytes, limit)
-    ]
-    assert got == expected(data, limit)
+    got = read(path, part_bytes, limit)
+    assert (found(got), sum(lines.size for lines in got)) == expected(data, limit)
 
 
 @pytest.mark.parametrize("size", [(1 << 20) - 1, 1 << 20, (1 << 20) + 1, (5 << 20) + 7])
@@ -59,11 +66,10 @@ def test_lines_are_those_of_the_definition_wherever_the_file_is_cut(
 def test_a_line_may_span_what_is_read_at_once(tmp_path: Path, size: int, end: bytes) -> None:
     data = b"a\n" + b"y" * size + end
     (tmp_path / "x").write_bytes(data)
-    got = [(line.row, line.text, line.bytes) for line in read(tmp_path / "x", max_row_bytes=size)]
-    assert got == expected(data, size)
-    longer = read(tmp_path / "x", max_row_bytes=size - 1)[1]
-    assert isinstance(longer.text, Rejected)
-    assert (longer.text.rule, longer.text.value, longer.text.threshold) == ("too_long", size, size - 1)
+    got = read(tmp_path / "x", max_row_bytes=size)
+    assert (found(got), sum(lines.size for lines in got)) == expected(data, size)
+    refused = [why for lines in read(tmp_path / "x", max_row_bytes=size - 1) for why in lines.refused.values()]
+    assert [(why.rule, why.value, why.threshold) for why in refused] == [("too_long", size, size - 1)]
 
 
 def test_a_line_that_is_too_long_is_never_held(tmp_path: Path) -> None:
@@ -75,8 +81,8 @@ def test_a_line_that_is_too_long_is_never_held(tmp_path: Path) -> None:
     first, second = read(tmp_path / "x.gz", max_row_bytes=1 << 20)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert isinstance(first.text, Rejected)
-    assert (first.bytes, second.text) == (64 << 20, b"short")
+    assert (first.size, first.refused[0].rule) == (64 << 20, "too_long")
+    assert found([second]) == [(1, b"short")]
     assert peak < 12 << 20
 
 
@@ -98,9 +104,13 @@ def test_what_is_not_gzip_and_a_wrong_checksum_are_errors(tmp_path: Path) -> Non
             read(tmp_path / "x.gz")
 
 
-def test_an_empty_gz_holds_nothing(tmp_path: Path) -> None:
-    (tmp_path / "x.gz").touch()
+def test_a_gz_without_a_byte_is_damaged_and_one_of_no_lines_is_empty(tmp_path: Path) -> None:
+    (tmp_path / "x.gz").write_bytes(gzip.compress(b""))
     assert read(tmp_path / "x.gz") == []
+    (tmp_path / "x.gz").write_bytes(b"")
+    with pytest.raises(InputError, match="damaged") as caught:
+        read(tmp_path / "x.gz")
+    assert "x.gz" in caught.value.where
 
 
 def test_a_file_that_changed_since_its_survey_is_an_error(tmp_path: Path) -> None:
@@ -109,7 +119,7 @@ def test_a_file_that_changed_since_its_survey_is_an_error(tmp_path: Path) -> Non
     source = Source(name="s", kind="text", format="text", path=str(path))
     blocks = survey(source, part_bytes=10).blocks
 
-    def read_block(block: Block) -> list[Line]:
+    def read_block(block: Block) -> list[Lines]:
         return list(lines_of(block, max_row_bytes=100))
 
     path.write_bytes(b"aaaaaa\n" * 10)  # longer lines: a block no longer begins at one

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import gzip
+import json
 import sysconfig
 from pathlib import Path
 
@@ -38,7 +38,13 @@ BODIES = (
     "---\ntitle: x\n---\n",
     "package x // Copyright 2020\n",
 )
-PREAMBLES = ("", "#!/usr/bin/env python\n", "#!/bin/sh\n# -*- coding: utf-8 -*-\n", "<?php\n", '<?xml version="1.0"?>\n')
+PREAMBLES = (
+    "",
+    "#!/usr/bin/env python\n",
+    "#!/bin/sh\n# -*- coding: utf-8 -*-\n",
+    "<?php\n",
+    '<?xml version="1.0"?>\n',
+)
 
 
 @pytest.mark.parametrize("header", HEADERS.values(), ids=HEADERS)
@@ -59,12 +65,20 @@ def test_a_licence_header_goes_and_nothing_else(preamble: str, header: str, body
 def test_code_keeps_every_line_and_byte(text: str) -> None:
     """With the default list: only controls, the kind of line breaks, and licence headers change."""
     without = clean_one(text, *(c for c in CODE if c != "licence_header"))
-    breaks = {c: "\n" for c in "\r\v\f\x85\u2028\u2029"}
-    expected = "".join(breaks.get(c, c) for c in text.replace("\r\n", "\n") if c.isprintable() or c in " \t\n" or c in breaks or ord(c) >= 0xA0 and c != "\ufeff")
+    breaks = dict.fromkeys("\r\x0b\x0c\x85\u2028\u2029", "\n")
+    expected = "".join(
+        breaks.get(c, c)
+        for c in text.replace("\r\n", "\n")
+        if c.isprintable() or c in " \t\n" or c in breaks or (ord(c) >= 0xA0 and c != "\ufeff")
+    )
     assume("\r\x00\n" not in text)
     assert without.count("\n") == expected.count("\n")
     after = clean_one(text, *CODE)
-    assert without.endswith(after) or without == after or any(without.startswith(after[:k]) and without.endswith(after[k:]) for k in range(len(after) + 1))
+    assert (
+        without.endswith(after)
+        or without == after
+        or any(without.startswith(after[:k]) and without.endswith(after[k:]) for k in range(len(after) + 1))
+    )
 
 
 def test_the_standard_library_keeps_its_code() -> None:
@@ -104,7 +118,11 @@ def test_signatures(before: str, after: str) -> None:
 
 
 def test_boilerplate_goes_at_the_top_and_the_bottom_only() -> None:
-    policy, rights, body = "This site uses cookies.\nAccept?", "Copyright © 2020 ACME. All rights reserved.", "One.\n\nTwo."
+    policy, rights, body = (
+        "This site uses cookies.\nAccept?",
+        "Copyright © 2020 ACME. All rights reserved.",
+        "One.\n\nTwo.",
+    )
     assert clean_one(f"{policy}\n\n{policy}\n\n{body}\n\n{rights}\n", "boilerplate") == body
     assert clean_one(f"One.\n\n{policy}\n\nTwo.", "boilerplate") == f"One.\n\n{policy}\n\nTwo."
     assert clean_one(f"{policy}\n\n{rights}", "boilerplate") == ""
@@ -114,7 +132,9 @@ def test_boilerplate_goes_at_the_top_and_the_bottom_only() -> None:
 
 def test_c4_lines_are_those_of_datatrove() -> None:
     """Its filter run until nothing changes, for a line may lose its third word with a citation."""
-    c4 = pytest.importorskip("datatrove.pipeline.filters.c4_filters", reason="datatrove (extra `bench`) is not installed")
+    c4 = pytest.importorskip(
+        "datatrove.pipeline.filters.c4_filters", reason="datatrove (extra `bench`) is not installed"
+    )
     from datatrove.data import Document
 
     peer = c4.C4QualityFilter(filter_lorem_ipsum=False, filter_curly_bracket=False, min_num_sentences=-1)
@@ -130,15 +150,28 @@ def test_c4_lines_are_those_of_datatrove() -> None:
     path = shared("text-peps") / "peps.jsonl.gz"
     with gzip.open(path, "rt") as file:
         texts = [json.loads(line)["text"] for _, line in zip(range(60), file, strict=False)]
-    texts += ["a [1] b.", "[2] Leading words here.", "Some words end [edit].", "x" * 1001 + " a b c.", "A b c.\x1cD e f!"]
-    texts += ["All of it... \nThe end of it...", "Use JavaScript for it.", "He said: “curly quotes end no line.”", "א ב ג."]
+    texts += [
+        "a [1] b.",
+        "[2] Leading words here.",
+        "Some words end [edit].",
+        "x" * 1001 + " a b c.",
+        "A b c.\x1cD e f!",
+    ]
+    texts += [
+        "All of it... \nThe end of it...",
+        "Use JavaScript for it.",
+        "He said: “curly quotes end no line.”",
+        "א ב ג.",
+    ]
     assert clean(texts, ["c4_lines"]) == [lines(text) for text in texts]
 
 
 @settings(max_examples=200, deadline=None)
 @given(DIRTY)
 def test_c4_lines_of_any_text_are_those_of_datatrove(text: str) -> None:
-    c4 = pytest.importorskip("datatrove.pipeline.filters.c4_filters", reason="datatrove (extra `bench`) is not installed")
+    c4 = pytest.importorskip(
+        "datatrove.pipeline.filters.c4_filters", reason="datatrove (extra `bench`) is not installed"
+    )
     from datatrove.data import Document
 
     assume("<" not in text and "***" not in text)  # a tag of redaction counts as three words here

@@ -7,6 +7,7 @@ import json
 import random
 import statistics
 import textwrap
+import time
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.engines import cpu
-from pipeline.text.sketch import EMPTY
+from pipeline.text.sketch import EMPTY, TABLE
+from pipeline.text.sketch import sketch as sketch_row
 from tests.text.columns import column
 
 MASK = 2**64 - 1
@@ -66,6 +68,39 @@ def definition(text: str, values: int, size: int) -> list[int]:
 @given(st.text("abc é", max_size=40), st.sampled_from([16, 20]), st.sampled_from([2, 8]))
 def test_equals_its_definition(text: str, values: int, size: int) -> None:
     assert cpu.sketch(column([text]), values=values, shingle=size)[0].tolist() == definition(text, values, size)
+
+
+@pytest.mark.parametrize("different", [1, 2, 500, TABLE // 2 - 1, TABLE // 2, TABLE // 2 + 1, 3 * TABLE])
+def test_repetition_changes_nothing(different: int) -> None:
+    """A table that suffices, one that just does or does not, and none: the same values as of the text itself."""
+    rng = random.Random(different)
+    once = "".join(rng.choices("abcdefghijklmnop", k=different))
+    many = once * (20_000 // different + 2)
+    whole = once + (once * 8)[:7]  # the same shingles, each once
+    sketches = cpu.sketch(column([many, whole]))
+    assert np.array_equal(*sketches)
+
+
+@pytest.mark.parametrize("slots", [4, 64, TABLE])
+def test_the_size_of_the_table_changes_nothing(slots: int) -> None:
+    text = np.frombuffer(b"a rose is a rose is a rose", np.uint8)
+    values = np.empty((2, 112), np.uint32)
+    for row, size in enumerate((slots, 2)):
+        sketch_row(text, 0, len(text), 8, np.empty(size, np.uint64), np.empty(112, np.uint64), values[row])
+    assert np.array_equal(*values)
+
+
+def test_two_million_times_one_letter_take_little_more_than_a_text() -> None:
+    def seconds(text: str) -> float:
+        rows = column([text])
+        begin = time.process_time()
+        cpu.sketch(rows)
+        return time.process_time() - begin
+
+    rng = random.Random(0)
+    prose = "".join(rng.choices("abcdefgh ", k=2_000_000))
+    ratio = min(seconds("a" * 2_000_000) for _ in range(3)) / min(seconds(prose) for _ in range(3))
+    assert ratio < 20, "a round for each value would take 224 times as long"
 
 
 def test_error_on_real_texts() -> None:

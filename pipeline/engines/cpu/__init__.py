@@ -11,7 +11,7 @@ from __future__ import annotations
 from pipeline.engines import CLEANERS, ENTITIES
 from pipeline.engines.cpu.clean import clean, clean_until_stable
 from pipeline.engines.cpu.entities import find_entities
-from pipeline.engines.cpu.fingerprints import band_keys, digest, normalise, similarity, sketch
+from pipeline.engines.cpu.fingerprints import band_keys, combine, digest, normalise, similarity, sketch
 from pipeline.engines.cpu.join import join
 from pipeline.engines.cpu.redact import redact, redact_json
 from pipeline.engines.cpu.signals import signals
@@ -22,6 +22,7 @@ __all__ = [
     "band_keys",
     "clean",
     "clean_until_stable",
+    "combine",
     "digest",
     "find_entities",
     "join",

@@ -6,15 +6,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.engines.columns import from_arrow
-from pipeline.engines.cpu.rewrite import Rewrite, rewrite, where
+from pipeline.engines.columns import from_arrow, to_arrow
 from pipeline.text.bands import band_keys as band_keys_of
 from pipeline.text.bands import count_equal
 from pipeline.text.digest import digest as digest_row
 from pipeline.text.kernel import compiled
+from pipeline.text.normalise import fold, needs_tables
+from pipeline.text.sketch import TABLE
 from pipeline.text.sketch import sketch as sketch_row
 
-__all__ = ["band_keys", "digest", "normalise", "similarity", "sketch"]
+__all__ = ["band_keys", "combine", "digest", "normalise", "similarity", "sketch"]
 
 
 def normalise(texts: pa.LargeStringArray) -> pa.LargeStringArray:
@@ -28,7 +29,17 @@ def normalise(texts: pa.LargeStringArray) -> pa.LargeStringArray:
     Returns:
         n texts.
     """
-    return rewrite(Rewrite.FOLD, where(texts, 0x80, lambda rows: pc.utf8_lower(pc.utf8_normalize(rows, form="NFKC"))))
+    column = from_arrow(texts)
+    flags = np.empty(column.rows, np.bool_)
+    flag_rows(column.buffer, column.bounds, flags)
+    changed = pc.utf8_lower(pc.utf8_normalize(texts.filter(pa.array(flags)), form="NFKC"))
+    others = from_arrow(changed)
+    lengths = np.diff(column.bounds)
+    # The normal form is never longer than what is folded, and memory that is never touched costs nothing.
+    room = int(lengths[~flags].sum() + np.diff(others.bounds).sum())
+    output, bounds = np.empty(room, np.uint8), np.zeros(column.rows + 1, np.int64)
+    fold_rows(*column, *others, flags, output, bounds)
+    return to_arrow(output[: bounds[-1]], bounds)
 
 
 def digest(texts: pa.LargeStringArray, *, normalised: bool = False) -> np.ndarray:
@@ -47,6 +58,26 @@ def digest(texts: pa.LargeStringArray, *, normalised: bool = False) -> np.ndarra
     return digests.astype("<u8", copy=False).view(np.uint8)
 
 
+def combine(digests: np.ndarray, bounds: np.ndarray) -> np.ndarray:
+    """Take one digest of each run of digests.
+
+    Args:
+        digests: uint8 array (m, 16).
+        bounds: int64 array (n + 1); run i is `digests[bounds[i]:bounds[i + 1]]`.
+
+    Returns:
+        uint8 array (n, 16): the digests of the runs' bytes.
+    """
+    buffer = np.ascontiguousarray(digests).reshape(-1)
+    buffer = buffer.view()
+    buffer.flags.writeable = False  # as a column is; a writable array would be compiled for a second time
+    places = 16 * bounds
+    places.flags.writeable = False
+    combined = np.empty((len(bounds) - 1, 2), np.uint64)
+    digest_rows(buffer, places, combined)
+    return combined.astype("<u8", copy=False).view(np.uint8)
+
+
 def sketch(normalised: pa.LargeStringArray, *, values: int = 112, shingle: int = 8) -> np.ndarray:
     """Take the sketch of every text.
 
@@ -60,7 +91,9 @@ def sketch(normalised: pa.LargeStringArray, *, values: int = 112, shingle: int =
     """
     column = from_arrow(normalised)
     sketches = np.empty((column.rows, values), np.uint32)
-    sketch_rows(column.buffer, column.bounds, shingle, np.empty(values, np.uint64), sketches)
+    sketch_rows(
+        column.buffer, column.bounds, shingle, np.empty(TABLE, np.uint64), np.empty(values, np.uint64), sketches
+    )
     return sketches
 
 
@@ -114,10 +147,40 @@ def digest_rows(buffer: np.ndarray, bounds: np.ndarray, digests: np.ndarray) -> 
 
 
 @compiled
-def sketch_rows(buffer: np.ndarray, bounds: np.ndarray, shingle: int, best: np.ndarray, sketches: np.ndarray) -> None:
+def flag_rows(buffer: np.ndarray, bounds: np.ndarray, flags: np.ndarray) -> None:
+    """Flag the rows that `fold` does not know the normal form of."""
+    for row in range(len(bounds) - 1):
+        flags[row] = needs_tables(buffer, bounds[row], bounds[row + 1]) != 0
+
+
+@compiled
+def fold_rows(
+    buffer: np.ndarray,
+    bounds: np.ndarray,
+    others: np.ndarray,
+    other_bounds: np.ndarray,
+    flags: np.ndarray,
+    output: np.ndarray,
+    places: np.ndarray,
+) -> None:
+    """Write the normal form of every row, of a flagged one from `others`; `places` becomes the bounds."""
+    other = 0
+    for row in range(len(bounds) - 1):
+        if flags[row]:
+            length = fold(others, other_bounds[other], other_bounds[other + 1], output, places[row])
+            other += 1
+        else:
+            length = fold(buffer, bounds[row], bounds[row + 1], output, places[row])
+        places[row + 1] = places[row] + length
+
+
+@compiled
+def sketch_rows(
+    buffer: np.ndarray, bounds: np.ndarray, shingle: int, table: np.ndarray, best: np.ndarray, sketches: np.ndarray
+) -> None:
     """Write the sketch of every row."""
     for row in range(len(bounds) - 1):
-        sketch_row(buffer, bounds[row], bounds[row + 1], shingle, best, sketches[row])
+        sketch_row(buffer, bounds[row], bounds[row + 1], shingle, table, best, sketches[row])
 
 
 @compiled

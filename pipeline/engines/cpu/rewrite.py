@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from enum import IntEnum
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.engines.columns import TextColumn, from_arrow, to_arrow
-from pipeline.engines.write import NOTHING, NOWHERE, write_texts
+from pipeline.engines.columns import from_arrow, to_arrow
+from pipeline.engines.write import NOTHING, NOWHERE
 from pipeline.text.boilerplate import remove_boilerplate
 from pipeline.text.c4_lines import keep_c4_lines
-from pipeline.text.characters import needs_normalising
 from pipeline.text.controls import remove_controls
 from pipeline.text.html_remnants import remove_html
 from pipeline.text.kernel import compiled
 from pipeline.text.licence_header import remove_licence_header
 from pipeline.text.markdown import SCRATCH, plain_markdown
 from pipeline.text.newlines import unify_newlines
-from pipeline.text.normalise import fold
 from pipeline.text.quotes import straighten_quotes
 from pipeline.text.signature import remove_signature
 from pipeline.text.whitespace import trim_whitespace
 
-__all__ = ["Rewrite", "put_rows", "rewrite", "rewrite_where", "where"]
+__all__ = ["Rewrite", "put_rows", "rewrite_where"]
 
 
 class Rewrite(IntEnum):
@@ -34,29 +31,17 @@ class Rewrite(IntEnum):
     CONTROLS = 0
     NEWLINES = 1
     WHITESPACE = 2
-    FOLD = 3
-    HTML = 4
-    MARKDOWN = 5
-    QUOTES = 6
-    LICENCE_HEADER = 7
-    SIGNATURE = 8
-    BOILERPLATE = 9
-    C4_LINES = 10
+    HTML = 3
+    MARKDOWN = 4
+    QUOTES = 5
+    LICENCE_HEADER = 6
+    SIGNATURE = 7
+    BOILERPLATE = 8
+    C4_LINES = 9
 
 
 SAME_LENGTH = (Rewrite.NEWLINES, Rewrite.C4_LINES)
 """Kernels that may change a row and leave it as long as it was."""
-
-
-def rewrite(which: Rewrite, texts: pa.LargeStringArray) -> pa.LargeStringArray:
-    """Write every row anew with one kernel."""
-    column = from_arrow(texts)
-    rows = np.arange(column.rows)
-
-    def loop(places: np.ndarray, lengths: np.ndarray, output: np.ndarray) -> None:
-        rewrite_rows(int(which), column.buffer, column.bounds, rows, places, lengths, output)
-
-    return write_texts(column.rows, loop)
 
 
 def rewrite_where(
@@ -116,19 +101,6 @@ def put_rows(
     return (result if changed.any() else texts), changed
 
 
-def where(
-    texts: pa.LargeStringArray, lead: int, change: Callable[[pa.LargeStringArray], pa.LargeStringArray]
-) -> pa.LargeStringArray:
-    """Change the rows that hold a byte of at least `lead`."""
-    column: TextColumn = from_arrow(texts)
-    flags = np.empty(column.rows, np.bool_)
-    flag_rows(column.buffer, column.bounds, lead, flags)
-    if not flags.any():
-        return texts
-    mask = pa.array(flags)
-    return pc.replace_with_mask(texts, mask, change(texts.filter(mask)))
-
-
 @compiled
 def rewrite_rows(
     which: int,
@@ -152,27 +124,18 @@ def rewrite_rows(
         elif which == 2:
             length = trim_whitespace(buffer, start, end, output, at)
         elif which == 3:
-            length = fold(buffer, start, end, output, at)
-        elif which == 4:
             length = remove_html(buffer, start, end, output, at, scratch)
-        elif which == 5:
+        elif which == 4:
             length = plain_markdown(buffer, start, end, output, at, scratch)
-        elif which == 6:
+        elif which == 5:
             length = straighten_quotes(buffer, start, end, output, at)
-        elif which == 7:
+        elif which == 6:
             length = remove_licence_header(buffer, start, end, output, at)
-        elif which == 8:
+        elif which == 7:
             length = remove_signature(buffer, start, end, output, at)
-        elif which == 9:
+        elif which == 8:
             length = remove_boilerplate(buffer, start, end, output, at)
         else:
             length = keep_c4_lines(buffer, start, end, output, at)
         if len(places) == 0:
             lengths[k] = length
-
-
-@compiled
-def flag_rows(buffer: np.ndarray, bounds: np.ndarray, lead: int, flags: np.ndarray) -> None:
-    """Flag rows that hold a byte of at least `lead`."""
-    for row in range(len(bounds) - 1):
-        flags[row] = needs_normalising(buffer, bounds[row], bounds[row + 1], lead) != 0

@@ -15,6 +15,7 @@ from pipeline.ingest.formats.chat import Chat
 from pipeline.ingest.formats.completion import Completion
 from pipeline.ingest.formats.conversation import Conversation
 from pipeline.ingest.formats.text import Text
+from pipeline.ingest.plain import Strings
 
 __all__ = ["FORMATS", "Adapter", "adapter_for"]
 
@@ -30,6 +31,8 @@ class Adapter(Protocol):
     """What rows of this format may be."""
     keys: ClassVar[tuple[str, ...]]
     """The format's own names for the keys it reads."""
+    strings: Strings
+    """How `read` makes a row of strings that stand under its keys, for `plain`; empty where there is more to it."""
 
     def __init__(self, columns: Mapping[str, str]) -> None: ...
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from pipeline.ingest.exact_json import Record, elements, join_members, json_type, members
 from pipeline.ingest.formats.conversation import Conversation, Message
+from pipeline.ingest.plain import Strings
 from pipeline.ingest.rejected import Rejected, missing_key
 
 __all__ = ["ROLES", "Chat"]
@@ -33,6 +34,7 @@ class Chat:
     def __init__(self, columns: Mapping[str, str]) -> None:
         self._messages, self._tools = columns["messages"], columns["tools"]
         self._role, self._content = columns["role"], columns["content"]
+        self.strings: Strings = ()
         self._used = frozenset((self._messages, self._tools))
         self._said = frozenset((self._role, self._content))
 

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from pipeline.ingest.exact_json import Record
 from pipeline.ingest.formats.conversation import Conversation, Message, string_at
+from pipeline.ingest.plain import Strings
 
 __all__ = ["Completion"]
 
@@ -20,6 +21,7 @@ class Completion:
     def __init__(self, columns: Mapping[str, str]) -> None:
         self._input, self._output = columns["input"], columns["output"]
         self._used = frozenset((self._input, self._output))
+        self.strings: Strings = (("user", self._input), ("assistant", self._output))
 
     def read(self, record: Record) -> Conversation:
         """A message of role `user` and one of role `assistant`."""

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from pipeline.ingest.exact_json import Record
 from pipeline.ingest.formats.conversation import Conversation, Message, string_at
+from pipeline.ingest.plain import Strings
 
 __all__ = ["Text"]
 
@@ -20,6 +21,7 @@ class Text:
     def __init__(self, columns: Mapping[str, str]) -> None:
         self._text = columns["text"]
         self._used = frozenset((self._text,))
+        self.strings: Strings = (("text", self._text),)
 
     def read(self, record: Record) -> Conversation:
         """One message of role `text`."""

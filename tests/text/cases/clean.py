@@ -89,7 +89,6 @@ def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
         buffer, start, end = row
         yield "suspects.suspects", (*row, characters(), follow())
         yield "suspects.beyond_ascii", (*row, characters(), follow())
-        yield "characters.needs_normalising", (*row, 0x80)
         for output, at in ((np.zeros(0, np.uint8), -1), (np.zeros(1024, np.uint8), 3)):
             for name in REWRITES:
                 yield name, (*row, output, at)

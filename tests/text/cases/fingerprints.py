@@ -17,13 +17,28 @@ SKETCHES = np.random.default_rng(0).integers(0, 4, (2, 16), np.uint32)
 def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
     """Yield (kernel, arguments)."""
     for row in as_rows():
-        yield "normalise.fold", (*row, np.zeros(0, np.uint8), -1)
         yield "normalise.fold", (*row, np.zeros(256, np.uint8), 3)
+        yield "normalise.needs_tables", row
+        for at in range(row[1], row[2], 7):
+            yield "normalise.character", (row[0], at, row[2])
         yield "digest.digest", (*row, np.zeros(2, np.uint64))
-        yield "sketch.sketch", (*row, 4, np.zeros(16, np.uint64), np.zeros(16, np.uint32))
+        for slots in (4, 64):
+            scratch = np.zeros(slots, np.uint64), np.zeros(16, np.uint64)
+            yield "sketch.sketch", (*row, 4, *scratch, np.zeros(16, np.uint32))
         if row[2] > row[1]:
             yield "sketch.fill", (*row, 4, 0, -1, np.full(16, 2**64 - 1, np.uint64))
             yield "sketch.fill", (*row, 4, 20, 4, np.full(16, 2**64 - 1, np.uint64))
+            yield "sketch.gather", (*row, 4, np.zeros(64, np.uint64))
+            yield "sketch.hashed", (row[0], row[1], min(4, row[2] - row[1]))
+    for bucket in (-1, 3):
+        yield "sketch.offer", (np.uint64(77), 20, bucket, np.full(16, 2**64 - 1, np.uint64))
+    yield "sketch.slide", (np.uint64(2**63 + 5), np.uint8(255), np.uint8(7), np.uint64(2**64 - 59))
+    for code in (0, 0xA1, 0xB5, 0xC9, 0x301, 0x391, 0x439, 0x2014, 0x2026, 0x3042, 0x4E00, 0xFF21, 0x1F600, 0x1D400):
+        yield "normalise.is_stable", (code,)
+    for lead in (0, 0x80, 0xC1, 0xC2, 0xDF, 0xE0, 0xEF, 0xF0, 0xF4, 0xFF):
+        yield "normalise.character_width", (lead,)
+    for width in (0, 1, 8, 64):
+        yield "sketch.power", (width,)
     for at in range(0, len(TEXT), 5):
         yield "digest.load", (as_bytes(TEXT), at, len(TEXT))
     for value in (0, 1, 0xDEADBEEF, 2**64 - 1):
