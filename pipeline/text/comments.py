@@ -89,7 +89,8 @@ def count_comment_characters(buffer: np.ndarray, start: int, end: int, family: i
             block = block_at(buffer, i, end, family)
             stop = i
             if block and not endless & block_bit(block):
-                stop = find_bytes(buffer, i + (4 if block == ARROW or block == BRACKETS else 2), end, block)
+                opening = 4 if block in (ARROW, BRACKETS) else 2
+                stop = find_bytes(buffer, i + opening, end, block)
                 if stop == 0:
                     endless |= block_bit(block)
                     stop = i
@@ -170,7 +171,7 @@ def triple_at(buffer: np.ndarray, at: int, end: int, family: int) -> int:
     if at + 2 >= end or buffer[at + 1] != quote or buffer[at + 2] != quote:
         return 0
     if quote == 34:
-        return TRIPLE_DOUBLE if family == PYTHON or family == C else 0
+        return TRIPLE_DOUBLE if family in (PYTHON, C) else 0
     return TRIPLE_SINGLE if quote == 39 and family == PYTHON else 0
 
 
@@ -211,7 +212,7 @@ def is_statement(buffer: np.ndarray, start: int, at: int, stop: int, end: int) -
 
 @declare("int64(uint8[::1], int64, int64)")
 def string_stop(buffer: np.ndarray, at: int, end: int) -> int:
-    """Return where the string whose quote stands at `at` has ended, or minus the end of its line if it is not closed."""
+    """Return one past the string whose quote stands at `at`, or minus the end of its line if it is not closed."""
     quote = buffer[at]
     i = at + 1
     while i < end and buffer[i] != 10:

@@ -12,6 +12,7 @@ from html.entities import html5
 
 import numpy as np
 
+from pipeline.text.boundaries import is_digit, is_letter
 from pipeline.text.kernel import declare, int64
 
 __all__ = ["count_visible_characters"]
@@ -78,19 +79,13 @@ def markup_stop(buffer: np.ndarray, at: int, end: int) -> int:
 
 
 @declare("int64(uint8)")
-def is_letter(byte: np.uint8) -> int:
-    """Return 1 for A-Z and a-z."""
-    return 1 if 97 <= byte | 0x20 <= 122 else 0
-
-
-@declare("int64(uint8)")
 def is_blank(byte: np.uint8) -> int:
     """Return 1 for what parts attributes: tab, line feed, form feed, carriage return, space."""
     return 1 if byte == 32 or byte == 10 or byte == 9 or byte == 12 or byte == 13 else 0
 
 
-@declare("int64(uint8[::1], int64, int64, uint8)")
-def after(buffer: np.ndarray, at: int, end: int, byte: np.uint8) -> int:
+@declare("int64(uint8[::1], int64, int64, int64)")
+def after(buffer: np.ndarray, at: int, end: int, byte: int) -> int:
     """Return one past the next `byte`, or `end`."""
     i = at
     while i < end:
@@ -114,7 +109,7 @@ def tag_stop(buffer: np.ndarray, at: int, end: int) -> int:
         while i < end and is_blank(buffer[i]):
             i += 1
         if i < end and (buffer[i] == 34 or buffer[i] == 39):
-            i = after(buffer, i + 1, end, buffer[i])
+            i = after(buffer, i + 1, end, int64(buffer[i]))
         else:
             while i < end and buffer[i] != 62 and not is_blank(buffer[i]):
                 i += 1
@@ -168,13 +163,13 @@ def reference_stop(buffer: np.ndarray, at: int, end: int) -> int:
         i = first
         while i < end:
             byte = buffer[i]
-            if not (48 <= byte <= 57 or (hexadecimal and 97 <= byte | 0x20 <= 102)):
+            if not (is_digit(byte) or (hexadecimal and 97 <= byte | 0x20 <= 102)):
                 break
             i += 1
         if i == first:
             return 0
         return i + 1 if i < end and buffer[i] == 59 else i
-    while i < end and i - at <= LONGEST_NAME and (is_letter(buffer[i]) or 48 <= buffer[i] <= 57):
+    while i < end and i - at <= LONGEST_NAME and (is_letter(buffer[i]) or is_digit(buffer[i])):
         i += 1
     if i >= end or buffer[i] != 59:
         return 0
@@ -194,7 +189,7 @@ def reference_stop(buffer: np.ndarray, at: int, end: int) -> int:
 
 @declare("int64(uint8[::1], int64, int64, int64, int64)")
 def compare(buffer: np.ndarray, start: int, end: int, first: int, last: int) -> int:
-    """Return a number below, at or above 0 as `buffer[start:end]` comes before, is, or comes after `NAMES[first:last]`."""
+    """Return how `buffer[start:end]` compares with `NAMES[first:last]`: below 0 if it comes before, 0 if it is the same."""
     for k in range(min(end - start, last - first)):
         difference = int64(buffer[start + k]) - int64(NAMES[first + k])
         if difference != 0:

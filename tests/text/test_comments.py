@@ -16,8 +16,30 @@ from hypothesis import strategies as st
 
 from pipeline.text.comments import FAMILIES, count_comment_characters
 
-PIECES = ["//", "/*", "*/", "--", "[[", "]]", "{-", "-}", ";", "#", "|", "%", "<!--", "-->", "'", '"', '"""', "'''", "`"]
-SOURCE = st.lists(st.sampled_from([*PIECES, "\n", "\n", " ", "a", "é", "\\", ":", "(", ")", "r"]), max_size=24).map("".join)
+PIECES = [
+    "//",
+    "/*",
+    "*/",
+    "--",
+    "[[",
+    "]]",
+    "{-",
+    "-}",
+    ";",
+    "#",
+    "|",
+    "%",
+    "<!--",
+    "-->",
+    "'",
+    '"',
+    '"""',
+    "'''",
+    "`",
+]
+SOURCE = st.lists(st.sampled_from([*PIECES, "\n", "\n", " ", "a", "é", "\\", ":", "(", ")", "r"]), max_size=24).map(
+    "".join
+)
 
 
 def comments(text: str | bytes, family: str) -> int:
@@ -105,7 +127,7 @@ def test_c_headers() -> None:
         ("dash", "--[[ yes\nyes ]] x", "--[[ yes\nyes ]]"),
         ("dash", "--[[ never closed\nx", "--[[ never closed"),
         ("dash", "f x' = {- yes -} x'", "{- yes -}"),
-        ("semicolon", "(f 'a \"; no\") ; yes\n#| yes |#", "; yes#| yes |#"),
+        ("semicolon", '(f \'a "; no") ; yes\n#| yes |#', "; yes#| yes |#"),
         ("semicolon", "mov al, ';' ; yes", "; yes"),
         ("percent", "50\\% x % yes", "% yes"),
         ("percent", "x' * y' % it's", "% it's"),

@@ -56,7 +56,9 @@ def documents(draw: st.DrawFn) -> str:
     for _ in range(draw(st.integers(0, 6))):
         name, attribute, text = draw(NAME), draw(ATTRIBUTE), draw(TEXT)
         inner = "if (a<b && c) '<p>'" if name.lower() in ("script", "style") else text
-        parts.append(draw(st.sampled_from([f"<{name}{attribute}>{inner}</{name}>", text, f"<!--{text}-->", "<!doctype x>"])))
+        parts.append(
+            draw(st.sampled_from([f"<{name}{attribute}>{inner}</{name}>", text, f"<!--{text}-->", "<!doctype x>"]))
+        )
     return "".join(parts)
 
 
@@ -113,6 +115,8 @@ def test_any_bytes(row: bytes) -> None:
     assert 0 <= visible(row) <= sum(byte & 0xC0 != 0x80 for byte in row)
 
 
-@pytest.mark.parametrize("unit", ["<a", "<!--", "<script>", "&#1", "&aaaaaaaa", '<a x="', "</", "<!", "<a =", "<script></script"])
+@pytest.mark.parametrize(
+    "unit", ["<a", "<!--", "<script>", "&#1", "&aaaaaaaa", '<a x="', "</", "<!", "<a =", "<script></script"]
+)
 def test_what_is_never_closed_costs_one_search(unit: str) -> None:
     assert 0 <= visible(unit * (1_000_000 // len(unit))) <= 1_000_000

@@ -8,16 +8,29 @@ from typing import Any
 import numpy as np
 
 from pipeline.text.code import CODE_MEASURES
-from pipeline.text.comments import ARROW, BAR_HASH, BRACKETS, DASH_CURLY, FAMILIES, STAR_SLASH, TRIPLE_DOUBLE
+from pipeline.text.comments import (
+    ARROW,
+    BAR_HASH,
+    BRACKETS,
+    DASH_CURLY,
+    FAMILIES,
+    HASH,
+    PYTHON,
+    SEMICOLON,
+    STAR_SLASH,
+    TRIPLE_DOUBLE,
+    C,
+)
 from pipeline.text.html import NAME_BOUNDS, NAMES
 from tests.text.cases.rows import ROWS, as_bytes, as_row
 
 __all__ = ["cases"]
 
 SOURCE = (
-    b"<?xml version='1.0'?><p title=\"a>b\" x = 'y'>&amp; &#65; &#x41;&nope; &lt</p><!-- c --><SCRIPT>if (a<b)</script >"
-    b"\n'''doc \\''' str''' # x\nf(r\"\"\"not\"\"\") 'it''s' \"# no\" don't // c /* b */ -- d\nhttp://x {- h -} #| l |# --[[ q ]]"
-    b"\n`b` ; s % p \\% \xc3\xa9 /* open\n<!--> <!-- u --!> <? i ?> </> </ x> <![CDATA[ <a b=c>d</a\n\"\"\"\n\"\"\"\n<style>x"
+    b"<?xml version='1.0'?><p title=\"a>b\" x = 'y'>&amp; &#65; &#x41;&nope; &lt</p><!-- c --><SCRIPT>if (a<b)</script >\n"
+    b"""'\''doc \\''\' str'\'' # x\nf(r""\"not""\") 'it''s' "# no" don't // c /* b */ -- d\nhttp://x {- h -} #| l |# """
+    b"--[[ q ]]\n`b` ; s % p \\% \xc3\xa9 /* open\n<!--> <!-- u --!> <? i ?> </> </ x> <![CDATA[ <a b=c>d</a\n"
+    b'"""\n"""\n<style>x'
 )
 """Every kind of comment, string and markup, closed and not."""
 
@@ -36,12 +49,12 @@ def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
     buffer, end = as_bytes(SOURCE), len(SOURCE)
     for at in range(end):
         if SOURCE[at] in b"#/-{;%<":
-            for family in range(len(FAMILIES)):
+            for family in (HASH, C, SEMICOLON):
                 yield "comments.block_at", (buffer, at, end, family)
                 yield "comments.is_line_comment", (buffer, 0, at, end, family)
         if SOURCE[at] in b"'\"`":
             yield "comments.string_stop", (buffer, at, end)
-            for family in range(len(FAMILIES)):
+            for family in (PYTHON, C, SEMICOLON):
                 yield "comments.triple_at", (buffer, at, end, family)
                 yield "comments.opens_string", (buffer, 0, at, end, family)
             yield "comments.is_statement", (buffer, 0, at, at + 3, end)
@@ -49,9 +62,9 @@ def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
             yield "html.markup_stop", (buffer, at, end)
         if SOURCE[at] == ord("&"):
             yield "html.reference_stop", (buffer, at, end)
-    for at in range(0, end, 7):
+    for at in range(0, end, 9):
         yield "comments.line_stop", (buffer, at, end)
-        yield "html.after", (buffer, at, end, np.uint8(62))
+        yield "html.after", (buffer, at, end, 62)
         yield "html.tag_stop", (buffer, at, end)
         yield "html.comment_stop", (buffer, at, end)
         for name in ((0, 6), (6, 11)):
@@ -62,8 +75,7 @@ def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
         yield "comments.find_triple", (buffer, at, end, TRIPLE_DOUBLE)
     for block in (STAR_SLASH, BRACKETS, DASH_CURLY, BAR_HASH, ARROW, TRIPLE_DOUBLE):
         yield "comments.block_bit", (block,)
-    for byte in range(256):
-        yield "html.is_letter", (np.uint8(byte),)
+    for byte in range(40):
         yield "html.is_blank", (np.uint8(byte),)
     names = as_bytes(NAMES.tobytes())
     for name in (0, 1, 700, len(NAME_BOUNDS) - 2):

@@ -13,8 +13,8 @@ from tests.text.cases.rows import TEXT, as_row, as_rows
 __all__ = ["cases"]
 
 BOILERPLATE = (
-    b"See our Terms of Use.\nWe use cookies... \n\n\nLorem IPSUM { javaScript\n\xe3\x80\x80one two \xc2\xa0\n \xc2\x85\n"
-    b"Privacy & Cookies Policy\n\ncooki\xff privacy polic"
+    b"See our Terms of Use.\nWe use cookies... \n\n\nLorem IPSUM { javaScript\n\xe3\x80\x80one two \xc2\xa0\n "
+    b"\xc2\x85\nPrivacy & Cookies Policy\n\ncooki\xff privacy polic"
 )
 
 
