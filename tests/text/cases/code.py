@@ -27,10 +27,10 @@ from tests.text.cases.rows import ROWS, as_bytes, as_row
 __all__ = ["cases"]
 
 SOURCE = (
-    b"<?xml version='1.0'?><p title=\"a>b\" x = 'y'>&amp; &#65; &#x41;&nope; &lt</p><!-- c --><SCRIPT>if (a<b)</script >\n"
-    b"""'\''doc \\''\' str'\'' # x\nf(r""\"not""\") 'it''s' "# no" don't // c /* b */ -- d\nhttp://x {- h -} #| l |# """
-    b"--[[ q ]]\n`b` ; s % p \\% \xc3\xa9 /* open\n<!--> <!-- u --!> <? i ?> </> </ x> <![CDATA[ <a b=c>d</a\n"
-    b'"""\n"""\n<style>x'
+    b"<?xml version='1.0'?><p title=\"a>b\" x = 'y'>&amp; &#65; &#x41;&nope; &lt</p><!-- c -->\n"
+    b"<SCRIPT>if (a<b)</script >\n'''doc \\''' str''' # x\nf(r\"\"\"not\"\"\") 'it''s' \"# no\" don't // c /* b */\n"
+    b"-- d\nhttp://x {- h -} #| l |# --[[ q ]]\n`b` ; s % p \\% \xc3\xa9 /* open\n"
+    b'<!--> <!-- u --!> <? i ?> </> </ x> <![CDATA[ <a b=c>d</a\n"""\n"""\n<style>x'
 )
 """Every kind of comment, string and markup, closed and not."""
 
