@@ -189,7 +189,7 @@ def reference_stop(buffer: np.ndarray, at: int, end: int) -> int:
 
 @declare("int64(uint8[::1], int64, int64, int64, int64)")
 def compare(buffer: np.ndarray, start: int, end: int, first: int, last: int) -> int:
-    """Return how `buffer[start:end]` compares with `NAMES[first:last]`: below 0 if it comes before it, 0 if it is it."""
+    """Return how `buffer[start:end]` compares with `NAMES[first:last]`: below 0 if it comes before, 0 if it is it."""
     for k in range(min(end - start, last - first)):
         difference = int64(buffer[start + k]) - int64(NAMES[first + k])
         if difference != 0:
