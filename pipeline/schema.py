@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from pipeline.signals import MEASURED
+
 __all__ = [
     "BINS",
     "CURATED",
@@ -44,19 +46,10 @@ ROWS = pa.schema(
 )
 """A row as ingest makes it."""
 
-SIGNALS: dict[str, pa.DataType] = {
-    "char_count": pa.int64(),
-    "word_count": pa.int64(),
-    "line_count": pa.int64(),
-    "mean_word_length": pa.float64(),
-    "duplicate_line_share": pa.float64(),
-    "duplicate_paragraph_share": pa.float64(),
-    "url_share": pa.float64(),
-    "top_2gram_share": pa.float64(),
-    "top_3gram_share": pa.float64(),
-    "top_4gram_share": pa.float64(),
-}
-"""Numbers about a document, one column each; `pipeline.text.signals` defines and computes them."""
+_TYPES = {"int64": pa.int64(), "float64": pa.float64(), "string": pa.string()}
+
+SIGNALS: dict[str, pa.DataType] = {name: _TYPES[signal.type] for name, signal in MEASURED.items()}
+"""Numbers about a document, one column each; `pipeline.signals` defines them."""
 
 _SIGNAL_FIELDS = [pa.field(name, kind, nullable=False) for name, kind in SIGNALS.items()]
 
