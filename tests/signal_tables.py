@@ -1,4 +1,4 @@
-"""The tables of signals in `docs/signals.md`, made from `pipeline.signals`; `python -m tests.signal_tables` writes them."""
+"""The tables in `docs/signals.md`, made from `pipeline.signals`; `python -m tests.signal_tables` writes them there."""
 
 from __future__ import annotations
 

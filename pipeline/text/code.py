@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.text.comments import count_comment_characters
+from pipeline.text.derive import ratio
 from pipeline.text.html import count_visible_characters
 from pipeline.text.kernel import declare
 
-__all__ = ["CODE_MEASURES", "measure_code"]
+__all__ = ["CODE_MEASURES", "derive_code", "measure_code"]
 
 CODE_MEASURES = ("comment_characters", "xml_header", "html_visible_characters")
 """What `measure_code` writes, in this order."""
@@ -16,6 +17,24 @@ CODE_MEASURES = ("comment_characters", "xml_header", "html_visible_characters")
 HEADER = np.frombuffer(b"<?xml version=", np.uint8).copy()
 HEADER_CHARACTERS = 100
 """The header must end within so many characters (NeMo Curator's `XMLHeaderFilter`)."""
+
+
+def derive_code(measures: np.ndarray, characters: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the signals of code, int64 and float64 arrays of n values, from what `measure_code` wrote.
+
+    Args:
+        measures: int64 array (n, len(CODE_MEASURES)).
+        characters: int64 array (n), the characters of each text.
+    """
+    comments, header, visible = measures.T
+    comment_share = ratio(comments, characters)
+    comment_share[comments < 0] = np.nan
+    return {
+        "comment_share": comment_share,
+        "xml_header": header.copy(),
+        "html_visible_char_count": visible.copy(),
+        "html_visible_share": ratio(visible, characters),
+    }
 
 
 @declare("int64(uint8[::1], int64, int64, int64, int64[::1])")

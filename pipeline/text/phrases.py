@@ -14,9 +14,11 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.text.characters import whitespace_width
+from pipeline.text.derive import ratio
 from pipeline.text.kernel import declare, int64
+from pipeline.text.unicode_classes import MARK, UNSPACED, code_point, flags_of
 
-__all__ = ["PHRASE_MEASURES", "measure_phrases"]
+__all__ = ["PHRASE_MEASURES", "derive_phrases", "measure_phrases"]
 
 PHRASE_MEASURES = (
     "paragraphs",
@@ -98,6 +100,25 @@ ASCII_SPACE = np.array([byte < 0x80 and chr(byte).isspace() for byte in range(25
 
 UNMARKED = 2
 FEW_WORDS = 4
+
+
+def derive_phrases(measures: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the signals of boilerplate, int64 and float64 arrays of n values, from what `measure_phrases` wrote.
+
+    Args:
+        measures: int64 array (n, len(PHRASE_MEASURES)).
+    """
+    m = {name: measures[:, place] for place, name in enumerate(PHRASE_MEASURES)}
+    policies = np.where(m["lorem_ipsums"] > 0, m["paragraphs"], m["policy_paragraphs"])
+    return {
+        "boilerplate_paragraph_share_curator": ratio(policies, m["paragraphs"]),
+        "lorem_ipsum_count": m["lorem_ipsums"].copy(),
+        "curly_bracket_count": m["curly_brackets"].copy(),
+        "javascript_line_share_c4": ratio(m["javascript_lines"], m["filled_lines"]),
+        "policy_line_share_c4": ratio(m["policy_lines"], m["filled_lines"]),
+        "unmarked_line_share_c4": ratio(m["unmarked_lines"], m["filled_lines"]),
+        "few_word_line_share_c4": ratio(m["few_word_lines"], m["filled_lines"]),
+    }
 
 
 @declare("int64(uint8[::1], int64, int64, int64[::1])")
@@ -233,16 +254,31 @@ def judge_line(buffer: np.ndarray, start: int, end: int) -> int:
 def count_words(buffer: np.ndarray, start: int, end: int, most: int) -> int:
     """Return the number of words, or `most` if there are at least as many."""
     words = 0
+    begins = True  # a character that is no whitespace begins a word
+    alone = False  # the last letter is a word by itself
     i = start
-    while words < most:
-        while i < end:
-            width = int64(ASCII_SPACE[buffer[i]]) if buffer[i] < 0xC2 else whitespace_width(buffer, i, end)
-            if width == 0:
-                break
+    while i < end and words < most:
+        byte = buffer[i]
+        width = int64(ASCII_SPACE[byte]) if byte < 0xC2 else whitespace_width(buffer, i, end)
+        if width:
+            begins = True
+            alone = False
             i += width
-        if i == end:
-            break
-        words += 1
-        while i < end and ASCII_SPACE[buffer[i]] == 0 and (buffer[i] < 0xC2 or whitespace_width(buffer, i, end) == 0):
-            i += 1
+            continue
+        code = code_point(buffer, i, end) if byte >= 0xCC else 0  # U+0300 on: no mark and no such script before
+        if code > 0:
+            flags = flags_of(code)
+            if flags & UNSPACED:
+                words += 1
+                alone = True
+                begins = True
+                i += 2 if code < 0x800 else 3 if code < 0x10000 else 4
+                continue
+            if alone and flags & MARK:
+                i += 2 if code < 0x800 else 3 if code < 0x10000 else 4
+                continue
+        words += 1 if begins else 0
+        begins = False
+        alone = False
+        i += 1
     return words

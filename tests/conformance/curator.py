@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable
+from functools import cache
 from itertools import pairwise
 
 import regex
 
-__all__ = ["POLICY", "duplicate_ngrams", "scores", "top_ngram"]
+__all__ = ["POLICY", "duplicate_ngrams", "most_frequent", "scores", "top_ngram"]
 
 ELLIPSES = ("...", "[...]", "…", "(...)", "[…]", "-»", "read more..", "read more")
 BULLETS = tuple("•‣⁃⁌⁍∙○●◘◦⦾⦿")
@@ -28,23 +30,25 @@ POLICY = (
     "use cookies",
     "privacy & cookies policy",
     "privacy and cookies policy",
-    "this website uses cookies to improve your experience while you navigate through the website. out of these cookies, "
-    "the cookies that are categorized as necessary are stored on your browser as they are essential for the working of "
-    "basic functionalities of the website. we also use third-party cookies that help us analyze and understand how you "
-    "use this website. these cookies will be stored in your browser only with your consent. you also have the option to "
-    "opt-out of these cookies. but opting out of some of these cookies may have an effect on your browsing experience.",
+    "this website uses cookies to improve your experience while you navigate through the website. out of these "
+    "cookies, the cookies that are categorized as necessary are stored on your browser as they are essential for the "
+    "working of basic functionalities of the website. we also use third-party cookies that help us analyze and "
+    "understand how you use this website. these cookies will be stored in your browser only with your consent. you "
+    "also have the option to opt-out of these cookies. but opting out of some of these cookies may have an effect on "
+    "your browsing experience.",
     "necessary cookies are absolutely essential for the website to function properly. this category only includes "
     "cookies that ensures basic functionalities and security features of the website. these cookies do not store any "
     "personal information.",
-    "any cookies that may not be particularly necessary for the website to function and is used specifically to collect "
-    "user personal data via analytics, ads, other embedded contents are termed as non-necessary cookies. it is mandatory "
-    "to procure user consent prior to running these cookies on your website.",
-    "this site uses cookies, including for analytics, personalization, and advertising purposes. for more information or "
-    "to change your cookie settings, click here.",
+    "any cookies that may not be particularly necessary for the website to function and is used specifically to "
+    "collect user personal data via analytics, ads, other embedded contents are termed as non-necessary cookies. it "
+    "is mandatory to procure user consent prior to running these cookies on your website.",
+    "this site uses cookies, including for analytics, personalization, and advertising purposes. for more information "
+    "or to change your cookie settings, click here.",
     "if you continue to browse this site without changing your cookie settings, you agree to this use. acceptread more",
 )
 
 
+@cache
 def scores(text: str) -> dict[str, float]:
     """Every score of a text that is not blank, by the name of our signal."""
     words = text.split()
@@ -84,13 +88,16 @@ def scores(text: str) -> dict[str, float]:
 
 def top_ngram(text: str, size: int) -> float:
     """The share of characters that go with the most frequent n-gram; 1 for a text of fewer words."""
-    words = text.split()
-    if len(words) < size:
+    if len(text.split()) < size:
         return 1.0
-    ngrams = _ngrams(words, size)
+    return (len(text) - len(text.replace(most_frequent(text, size), ""))) / len(text)
+
+
+def most_frequent(text: str, size: int) -> str:
+    """The n-gram that comes most often, its words joined by spaces."""
+    ngrams = _ngrams(text.split(), size)
     counts = Counter(ngrams)  # in the order of first occurrence, which `max` keeps among equals
-    top = " ".join(max(counts, key=lambda ngram: (counts[ngram], len(" ".join(ngram)))))
-    return (len(text) - len(text.replace(top, ""))) / len(text)
+    return " ".join(max(counts, key=lambda ngram: (counts[ngram], len(" ".join(ngram)))))
 
 
 def duplicate_ngrams(text: str, size: int) -> float:
@@ -124,5 +131,5 @@ def _boilerplate(paragraphs: list[str]) -> float:
     return _share(paragraphs, lambda paragraph: any(phrase in paragraph.strip().lower() for phrase in POLICY))
 
 
-def _share(parts: list[str], holds) -> float:  # type: ignore[no-untyped-def]
+def _share(parts: list[str], holds: Callable[[str], bool]) -> float:
     return sum(map(holds, parts)) / len(parts)

@@ -88,12 +88,20 @@ class Limit:
 
 
 def _gopher(name: str) -> Callable[[float], BaseFilter]:
-    names = (
-        "min_doc_words max_doc_words min_avg_word_length max_avg_word_length max_symbol_word_ratio max_bullet_lines_ratio "
-        "max_ellipsis_lines_ratio max_non_alpha_words_ratio min_stop_words"
-    ).split()
-    assert name in names
-    return lambda bound: GopherQualityFilter(**(dict.fromkeys(names) | {name: bound}))
+    off = dict.fromkeys(
+        (
+            "min_doc_words",
+            "max_doc_words",
+            "min_avg_word_length",
+            "max_avg_word_length",
+            "max_symbol_word_ratio",
+            "max_bullet_lines_ratio",
+            "max_ellipsis_lines_ratio",
+            "max_non_alpha_words_ratio",
+            "min_stop_words",
+        )
+    )
+    return lambda bound: GopherQualityFilter(**(off | {name: bound}))
 
 
 def _repetition(name: str, size: int = 0) -> Callable[[float], BaseFilter]:

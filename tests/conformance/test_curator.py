@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
 
 pytest.importorskip("regex", reason="regex, whose classes NeMo Curator uses, is not installed")
 
-from tests.conformance.curator import POLICY, scores, top_ngram
+from tests.conformance.curator import POLICY, most_frequent, scores, top_ngram
 from tests.conformance.texts import english, languages, rows_of
 from tests.conformance.words import unspaced
 
 TOP = "top_{}gram_share_curator"
-ELLIPSIS = re.compile(r"\.\.\.|…|read more", re.IGNORECASE)
 
 
 def is_ascii(text: str) -> bool:
@@ -29,6 +29,11 @@ def has_other_space(text: str) -> bool:
 def has_other_letters(text: str) -> bool:
     """Curator's letters are Unicode's property Alphabetic, with marks and numbers; ours the general category L."""
     return any(unicodedata.category(character) in ("Mn", "Mc", "Nl", "So") for character in text)
+
+
+def has_other_digits(text: str) -> bool:
+    """Curator's digits are 0-9; ours are Unicode's decimal digits."""
+    return any(character.isdecimal() and not character.isascii() for character in text)
 
 
 def has_edges(text: str) -> bool:
@@ -48,6 +53,7 @@ DIFFERENT: dict[str, Callable[[str], bool]] = {
     "stop_word_count": unspaced,
     "alphabetic_word_share": lambda text: unspaced(text) or has_other_letters(text),
     "alphabetic_share": has_other_letters,
+    "digit_share": has_other_digits,
     "non_alphanumeric_share_curator": lambda text: not is_ascii(text),
     "whitespace_share": has_other_space,
     "duplicate_line_share_curator": has_edges,
@@ -77,24 +83,31 @@ def test_every_number_is_curators(signal: str) -> None:
 
 @pytest.mark.parametrize("size", [2, 3, 4])
 def test_the_top_ngram_is_curators_where_words_are_parted_by_single_spaces(size: int) -> None:
-    """Curator takes out the n-gram's letters wherever `str.replace` finds them, inside longer words too."""
-    texts = tuple(" ".join(text.split()) for text in english())
-    equal = 0
-    for text, row in zip(texts, rows_of(texts), strict=True):
-        ours, theirs = row[TOP.format(size)], top_ngram(text, size)
-        if ours == 0:  # none comes twice; Curator counts the longest one nevertheless, or 1 where there is none
+    """But for what `str.replace` finds inside longer words, and n-grams that come once, which we do not count."""
+    equal, inside = 0, 0
+    for text, row in zip(texts := tuple(" ".join(text.split()) for text in english()), rows_of(texts), strict=True):
+        if unspaced(text):
             continue
-        assert ours <= theirs + 1e-12
-        equal += ours == pytest.approx(theirs, abs=1e-12)
-    assert equal >= 0.7 * len(texts)
+        ours, theirs = row[TOP.format(size)], top_ngram(text, size)
+        top = most_frequent(text, size) if len(text.split()) >= size else ""
+        alone = len(re.findall(rf"(?<!\S){re.escape(top)}(?!\S)", text))
+        if Counter(zip(*(text.split()[at:] for at in range(size)), strict=False)).most_common(1)[0][1] == 1:
+            assert ours == 0
+        elif text.count(top) == alone:
+            assert ours == pytest.approx(theirs, abs=1e-12), text[:60]
+            equal += 1
+        else:
+            assert ours < theirs
+            inside += 1
+    assert equal > 100
+    assert inside > 0
 
 
 def test_the_top_ngram_does_not_hide_behind_a_line_feed() -> None:
     """Curator finds only the n-grams whose words are parted by single spaces."""
-    for text, row in zip(english(), rows_of(english()), strict=True):
-        assert row[TOP.format(2)] >= 0
     text = "one two three\n" * 9
-    assert rows_of((text,))[0][TOP.format(4)] > top_ngram(text, 4)
+    assert top_ngram(text, 4) == 0
+    assert rows_of((text,))[0][TOP.format(4)] > 0.5
 
 
 def test_boilerplate_has_curators_phrases() -> None:

@@ -98,14 +98,15 @@ def test_c4_removes_the_lines_that_we_count(signal: str) -> None:
 def test_c4_drops_the_texts_that_we_would(signal: str, switch: str) -> None:
     rule = datatrove.C4QualityFilter(**(OFF | {switch: True}))
     dropped = 0
-    for text, row in zip(texts := english() + languages() + POLICIES, rows_of(texts), strict=True):
+    texts = english() + languages() + POLICIES
+    for text, row in zip(texts, rows_of(texts), strict=True):
         assert (lines_kept(rule, text) is None) == (row[signal] > 0), text[:60]
         dropped += row[signal] > 0
     assert dropped >= 1
 
 
 POLICIES = (
-    "Read our Terms of Use.\nSee the PRIVACY POLICY, and the\ncookie policy. This site uses cookies.\nWe use cookies\nNo.",
+    "Read our Terms of Use.\nSee the PRIVACY POLICY, and the\ncookie policy. It uses cookies.\nWe use cookies\nNo.",
     "JavaScript is off.\nTurn javascript on\nplease",
     "Lorem ipsum dolor\nsit amet",
 )
@@ -113,7 +114,7 @@ POLICIES = (
 
 
 def test_where_a_line_ends_is_the_one_difference_of_line_rules() -> None:
-    """C4 takes `str.splitlines`; ours ends at line feeds alone, as all our line signals but the bullets of datatrove."""
+    """C4 takes `str.splitlines`; ours end at line feeds alone, but for the bullets and ellipses of datatrove."""
     text = "One line here.\x0cno end mark"
     rule = datatrove.C4QualityFilter(**(OFF | LINE_RULES["unmarked_line_share_c4"]))
     assert lines_kept(rule, text) == 1

@@ -18,9 +18,7 @@ __all__ = ["english", "languages", "rows_of"]
 LONGEST = 6000
 """Characters that are taken of a document."""
 
-_LANGUAGES = (
-    "arb cmn_hans deu_1996 ell_polytonic eng fra heb hin hye jpn khm kor lao mya rus spa tam tha tur vie yor".split()
-)
+_LANGUAGES = "arb cmn_hans deu_1996 ell_polytonic eng fra heb hin hye jpn khm kor lao mya rus spa tam tha tur vie yor"
 
 
 @cache
@@ -51,7 +49,7 @@ def languages() -> tuple[str, ...]:
     """The Universal Declaration of Human Rights and pages about commands, in many languages and scripts."""
     with zipfile.ZipFile(shared("text-nltk-public-domain") / "udhr2.zip") as archive:
         there = set(archive.namelist())
-        members = [f"udhr2/{name}.txt" for name in _LANGUAGES]
+        members = [f"udhr2/{name}.txt" for name in _LANGUAGES.split()]
         found = [archive.read(name).decode("utf-8")[:LONGEST] for name in members if name in there]
     found += _jsonl("text-tldr-multilang", "tldr.jsonl.gz", "text", 90)
     return tuple(text for text in found if text.strip())

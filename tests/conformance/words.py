@@ -1,10 +1,11 @@
-"""Words as `pipeline.signals` defines them, in Python; and which rows they differ in from `str.split()`."""
+"""Words as `pipeline.signals` defines them, and which rows have others than `str.split()`."""
 
 from __future__ import annotations
 
 import unicodedata
 from functools import lru_cache
 
+from tests.text.definition import words_of
 from tests.text.unicode_runs import UNSPACED_SCRIPTS
 
 __all__ = ["unspaced", "words"]
@@ -18,19 +19,8 @@ def unspaced(text: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def words(text: str) -> list[str]:
-    """Runs without whitespace, of which each letter of a script without spaces, with its marks, is one by itself."""
-    if not unspaced(text):
-        return text.split()
-    found = []
-    for run in text.split():
-        begin, alone = 0, False
-        for at, character in enumerate(run):
-            if _stands_alone(character) or (alone and unicodedata.category(character) not in ("Mn", "Mc")):
-                if at > begin:
-                    found.append(run[begin:at])
-                begin, alone = at, _stands_alone(character)
-        found.append(run[begin:])
-    return found
+    """The words of a text; where no letter stands alone, `text.split()`."""
+    return [word.text for word in words_of(text)] if unspaced(text) else text.split()
 
 
 @lru_cache(maxsize=65536)

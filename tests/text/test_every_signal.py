@@ -1,4 +1,4 @@
-"""What holds for every signal of the table, whatever the text: type, range, and that nothing but the text decides it."""
+"""What holds for every signal of the table: its type, its range, and that nothing but the text decides it."""
 
 from __future__ import annotations
 
@@ -17,15 +17,13 @@ from hypothesis import strategies as st
 
 from pipeline.engines import cpu
 from pipeline.engines.columns import to_arrow
-from pipeline.signals import SIGNALS
+from pipeline.signals import MEASURED
 from pipeline.text.comments import FAMILIES
 from tests.text.columns import HOSTILE, column
 
-MEASURED = {name: signal for name, signal in SIGNALS.items() if not name.startswith("language")}
-"""All that kernels measure; a model tells the language."""
-
 PROSE = (
-    "The quick brown fox... see https://a.io/x?y=%41 (and 12 others)!\r\n• one\u00a0two\n\n- three\n# four {x} // five\n"
+    "The quick brown fox... see https://a.io/x?y=%41 (and 12 others)!\r\n"
+    "• one\u00a0two\n\n- three\n# four {x} // five\n"
     "שלום \u200fעולם\n漢字かな交じり文。ภาษาไทย\n🙂👩‍👩‍👧 é e\u0301\n<p title='a'>&amp;</p>\nthe cat sat\nthe cat sat\n"
 )
 TEXTS = (

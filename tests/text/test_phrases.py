@@ -8,9 +8,24 @@ from hypothesis import strategies as st
 
 from pipeline.text.phrases import C4, CURATOR, PHRASE_MEASURES, PHRASES, measure_phrases
 from tests.text.columns import HOSTILE, SPACES
+from tests.text.definition import words_of
 from tests.text.rows import measured
 
-PIECES = [phrase for _, phrase, _ in PHRASES] + ["\n", "\n\n", " ", "a", "B.", "...", "{", "Ünï", "'", *SPACES]
+PIECES = [phrase for _, phrase, _ in PHRASES] + [
+    "\n",
+    "\n\n",
+    " ",
+    "a",
+    "B.",
+    "...",
+    "{",
+    "Ünï",
+    "漢",
+    "字e\u0301",
+    "ก็",
+    "'",
+    *SPACES,
+]
 BOILERPLATE = st.lists(st.one_of(st.sampled_from(PIECES), HOSTILE.map(lambda text: text[:3])), max_size=14).map("".join)
 
 
@@ -34,7 +49,7 @@ def definition(text: str) -> dict[str, int]:
         "javascript_lines": sum("javascript" in line for line in lines),
         "policy_lines": sum(any(phrase in line for phrase in c4) for line in lines),
         "unmarked_lines": sum(not line.endswith((".", "?", "!", '"', "'")) or line.endswith("...") for line in lines),
-        "few_word_lines": sum(len(line.split()) < 3 for line in lines),
+        "few_word_lines": sum(len(words_of(line)) < 3 for line in lines),
     }
 
 
