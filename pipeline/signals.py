@@ -91,7 +91,7 @@ _CHARACTERS = [
            "characters: a space counts", "NeMo Curator's NonAlphaNumericFilter, whose letters are ASCII's"),
     _share("alphanumeric_share", "letters and numbers / characters", "BigCode, data-juicer"),
     _share("alphabetic_share", "letters / characters", "NeMo Curator's AlphaFilter for code"),
-    _share("digit_share", "decimal digits (Unicode Nd) / characters", "NeMo Curator's NumbersFilter"),
+    _share("digit_share", "decimal digits (Unicode Nd) / characters", "NeMo Curator's NumbersFilter, whose digits are 0-9"),
     _share("whitespace_share", "whitespace / characters", "NeMo Curator's WhiteSpaceFilter"),
     _share("parenthesis_share", "`{}⟨⟩[]()` / characters", "NeMo Curator's ParenthesesFilter"),
     _share("url_share", "characters in URLs / characters", "NeMo Curator's UrlsFilter since 1.x, which gives 1 for an "
@@ -189,7 +189,8 @@ _LANGUAGE = [
 ]  # fmt: skip
 
 MEASURED: dict[str, Signal] = {
-    signal.name: signal for signal in (*_SIZES, *_WORDS, *_CHARACTERS, *_LINES, *_DUPLICATES, *_NGRAMS)
+    signal.name: signal
+    for signal in (*_SIZES, *_WORDS, *_CHARACTERS, *_LINES, *_DUPLICATES, *_NGRAMS, *_BOILERPLATE, *_CODE)
 }
 """The signals that an engine computes, in the order of their columns."""
 

@@ -39,6 +39,8 @@ class Source(Section):
     """Keyword arguments for `target`."""
     columns: dict[str, str] = {}
     """The format's names for keys → the file's names, as in `{text: body}`."""
+    comments: Literal["auto", "none", "python", "hash", "c", "dash", "semicolon", "percent", "xml"] = "auto"
+    """How comments are written (`docs/signals.md`); `auto` tells it for `code` by each row's file name or language."""
     priority: int = 0
     """Of two duplicates the one from the source with the higher priority is kept."""
 

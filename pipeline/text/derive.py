@@ -6,7 +6,7 @@ import numpy as np
 
 from pipeline.text import measures as m
 
-__all__ = ["derive"]
+__all__ = ["derive", "ratio"]
 
 
 def derive(measures: np.ndarray) -> dict[str, np.ndarray]:
@@ -20,7 +20,7 @@ def derive(measures: np.ndarray) -> dict[str, np.ndarray]:
         return measures[:, place].copy()
 
     def share(part: int, whole: int) -> np.ndarray:
-        return _ratio(measures[:, part], measures[:, whole])
+        return ratio(measures[:, part], measures[:, whole])
 
     words, characters, lines = m.WORDS, m.CHARACTERS, m.FILLED_LINES
     line_count = np.where(measures[:, m.BYTES] > 0, measures[:, m.BREAKS] + 1, 0)
@@ -46,10 +46,10 @@ def derive(measures: np.ndarray) -> dict[str, np.ndarray]:
         "alphabetic_word_share": share(m.ALPHABETIC_WORDS, words),
         "stop_word_count": count(m.STOP_WORDS),
         "distinct_stop_word_count": np.bitwise_count(measures[:, m.STOP_WORD_SET]).astype(np.int64),
-        "non_alphanumeric_share_curator": _ratio(
+        "non_alphanumeric_share_curator": ratio(
             measures[:, characters] - measures[:, m.KEPT_CHARACTERS], measures[:, characters]
         ),
-        "alphanumeric_share": _ratio(measures[:, m.LETTERS] + measures[:, m.NUMBERS], measures[:, characters]),
+        "alphanumeric_share": ratio(measures[:, m.LETTERS] + measures[:, m.NUMBERS], measures[:, characters]),
         "alphabetic_share": share(m.LETTERS, characters),
         "digit_share": share(m.DIGITS, characters),
         "whitespace_share": share(m.SPACES, characters),
@@ -59,12 +59,12 @@ def derive(measures: np.ndarray) -> dict[str, np.ndarray]:
         "bullet_line_share_datatrove": share(m.BULLET_PIECES, m.PIECES),
         "ellipsis_line_share_curator": share(m.ELLIPSIS_LINES, lines),
         "ellipsis_line_share_datatrove": share(m.ELLIPSIS_PIECES, m.PIECES),
-        "unmarked_line_share_curator": _ratio(measures[:, lines] - measures[:, m.MARKED_LINES], measures[:, lines]),
+        "unmarked_line_share_curator": ratio(measures[:, lines] - measures[:, m.MARKED_LINES], measures[:, lines]),
         "marked_line_share_fineweb": share(m.TERMINAL_LINES, lines),
         "short_line_share_fineweb": share(m.SHORT_LINES, lines),
         "newline_word_ratio_fineweb": share(m.BREAKS, words),
         "longest_line": count(m.LONGEST_LINE),
-        "mean_line_length": _ratio(line_characters, line_count),
+        "mean_line_length": ratio(line_characters, line_count),
         "duplicate_line_share_curator": share(m.AGAIN_LINES, m.COMPARED_LINES),
         "duplicate_line_char_share_curator": share(m.AGAIN_LINE_CHARACTERS, m.COMPARED_LINE_CHARACTERS),
         "duplicate_paragraph_share_curator": share(m.AGAIN_PARAGRAPHS, m.COMPARED_PARAGRAPHS),
@@ -73,7 +73,7 @@ def derive(measures: np.ndarray) -> dict[str, np.ndarray]:
         "duplicate_line_char_share_datatrove": share(m.AGAIN_STRETCH_CHARACTERS, m.COMPARED_CHARACTERS),
         "duplicate_paragraph_share_datatrove": share(m.AGAIN_BLOCKS, m.COMPARED_BLOCKS),
         "duplicate_paragraph_char_share_datatrove": share(m.AGAIN_BLOCK_CHARACTERS, m.COMPARED_CHARACTERS),
-        "duplicate_line_char_share_fineweb": _ratio(
+        "duplicate_line_char_share_fineweb": ratio(
             measures[:, m.AGAIN_LINE_CHARACTERS], compared_characters - measures[:, m.COMPARED_BREAKS]
         ),
     }
@@ -88,7 +88,7 @@ def derive(measures: np.ndarray) -> dict[str, np.ndarray]:
     return signals
 
 
-def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     """Divide; 0 / 0 is 0."""
     ratios: np.ndarray = np.divide(part, whole, out=np.zeros(len(whole)), where=whole != 0)
     return ratios
@@ -96,6 +96,6 @@ def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
 
 def _mean_length(measures: np.ndarray, characters: int, measured: int, words: int) -> np.ndarray:
     """Divide; NaN where there are words but none whose length is measured."""
-    means = _ratio(measures[:, characters], measures[:, measured])
+    means = ratio(measures[:, characters], measures[:, measured])
     means[(measures[:, measured] == 0) & (measures[:, words] > 0)] = np.nan
     return means

@@ -6,10 +6,12 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.engines.columns import TextColumn, from_arrow
+from pipeline.text.code import CODE_MEASURES, derive_code, measure_code
 from pipeline.text.derive import derive
 from pipeline.text.hashing import slots_for
 from pipeline.text.kernel import compiled
 from pipeline.text.measures import MEASURES
+from pipeline.text.phrases import PHRASE_MEASURES, derive_phrases, measure_phrases
 from pipeline.text.repeats import STATE, part_slots
 from pipeline.text.signals import WORDS_COMPARED, measure
 
@@ -21,12 +23,22 @@ def signals(texts: pa.LargeStringArray, families: np.ndarray | None = None) -> d
 
     Args:
         texts: n texts.
-        families: int8 (n), the comment syntax of each; None where none is known.
+        families: int8 (n), the comment syntax of each, a place in `text.comments.FAMILIES` or below 0 where it is not
+            known; None where none is.
 
     Returns:
         One array of n values for each of `pipeline.signals.MEASURED`, which says how each is computed.
+
+    Raises:
+        ValueError: A text is null, or there are not as many families as texts.
     """
-    return _document_signals(from_arrow(texts))
+    column = from_arrow(texts)
+    if families is None:
+        families = np.full(column.rows, -1, np.int8)
+    if families.shape != (column.rows,):
+        raise ValueError(f"{column.rows} texts need as many families, not an array of shape {families.shape}")
+    found = _document_signals(column)
+    return found | _phrase_signals(column) | _code_signals(column, families, found["char_count"])
 
 
 def _document_signals(column: TextColumn) -> dict[str, np.ndarray]:
@@ -50,6 +62,20 @@ def _document_signals(column: TextColumn) -> dict[str, np.ndarray]:
     return derive(measures)
 
 
+def _phrase_signals(column: TextColumn) -> dict[str, np.ndarray]:
+    """What `pipeline.text.phrases` measures."""
+    measures = np.empty((column.rows, len(PHRASE_MEASURES)), np.int64)
+    measure_phrase_rows(column.buffer, column.bounds, measures)
+    return derive_phrases(measures)
+
+
+def _code_signals(column: TextColumn, families: np.ndarray, characters: np.ndarray) -> dict[str, np.ndarray]:
+    """What `pipeline.text.code` measures."""
+    measures = np.empty((column.rows, len(CODE_MEASURES)), np.int64)
+    measure_code_rows(column.buffer, column.bounds, np.ascontiguousarray(families, np.int64), measures)
+    return derive_code(measures, characters)
+
+
 @compiled
 def measure_rows(
     buffer: np.ndarray,
@@ -68,3 +94,17 @@ def measure_rows(
         start = bounds[row]
         end = bounds[row + 1]
         measure(buffer, start, end, ascii_counts, grams, vocabulary, table, parts, state, folds, measures[row])
+
+
+@compiled
+def measure_phrase_rows(buffer: np.ndarray, bounds: np.ndarray, measures: np.ndarray) -> None:
+    """Look for phrases in every row."""
+    for row in range(len(bounds) - 1):
+        measure_phrases(buffer, bounds[row], bounds[row + 1], measures[row])
+
+
+@compiled
+def measure_code_rows(buffer: np.ndarray, bounds: np.ndarray, families: np.ndarray, measures: np.ndarray) -> None:
+    """Measure every row as code."""
+    for row in range(len(bounds) - 1):
+        measure_code(buffer, bounds[row], bounds[row + 1], families[row], measures[row])
