@@ -11,6 +11,7 @@ __all__ = [
     "KEYS",
     "KINDS",
     "LEDGER",
+    "MEASURED",
     "MESSAGE",
     "MESSAGES",
     "ROWS",
@@ -63,6 +64,17 @@ _SIGNAL_FIELDS = [pa.field(name, kind, nullable=False) for name, kind in SIGNALS
 DOCUMENTS = pa.schema([*ROWS, *_SIGNAL_FIELDS])
 """A row after pass one: cleaned, redacted, measured; only rows that passed every rule."""
 
+MEASURED = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("kind", pa.string(), nullable=False),
+        *_SIGNAL_FIELDS,
+        pa.field("failed", pa.list_(pa.field("item", pa.string(), nullable=False)), nullable=False),
+    ]
+)
+"""A row that reached the rules, kept or dropped: its signals and the rules it fails, by name; never its text."""
+
 KEYS = pa.schema(
     [
         pa.field("id", pa.string(), nullable=False),
@@ -80,7 +92,7 @@ LEDGER = pa.schema(
     [
         pa.field("id", pa.string(), nullable=False),
         pa.field("source", pa.string(), nullable=False),
-        pa.field("stage", pa.string(), nullable=False),  # ingest|clean|filter|exact|fuzzy
+        pa.field("stage", pa.string(), nullable=False),  # ingest|clean|redact|filter|exact|fuzzy
         pa.field("rule", pa.string(), nullable=False),
         pa.field("value", pa.float64()),
         pa.field("threshold", pa.float64()),
