@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from pipeline import signals
+
 __all__ = [
     "BINS",
     "CURATED",
@@ -45,21 +47,12 @@ ROWS = pa.schema(
 )
 """A row as ingest makes it."""
 
-SIGNALS: dict[str, pa.DataType] = {
-    "char_count": pa.int64(),
-    "word_count": pa.int64(),
-    "line_count": pa.int64(),
-    "mean_word_length": pa.float64(),
-    "duplicate_line_share": pa.float64(),
-    "duplicate_paragraph_share": pa.float64(),
-    "url_share": pa.float64(),
-    "top_2gram_share": pa.float64(),
-    "top_3gram_share": pa.float64(),
-    "top_4gram_share": pa.float64(),
-}
-"""Numbers about a document, one column each; `pipeline.text.signals` defines and computes them."""
+_TYPES = {"int64": pa.int64(), "float64": pa.float64(), "string": pa.string()}
 
-_SIGNAL_FIELDS = [pa.field(name, kind, nullable=False) for name, kind in SIGNALS.items()]
+SIGNALS: dict[str, pa.DataType] = {signal.name: _TYPES[signal.type] for signal in signals.SIGNALS.values()}
+"""Numbers about a document, one column each; `pipeline.signals` defines them."""
+
+_SIGNAL_FIELDS = [pa.field(name, kind, nullable=kind == pa.string()) for name, kind in SIGNALS.items()]
 
 DOCUMENTS = pa.schema([*ROWS, *_SIGNAL_FIELDS])
 """A row after pass one: cleaned, redacted, measured; only rows that passed every rule."""
