@@ -13,8 +13,8 @@ import pyarrow.dataset as ds
 from pipeline.errors import InputError, RunDirectoryError, did_you_mean
 from pipeline.report.rules import read_rules
 from pipeline.run import Manifest, RunDirectory
-from pipeline.schema import CURATED, LEDGER, MEASURED, SPLITS
-from pipeline.signals import SIGNALS
+from pipeline.schema import CURATED, LEDGER, SIGNALS, SPLITS, VERDICTS
+from pipeline.signals import SIGNALS as KNOWN_SIGNALS
 
 __all__ = ["Dropped", "Kept", "alone_by_rule", "dropped_rows", "drops_by_rule", "find_row"]
 
@@ -55,7 +55,7 @@ def find_row(run: RunDirectory, row_id: str) -> Kept | Dropped:
         if found:
             return Kept(split=split, row=found[0], lines=lines)
     if lines:
-        measured = _parts(run, "signals", MEASURED).head(1, filter=same).to_pylist()
+        measured = _parts(run, "signals", VERDICTS).head(1, filter=same).to_pylist()
         return Dropped(lines=lines, signals={name: measured[0][name] for name in SIGNALS} if measured else {})
     raise InputError(
         f"no row of this run has the id {row_id!r}{did_you_mean(row_id, _ids_like(run, row_id))}",
@@ -74,7 +74,8 @@ def dropped_rows(run: RunDirectory, *, rule: str | None = None, limit: int = 20)
     if rule is None:
         _require_curated(run)
         return _ledger(run).head(limit).to_pylist()  # type: ignore[no-any-return]
-    known = {name for _, name in drops_by_rule(run)} | {one.rule for one in read_rules(run) or []} | set(SIGNALS)
+    known = {name for _, name in drops_by_rule(run)} | {one.rule for one in read_rules(run) or []}
+    known |= set(KNOWN_SIGNALS)
     if rule not in known:
         raise InputError(
             f"no rule is called {rule!r}{did_you_mean(rule, sorted(known))}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from pipeline import signals
+from pipeline.signals import MEASURED
 
 __all__ = [
     "BINS",
@@ -13,12 +13,12 @@ __all__ = [
     "KEYS",
     "KINDS",
     "LEDGER",
-    "MEASURED",
     "MESSAGE",
     "MESSAGES",
     "ROWS",
     "SIGNALS",
     "SPLITS",
+    "VERDICTS",
 ]
 
 KINDS = ("text", "code", "pair", "chat", "retrieval")
@@ -49,7 +49,7 @@ ROWS = pa.schema(
 
 _TYPES = {"int64": pa.int64(), "float64": pa.float64(), "string": pa.string()}
 
-SIGNALS: dict[str, pa.DataType] = {signal.name: _TYPES[signal.type] for signal in signals.SIGNALS.values()}
+SIGNALS: dict[str, pa.DataType] = {name: _TYPES[signal.type] for name, signal in MEASURED.items()}
 """Numbers about a document, one column each; `pipeline.signals` defines them."""
 
 _SIGNAL_FIELDS = [pa.field(name, kind, nullable=kind == pa.string()) for name, kind in SIGNALS.items()]
@@ -57,7 +57,7 @@ _SIGNAL_FIELDS = [pa.field(name, kind, nullable=kind == pa.string()) for name, k
 DOCUMENTS = pa.schema([*ROWS, *_SIGNAL_FIELDS])
 """A row after pass one: cleaned, redacted, measured; only rows that passed every rule."""
 
-MEASURED = pa.schema(
+VERDICTS = pa.schema(
     [
         pa.field("id", pa.string(), nullable=False),
         pa.field("source", pa.string(), nullable=False),

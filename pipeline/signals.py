@@ -20,7 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["SIGNALS", "Signal"]
+__all__ = ["MEASURED", "SIGNALS", "Signal"]
 
 
 @dataclass(frozen=True)
@@ -187,6 +187,11 @@ _LANGUAGE = [
     Signal("language_score", "float64", 1.0, "its probability; NaN unless `curate.language` asks for it",
            "fastText's lid.176", False),
 ]  # fmt: skip
+
+MEASURED: dict[str, Signal] = {
+    signal.name: signal for signal in (*_SIZES, *_WORDS, *_CHARACTERS, *_LINES, *_DUPLICATES, *_NGRAMS)
+}
+"""The signals that an engine computes, in the order of their columns."""
 
 SIGNALS: dict[str, Signal] = {
     signal.name: signal

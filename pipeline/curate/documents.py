@@ -26,7 +26,7 @@ from pipeline.engines import engine_for
 from pipeline.ingest import Block, Survey, plan_parts, read_blocks, survey
 from pipeline.progress import Progress
 from pipeline.run import Manifest, PartRecord, Rows, RunDirectory, Stage
-from pipeline.schema import DOCUMENTS, KEYS, LEDGER, MEASURED
+from pipeline.schema import DOCUMENTS, KEYS, LEDGER, VERDICTS
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -136,7 +136,7 @@ def curate_part(job: _Job) -> PartRecord:
     redacted: Counter[str] = Counter()
     excerpts: dict[str, str] = {}
     rules = []
-    kept, measured = _Ordered(DOCUMENTS), _Ordered(MEASURED)
+    kept, measured = _Ordered(DOCUMENTS), _Ordered(VERDICTS)
     kinds = np.asarray(ingested.rows["kind"])
     for kind in sorted(set(kinds.tolist())):
         rows = np.flatnonzero(kinds == kind)
@@ -155,7 +155,7 @@ def curate_part(job: _Job) -> PartRecord:
     write_parquet(path(f"documents/dropped-{job.number:05d}.parquet"), lines, LEDGER)
     write_parquet(path(f"keys/{name}.parquet"), keys_of(table, recipe, engine), KEYS)
     signals = measured.table()
-    write_parquet(path(f"signals/{name}.parquet"), signals, MEASURED)
+    write_parquet(path(f"signals/{name}.parquet"), signals, VERDICTS)
     return job.stage.commit(
         name,
         {

@@ -18,7 +18,7 @@ from pipeline.curate.messages import contents_of, rows_of, with_contents
 from pipeline.curate.redact import redact
 from pipeline.curate.rules import judge, rules_for
 from pipeline.engines import Engine
-from pipeline.schema import DOCUMENTS, LEDGER, MEASURED, SIGNALS
+from pipeline.schema import DOCUMENTS, LEDGER, SIGNALS, VERDICTS
 
 __all__ = ["Processed", "process", "settle"]
 
@@ -35,7 +35,7 @@ class Processed:
 
     Attributes:
         kept: `schema.DOCUMENTS`, the rows that passed every rule.
-        measured: `schema.MEASURED`, the rows that reached the rules.
+        measured: `schema.VERDICTS`, the rows that reached the rules.
         reached: which of the rows that came in those are: int64 [measured].
         passed: which of the measured rows were kept: int64 [kept].
         ledger: tables of `schema.LEDGER`.
@@ -79,8 +79,8 @@ def process(table: pa.Table, kind: str, recipe: Recipe, engine: Engine) -> Proce
     for name, dtype in SIGNALS.items():
         # What this recipe does not measure is null, or NaN; no rule bounds it (`judge`).
         values = signals[name] if name in signals else _nothing(len(table), dtype)
-        table = table.append_column(MEASURED.field(name), pa.array(values, dtype))
-    measured = table.append_column(MEASURED.field("failed"), verdicts.names()).select(MEASURED.names)
+        table = table.append_column(VERDICTS.field(name), pa.array(values, dtype))
+    measured = table.append_column(VERDICTS.field("failed"), verdicts.names()).select(VERDICTS.names)
     passed = np.flatnonzero(verdicts.passed)
     return Processed(
         kept=table.take(pa.array(passed)).combine_chunks().cast(DOCUMENTS),

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pipeline.config import Bound, Rules
 from pipeline.curate.presets import PRESETS
 from pipeline.errors import RecipeError
-from pipeline.schema import LEDGER, MEASURED
+from pipeline.schema import LEDGER, VERDICTS
 
 __all__ = ["Verdicts", "failing", "judge", "rules_for"]
 
@@ -68,7 +68,7 @@ class Verdicts:
             rules[following[failed]] = number
             following += failed
         names = pa.array(list(self.failed), pa.string()).take(pa.array(rules))
-        return pa.ListArray.from_arrays(pa.array(offsets), names, type=MEASURED.field("failed").type)
+        return pa.ListArray.from_arrays(pa.array(offsets), names, type=VERDICTS.field("failed").type)
 
 
 def rules_for(rules: Rules, kind: str) -> dict[str, Bound]:

@@ -15,7 +15,7 @@ from pipeline.config import RULE_KINDS, Bound
 from pipeline.curate.rules import Values
 from pipeline.errors import InputError, RunDirectoryError, did_you_mean
 from pipeline.run import Manifest, RunDirectory
-from pipeline.schema import MEASURED
+from pipeline.schema import VERDICTS
 
 __all__ = ["MeasuredRows"]
 
@@ -49,9 +49,8 @@ class MeasuredRows:
         }
         """Kind → rule → bound with its signal, as the run applied them."""
         files = [str(run.path(part["name"])) for part in manifest.parts]
-        self._data = (
-            ds.dataset(files, schema=MEASURED, format="parquet") if files else ds.dataset(MEASURED.empty_table())
-        )
+        # The files' own columns: another version may have measured other signals.
+        self._data = ds.dataset(files, format="parquet") if files else ds.dataset(VERDICTS.empty_table())
         wanted = [("kind", kind), ("source", source)]
         self._filter = None
         for column, value in wanted:
@@ -87,6 +86,13 @@ class MeasuredRows:
     def of_source(self, source: str) -> NDArray[np.bool_]:
         """Which rows are of a source."""
         return _equal(self._source, source)
+
+    def has(self, signal: str) -> bool:
+        """Whether some row has a value of the signal."""
+        if signal not in self._data.schema.names:
+            return False
+        absent = pc.is_null(self._read(signal)[signal], nan_is_null=True)
+        return not pc.all(absent).as_py()
 
     def signal(self, name: str) -> Values:
         """The values of a signal: numbers [rows], or an Arrow array of texts."""

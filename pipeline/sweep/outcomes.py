@@ -96,13 +96,13 @@ class _Swept:
         self._name = name
         self._rows = rows
         self._signal = str(signal_of(name, rows))
-        self._values: Values = rows.signal(self._signal)
-        self._done: dict[Settings, NDArray[np.bool_]] = {}
-        self.as_run = rows.failed_in_run(name)
-        if len(rows) and _absent(self._values):
+        if len(rows) and not rows.has(self._signal):
             raise InputError(
                 f"no row that is looked at has a {self._signal}", mend="docs/signals.md says when it is measured"
             )
+        self._values: Values = rows.signal(self._signal) if len(rows) else np.zeros(0)
+        self._done: dict[Settings, NDArray[np.bool_]] = {}
+        self.as_run = rows.failed_in_run(name)
 
     def failing(self, settings: Settings) -> NDArray[np.bool_]:
         """Which rows fail the rule, given the settings that are its own."""
@@ -116,13 +116,6 @@ class _Swept:
                 failed |= failing(bound, self._values) & self._rows.of_kind(kind)
             self._done[own] = failed
         return self._done[own]
-
-
-def _absent(values: Values) -> bool:
-    """Whether no value is there: NaN or null, all of them."""
-    if isinstance(values, np.ndarray):
-        return bool(np.isnan(values).all())
-    return bool(values.null_count == len(values))
 
 
 def _count(

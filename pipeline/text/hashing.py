@@ -6,16 +6,9 @@ import numpy as np
 
 from pipeline.text.kernel import declare
 
-__all__ = ["FACTOR", "SEED", "add_byte", "mix", "slots_for"]
+__all__ = ["FACTOR", "mix", "slots_for"]
 
-SEED = np.uint64(0xCBF29CE484222325)
 FACTOR = np.uint64(0x9E3779B97F4A7C15)  # odd, so that multiplying by it loses no bit
-
-
-@declare("uint64(uint64, uint8)")
-def add_byte(value: np.uint64, byte: np.uint8) -> np.uint64:
-    """Return the hash of a text followed by one more byte; begin with `SEED`, end with `mix`."""
-    return (value ^ np.uint64(byte)) * FACTOR
 
 
 @declare("uint64(uint64)")

@@ -1,126 +1,185 @@
-"""What repeats: distinct hashes, and the most frequent word n-gram."""
+"""How much of a text is word n-grams that come more than once: the most frequent of 2, 3, 4 words, all of 5 … 10."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from pipeline.text.hashing import FACTOR, mix, slots_for
 from pipeline.text.kernel import declare, int64
+from pipeline.text.measures import AGAIN_GRAM, GREEDY_GRAM, OVERLAPPING_GRAM, TOP_GRAM
+from pipeline.text.ngrams import keep_places, keep_repeated, pair_grams, pair_words
+from pipeline.text.words import NUMBER_OF, SPACED
 
-__all__ = ["count_distinct", "top_ngram_characters"]
+__all__ = ["count_repeated_ngrams"]
 
-
-ONCE = np.uint64(1 << 32)
-TWICE = np.uint64(2 << 32)
-LOW = np.uint64(0xFFFFFFFF)
-
-
-@declare("int64(uint64[::1], int64, int64, uint64[::1])")
-def count_distinct(hashes: np.ndarray, first: int, last: int, keys: np.ndarray) -> int:
-    """Return how many different values stand in `hashes[first:last]`.
-
-    Args:
-        hashes: Well-mixed 64-bit hashes.
-        first: Of the values to count.
-        last: One past them.
-        keys: Scratch, at least `slots_for(last - first)` long.
-    """
-    slots = slots_for(last - first)
-    for slot in range(slots):
-        keys[slot] = np.uint64(0)
-    distinct = 0
-    for i in range(first, last):
-        key = hashes[i] if hashes[i] != np.uint64(0) else np.uint64(1)  # 0 marks a free slot
-        slot = int64(key & np.uint64(slots - 1))
-        while keys[slot] != np.uint64(0) and keys[slot] != key:
-            slot = (slot + 1) & (slots - 1)
-        if keys[slot] == np.uint64(0):
-            keys[slot] = key
-            distinct += 1
-    return distinct
+BEFORE = 1  # the n-gram came before
+TAKEN = 2  # and it was not part of a repeat that was counted
 
 
-@declare("int64(uint64[::1], int64[::1], int64, int64, uint64[::1], uint64[::1])")
-def top_ngram_characters(
-    hashes: np.ndarray,
+@declare("int64(uint32[::1], uint32[::1], int64, uint64, uint32[::1], uint32[:, ::1], int64[::1])")
+def count_repeated_ngrams(
+    words: np.ndarray,
     lengths: np.ndarray,
-    words: int,
-    size: int,
-    keys: np.ndarray,
-    tallies: np.ndarray,
+    count: int,
+    key: np.uint64,
+    table: np.ndarray,
+    grams: np.ndarray,
+    measures: np.ndarray,
 ) -> int:
-    """Return the number of characters that the most frequent n-gram of `size` words takes.
-
-    The most frequent one (occurrences may overlap while they are counted; of equally frequent ones the one with the
-    most characters, then the earliest) × its occurrences that do not overlap, found from the left. Its characters are
-    those of its words joined by single spaces, so that the result never exceeds the characters of the text. 0 if no
-    n-gram comes twice: nothing repeats, however short the text.
-
-    Where words are parted by single spaces this is NeMo Curator's number, `len(t) - len(t.replace(ngram, ""))`, with
-    the tie broken by a rule instead of by the order of a set, and with whole words only. It equals datatrove's where
-    the occurrences do not overlap (whose number can exceed the text).
+    """Count the characters of repeated n-grams, n = 2 … 10, into `measures`.
 
     Args:
-        hashes: Of the words, `words` long.
-        lengths: Characters of each word.
-        words: How many words.
-        size: Of the n-gram, in words.
-        keys: Scratch, at least `slots_for(words)` long, as are
-        tallies: how often each n-gram comes (upper 32 bits) and the word at which it first begins (lower 32).
+        words: The number of every word; `SPACED` is set if whitespace stands before it.
+        lengths: Characters of the words of these numbers; `REPEATED` is set if one comes twice.
+        count: How many words.
+        key: Of the hashes.
+        table: Scratch, `gram_slots(count)` long.
+        grams: Scratch (3, count).
+        measures: What is counted.
+
+    Returns:
+        At how many places a 10-gram stands that comes twice.
     """
-    grams = words - size + 1
-    if grams < 2:
-        return 0
-    slots = slots_for(grams)
-    for slot in range(slots):
-        keys[slot] = np.uint64(0)
-    for i in range(grams):
-        key = hash_ngram(hashes, i, size)
-        slot = int64(key & np.uint64(slots - 1))
-        while keys[slot] != np.uint64(0) and keys[slot] != key:
-            slot = (slot + 1) & (slots - 1)
-        if keys[slot] == key:
-            tallies[slot] += ONCE
+    numbers = grams[0]
+    places = grams[1]
+    scratch = grams[2]
+    pair_words(words, lengths, count, key, table, numbers)
+    left = keep_places(numbers, places, count)
+    for size in range(2, 11):
+        if size > 2:
+            pair_grams(numbers, places, left, key, table, scratch)
+            left = keep_repeated(scratch, numbers, places, left)
+        if size <= 4:
+            count_top(words, lengths, count, size, numbers, places, scratch, left, measures)
         else:
-            keys[slot] = key
-            tallies[slot] = ONCE | np.uint64(i)
+            count_again(words, lengths, size, numbers, places, scratch, left, measures)
+    return left
+
+
+@declare("int64(uint32[::1], uint32[::1], int64, int64, uint32[::1], uint32[::1], uint32[::1], int64, int64[::1])")
+def count_top(
+    words: np.ndarray,
+    lengths: np.ndarray,
+    count: int,
+    size: int,
+    numbers: np.ndarray,
+    places: np.ndarray,
+    times: np.ndarray,
+    left: int,
+    measures: np.ndarray,
+) -> int:
+    """Count the characters of the most frequent n-gram, and return how often it comes.
+
+    Two measures: without overlap, of equally frequent ones the longest, then the first (0 if none comes twice); and
+    with overlap, of equally frequent ones the first. An occurrence has the characters of its words and a space between
+    two where whitespace stands there.
+
+    Args:
+        words: As of `count_repeated_ngrams`.
+        lengths: As of `count_repeated_ngrams`.
+        count: How many words.
+        size: n.
+        numbers: Of the repeated n-grams.
+        places: Where they stand, ascending.
+        times: Scratch: how often each comes.
+        left: How many places.
+        measures: What is counted.
+    """
+    for k in range(left):
+        times[numbers[k]] = 0
+    for k in range(left):
+        times[numbers[k]] += 1
     most = 1
     longest = 0
-    earliest = 0
-    top = -1
-    for slot in range(slots):
-        if keys[slot] == np.uint64(0) or tallies[slot] < TWICE:
+    long = 0  # no n-gram has this number
+    first = 0
+    for k in range(left):
+        number = int64(numbers[k])
+        found = int64(times[number])
+        times[number] = 0  # an n-gram is looked at where it first stands
+        if found < most or found == 0:
             continue
-        count = int64(tallies[slot] >> np.uint64(32))
-        if count < most:
-            continue
-        first = int64(tallies[slot] & LOW)
-        length = size - 1
-        for k in range(first, first + size):
-            length += lengths[k]
-        if count > most or length > longest or (length == longest and first < earliest):
-            most = count
-            longest = length
-            earliest = first
-            top = slot
-    if top < 0:
-        return 0
-    taken = 0
-    i = earliest
-    while i < grams:
-        if hash_ngram(hashes, i, size) == keys[top]:
-            taken += longest
-            i += size
-        else:
-            i += 1
-    return taken
+        characters = gram_characters(words, lengths, places[k], size)
+        if found > most:
+            first = number
+        if found > most or characters > longest:
+            long = number
+            longest = characters
+        most = found
+    if first == 0:
+        if count >= size:
+            measures[OVERLAPPING_GRAM + size] = gram_characters(words, lengths, 0, size)
+        return 1 if count >= size else 0
+    free = int64(0)
+    for k in range(left):
+        place = int64(places[k])
+        if numbers[k] == first:
+            measures[OVERLAPPING_GRAM + size] += gram_characters(words, lengths, place, size)
+        if numbers[k] == long and place >= free:
+            measures[TOP_GRAM + size] += gram_characters(words, lengths, place, size)
+            free = place + size
+    return most
 
 
-@declare("uint64(uint64[::1], int64, int64)")
-def hash_ngram(hashes: np.ndarray, first: int, size: int) -> np.uint64:
-    """Return the hash, never 0, of `size` words from `first` on."""
-    value = hashes[first]
-    for k in range(first + 1, first + size):
-        value = value * FACTOR + hashes[k]
-    value = mix(value)
-    return value if value != np.uint64(0) else np.uint64(1)
+@declare("int64(uint32[::1], uint32[::1], int64, uint32[::1], uint32[::1], uint32[::1], int64, int64[::1])")
+def count_again(
+    words: np.ndarray,
+    lengths: np.ndarray,
+    size: int,
+    numbers: np.ndarray,
+    places: np.ndarray,
+    marks: np.ndarray,
+    left: int,
+    measures: np.ndarray,
+) -> int:
+    """Count the characters of n-grams that came before, and return how many places are such.
+
+    Two measures: the words in any of them, each once, with the spaces between them (NeMo Curator's); and those that are
+    found from the left without overlap, without spaces (datatrove's, for which an n-gram inside a repeat that it
+    counted did not come before).
+
+    Args:
+        words: As of `count_repeated_ngrams`.
+        lengths: As of `count_repeated_ngrams`.
+        size: n.
+        numbers: Of the repeated n-grams.
+        places: Where they stand, ascending.
+        marks: Scratch: `BEFORE` and `TAKEN` of each.
+        left: How many places.
+        measures: What is counted.
+    """
+    for k in range(left):
+        marks[numbers[k]] = 0
+    again = 0
+    counted = int64(0)  # the words before have been counted
+    free = int64(0)  # where the next repeat may begin
+    for k in range(left):
+        number = numbers[k]
+        place = int64(places[k])
+        mark = int64(marks[number])
+        if mark & BEFORE:
+            again += 1
+            for word in range(max(place, counted), place + size):
+                measures[AGAIN_GRAM + size] += int64(lengths[int64(words[word]) & NUMBER_OF]) & NUMBER_OF
+                if word > place and int64(words[word]) & SPACED:
+                    measures[AGAIN_GRAM + size] += 1
+            counted = place + size
+        mark |= BEFORE
+        if place >= free:
+            if mark & TAKEN:
+                for word in range(place, place + size):
+                    measures[GREEDY_GRAM + size] += int64(lengths[int64(words[word]) & NUMBER_OF]) & NUMBER_OF
+                free = place + size
+            mark |= TAKEN
+        marks[number] = mark
+    return again
+
+
+@declare("int64(uint32[::1], uint32[::1], int64, int64)")
+def gram_characters(words: np.ndarray, lengths: np.ndarray, place: int, size: int) -> int:
+    """Return the characters of `size` words from `place` on, with a space between two that whitespace parts."""
+    characters = 0
+    for word in range(place, place + size):
+        characters += int64(lengths[int64(words[word]) & NUMBER_OF]) & NUMBER_OF
+        if word > place and int64(words[word]) & SPACED:
+            characters += 1
+    return characters

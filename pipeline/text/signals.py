@@ -1,187 +1,290 @@
-r"""The numbers about a document: integers from one pass over its bytes, and the shares made of them.
+"""The fused pass: everything that is counted about a document, from one reading of its characters.
 
-| signal | formula |
-|---|---|
-| `char_count` | code points |
-| `word_count` | maximal runs without whitespace, as Python's `str.split()` |
-| `line_count` | parts of `text.split("\n")`; 0 for an empty text |
-| `mean_word_length` | code points of words / words |
-| `duplicate_line_share` | 1 − distinct / all, over the stripped lines that are not blank |
-| `duplicate_paragraph_share` | the same over the parts of `text.split("\n\n")` |
-| `url_share` | characters in URLs (`urls`) / characters |
-| `top_{2,3,4}gram_share` | characters of the most frequent word n-gram (`repetition`) / characters |
-
-Every share lies in [0, 1], and what would be 0 / 0 is 0: an empty or short text fails no rule for being short, where
-NeMo Curator scores texts with fewer than n words 1.0 and drops them. The duplicate shares are Curator's flavour (its
-rule keeps distinct / all ≥ 0.7), with lines stripped.
+Each character is looked at once. What is asked of words is asked where one ends (`words`), what is asked of lines where
+one ends (`lines`, `repeats`), and the n-grams (`repetition`) are made of the numbers of words. ASCII characters are
+counted by value, and their classes summed at the end.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from pipeline.text.characters import whitespace_width
-from pipeline.text.hashing import SEED, add_byte, mix
-from pipeline.text.kernel import declare
-from pipeline.text.repetition import count_distinct, top_ngram_characters
-from pipeline.text.urls import count_url_characters
-
-__all__ = ["MEASURES", "derive", "measure"]
-
-MEASURES = (
-    "characters",
-    "words",
-    "lines",
-    "word_characters",
-    "full_lines",
-    "distinct_lines",
-    "full_paragraphs",
-    "distinct_paragraphs",
-    "url_characters",
-    "top_2gram_characters",
-    "top_3gram_characters",
-    "top_4gram_characters",
+from pipeline.text import measures as m
+from pipeline.text.digest import digest
+from pipeline.text.hashing import FACTOR, mix
+from pipeline.text.kernel import declare, int64
+from pipeline.text.lines import end_line, end_piece
+from pipeline.text.repeats import LAST, end_block, repeat_line, start_lines
+from pipeline.text.repetition import count_repeated_ngrams
+from pipeline.text.unicode_classes import (
+    ANYWHERE,
+    ASCII,
+    BREAK,
+    CLOSING,
+    DIGIT,
+    LETTER,
+    MARK,
+    NUMBER,
+    PARENTHESIS,
+    SPACE,
+    TERMINAL,
+    UNSPACED,
+    code_point,
+    flags_of,
 )
-"""What `measure` writes, in this order."""
+from pipeline.text.urls import count_url_characters
+from pipeline.text.words import SPACED, clear_words, count_word, number_word
+
+__all__ = ["WORDS_COMPARED", "measure"]
+
+WORDS_COMPARED = 1 << 22
+"""How many words are read for n-grams: the rest of a longer text is not looked at."""
 
 
-def derive(measures: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the signals, int64 and float64 arrays of n values, from what `measure` wrote.
-
-    Args:
-        measures: int64 array (n, len(MEASURES)).
-    """
-    m = {name: measures[:, column] for column, name in enumerate(MEASURES)}
-    signals = {
-        "char_count": m["characters"].copy(),
-        "word_count": m["words"].copy(),
-        "line_count": m["lines"].copy(),
-        "mean_word_length": _ratio(m["word_characters"], m["words"]),
-        "duplicate_line_share": _ratio(m["full_lines"] - m["distinct_lines"], m["full_lines"]),
-        "duplicate_paragraph_share": _ratio(m["full_paragraphs"] - m["distinct_paragraphs"], m["full_paragraphs"]),
-        "url_share": _ratio(m["url_characters"], m["characters"]),
-    }
-    for size in (2, 3, 4):
-        signals[f"top_{size}gram_share"] = _ratio(m[f"top_{size}gram_characters"], m["characters"])
-    return signals
-
-
-def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    shares: np.ndarray = np.divide(part, whole, out=np.zeros(len(whole)), where=whole != 0)
-    return shares
-
-
-@declare("int64(uint8[::1], int64, int64, uint64[:, ::1], int64[::1], uint64[::1], uint64[::1], int64[::1])")
+@declare(
+    "int64(uint8[::1], int64, int64, int64[::1], uint32[:, ::1], uint64[::1], uint32[::1], uint64[::1], int64[::1], "
+    "uint64[::1], int64[::1])"
+)
 def measure(
     buffer: np.ndarray,
     start: int,
     end: int,
-    hashes: np.ndarray,
-    lengths: np.ndarray,
-    keys: np.ndarray,
-    tallies: np.ndarray,
+    ascii_counts: np.ndarray,
+    grams: np.ndarray,
+    vocabulary: np.ndarray,
+    table: np.ndarray,
+    parts: np.ndarray,
+    state: np.ndarray,
+    folds: np.ndarray,
     measures: np.ndarray,
 ) -> int:
     """Measure one document, and return its number of words.
+
+    With W the words that are compared (`WORDS_COMPARED`, or half the bytes rounded up if that is less):
 
     Args:
         buffer: Bytes of the column; the row is `[start, end)`.
         start: Its first byte.
         end: One past its last byte.
-        hashes: Scratch (3, W) for the hashes of words, lines and paragraphs; W is at least the number of words, so
-            that half the bytes, rounded up, always suffice.
-        lengths: Scratch (W) for the characters of words.
-        keys: Scratch (`slots_for(W)`), and
-        tallies: scratch of the same size: the table that counts.
+        ascii_counts: Scratch (128).
+        grams: Scratch (5, W).
+        vocabulary: Scratch (W).
+        table: Scratch (`slots_for(W)`): words, then n-grams.
+        parts: Scratch (`part_slots` of its line feeds): lines and paragraphs.
+        state: Scratch (`STATE`).
+        folds: Scratch (3).
         measures: Where to write the `MEASURES`.
     """
+    for k in range(m.MEASURES):
+        measures[k] = 0
+    for k in range(128):
+        ascii_counts[k] = 0
+    # All hashes of a row are keyed by its digest, so that no text can be made whose words fall on the same slots.
+    digest(buffer, start, end, folds)
+    key = folds[0]
+    breaks = start_lines(buffer, start, end, parts, state, folds, measures)
+    clear_words((end - start) // 32, table, state)
+    words = grams[3]
+    lengths = grams[4]
+
     characters = 0
-    words = 0
-    word_characters = 0
-    breaks = 0
-    lines = 0
-    paragraphs = 0
-    word = SEED  # running hashes; `line` and `paragraph` begin at their first word …
-    word_length = 0
-    line = SEED
-    paragraph = SEED
-    line_end = SEED  # … and their value after their last word so far is their value stripped
-    paragraph_end = SEED
-    in_word = False
-    in_line = False
-    in_paragraph = False
-    after_break = False
+    letters = 0
+    numbers = 0
+    digits = 0
+    spaces = 0
+    parentheses = 0
+    sentences = 0
+    ellipses = 0
+    ending = 0  # 1 behind an end mark, 2 behind one that has been counted
+    line = start
+    line_first = int64(-1)
+    line_characters = 0  # before the line
+    indent_characters = 0
+    indent = key
+    body = key
+    piece = start
+    piece_first = int64(-1)
+    last = start - 1  # where the last word ended
+    word = int64(-1)  # where the open word began
+    word_hash = key
+    word_characters = 0  # before the word
+    traits = 0
+    single = False  # the word is a letter of a script without spaces
+    dots = 0
+    hash_run = False
+    hash_runs = 0
     i = start
-    while i < end:
-        byte = buffer[i]
-        width = 0 if 32 < byte < 0xC2 else whitespace_width(buffer, i, end)  # a shortcut for what is surely none
-        if width == 0:
-            if byte & 0xC0 != 0x80:
+    while i <= end:
+        width = 1
+        if i < end:
+            code = int64(buffer[i])
+            if code < 0x80:
+                flags = int64(ASCII[code])
+                if word >= 0 and not single and flags & (LETTER | NUMBER):  # most characters
+                    ascii_counts[code] += 1
+                    characters += 1
+                    word_hash = (word_hash ^ np.uint64(code)) * FACTOR
+                    traits |= flags
+                    ending = 0
+                    dots = 0
+                    hash_run = False
+                    i += 1
+                    continue
+            else:
+                byte = code
+                code = code_point(buffer, i, end)
+                if code < 0:
+                    code = 0x110000 + byte
+                    flags = 0
+                else:
+                    width = 2 if code < 0x800 else 3 if code < 0x10000 else 4
+                    flags = flags_of(code)
+        else:
+            code = int64(-1)
+            flags = int64(SPACE)
+
+        if word >= 0 and (flags & (SPACE | UNSPACED) or (single and not flags & MARK)):
+            # Punctuation beside a letter of a script without spaces is no word whose length says something.
+            beside = flags & SPACE == 0 or word == last
+            measured = not single and (traits & (LETTER | NUMBER) != 0 or not beside)
+            word_characters = characters - word_characters
+            found = count_word(buffer, word, i, word_characters, traits, hash_runs, 1 if measured else 0, measures)
+            word_hash = mix(word_hash)
+            body = (body ^ word_hash) * FACTOR
+            if found <= WORDS_COMPARED:
+                number = number_word(word_hash, word_characters, vocabulary, lengths, table, state)
+                words[found - 1] = number if word == last else number | SPACED
+                measures[m.GRAM_CHARACTERS] = characters
+            word = int64(-1)
+            last = i
+            if i == state[LAST]:
+                end_block(characters - line_characters, indent_characters, indent, body, parts, state, folds, measures)
+
+        if flags & SPACE:
+            if ending == 1:
+                sentences += 1
+            ending = 0
+            if i == end or code == 10:
+                line_characters = characters - line_characters
+                filled = end_line(buffer, line_first, last, i, line_characters, measures)
+                repeat_line(
+                    line,
+                    i,
+                    filled,
+                    1 if i == end else 0,
+                    line_characters,
+                    indent_characters,
+                    indent,
+                    body,
+                    parts,
+                    state,
+                    folds,
+                    measures,
+                )
+                line = i + 1
+                line_first = int64(-1)
+                line_characters = characters + 1
+                indent_characters = 0
+                indent = key
+                body = key
+            elif line_first < 0:
+                indent = (indent ^ np.uint64(code)) * FACTOR
+                indent_characters += 1
+            else:
+                body = (body ^ np.uint64(code)) * FACTOR
+            if (flags & BREAK and not (code == 10 and i > start and buffer[i - 1] == 13)) or (i == end and piece < end):
+                end_piece(buffer, piece_first, last, measures)
+                piece_first = int64(-1)
+            if flags & BREAK:
+                piece = i + width
+            if i == end:
+                break
+            characters += 1
+            if code < 0x80:
+                ascii_counts[code] += 1
+            else:
+                spaces += 1
+            i += width
+            continue
+
+        if word < 0:
+            word = i
+            word_hash = key
+            word_characters = characters
+            traits = 0
+            single = flags & UNSPACED != 0
+            dots = 0
+            hash_run = False
+            hash_runs = 0
+            if line_first < 0:
+                line_first = i
+            if piece_first < 0:
+                piece_first = i
+        word_hash = (word_hash ^ np.uint64(code)) * FACTOR
+        traits |= flags
+        if code < 0x80:
+            ascii_counts[code] += 1
+            characters += 1
+            hash_runs += 1 if code == 35 and not hash_run else 0
+            hash_run = code == 35
+            dots = dots + 1 if code == 46 else 0
+            if dots == 3:
+                ellipses += 1
+                dots = 0
+        else:
+            if code < 0x110000 or code >= 0x1100C0:  # not a stray continuation byte
                 characters += 1
-                word_length += 1
-            word = add_byte(word, byte)
-            line = add_byte(line, byte)
-            paragraph = add_byte(paragraph, byte)
-            in_word = True
-            in_line = True
-            in_paragraph = True
-            after_break = False
-            i += 1
-            continue
-        characters += 1
-        if in_word:
-            hashes[0, words] = mix(word)
-            lengths[words] = word_length
-            words += 1
-            word_characters += word_length
-            word = SEED
-            word_length = 0
-            in_word = False
-            line_end = line
-            paragraph_end = paragraph
-        for k in range(i, i + width):
-            if in_line:
-                line = add_byte(line, buffer[k])
-            if in_paragraph:
-                paragraph = add_byte(paragraph, buffer[k])
+            letters += 1 if flags & LETTER else 0
+            numbers += 1 if flags & NUMBER else 0
+            digits += 1 if flags & DIGIT else 0
+            parentheses += 1 if flags & PARENTHESIS else 0
+            ellipses += 1 if code == 0x2026 else 0
+            hash_run = False
+            dots = 0
+        if flags & TERMINAL:
+            if flags & ANYWHERE and ending != 2:
+                sentences += 1
+                ending = 2
+            elif ending == 0:
+                ending = 1
+        elif not flags & CLOSING:
+            ending = 0
         i += width
-        if byte != 10:
-            after_break = False
-            continue
-        breaks += 1
-        if in_line:
-            hashes[1, lines] = mix(line_end)
-            lines += 1
-            line = SEED
-            in_line = False
-        if after_break and in_paragraph:
-            hashes[2, paragraphs] = mix(paragraph_end)
-            paragraphs += 1
-            paragraph = SEED
-            in_paragraph = False
-        after_break = not after_break  # the second of two breaks is used up: `\n\n\n` parts once
-    if in_word:
-        hashes[0, words] = mix(word)
-        lengths[words] = word_length
-        words += 1
-        word_characters += word_length
-        line_end = line
-        paragraph_end = paragraph
-    if in_line:
-        hashes[1, lines] = mix(line_end)
-        lines += 1
-    if in_paragraph:
-        hashes[2, paragraphs] = mix(paragraph_end)
-        paragraphs += 1
-    measures[0] = characters
-    measures[1] = words
-    measures[2] = breaks + 1 if end > start else 0
-    measures[3] = word_characters
-    measures[4] = lines
-    measures[5] = count_distinct(hashes[1], 0, lines, keys)
-    measures[6] = paragraphs
-    measures[7] = count_distinct(hashes[2], 0, paragraphs, keys)
-    measures[8] = count_url_characters(buffer, start, end)
-    for size in range(2, 5):
-        measures[7 + size] = top_ngram_characters(hashes[0], lengths, words, size, keys, tallies)
-    return words
+
+    measures[m.CHARACTERS] = characters
+    measures[m.BYTES] = end - start
+    measures[m.BREAKS] = breaks
+    measures[m.SENTENCES] = sentences
+    measures[m.HASHES] = ascii_counts[35]
+    measures[m.ELLIPSES] = ellipses
+    measures[m.LETTERS] = letters
+    measures[m.NUMBERS] = numbers
+    measures[m.DIGITS] = digits
+    measures[m.SPACES] = spaces
+    measures[m.PARENTHESES] = parentheses
+    add_ascii(ascii_counts, measures)
+    measures[m.URL_CHARACTERS] = count_url_characters(buffer, start, end)
+    compared = min(measures[m.WORDS], WORDS_COMPARED)
+    if compared == measures[m.WORDS]:
+        measures[m.GRAM_CHARACTERS] = characters
+    count_repeated_ngrams(words, lengths, compared, key, table, grams, measures)
+    return int64(measures[m.WORDS])
+
+
+@declare("int64(int64[::1], int64[::1])")
+def add_ascii(counts: np.ndarray, measures: np.ndarray) -> int:
+    """Add the characters of each class, from how often each ASCII character comes; return how many there are."""
+    every = 0
+    for code in range(128):
+        count = counts[code]
+        flags = int64(ASCII[code])
+        every += count
+        measures[m.LETTERS] += count if flags & LETTER else 0
+        measures[m.NUMBERS] += count if flags & NUMBER else 0
+        measures[m.DIGITS] += count if flags & DIGIT else 0
+        measures[m.SPACES] += count if flags & SPACE else 0
+        measures[m.PARENTHESES] += count if flags & PARENTHESIS else 0
+        # NeMo Curator's class is [a-zA-Z0-9\n?!,.]
+        kept = flags & (LETTER | NUMBER) or code == 10 or code == 63 or code == 33 or code == 44 or code == 46
+        measures[m.KEPT_CHARACTERS] += count if kept else 0
+    return every

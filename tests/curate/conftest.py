@@ -15,7 +15,7 @@ from distributed import Client, LocalCluster
 from pipeline.config import Recipe
 from pipeline.curate import curate
 from pipeline.run import RunDirectory
-from pipeline.schema import CURATED, LEDGER, MEASURED, SPLITS
+from pipeline.schema import CURATED, LEDGER, SPLITS, VERDICTS
 
 MODEL = {"model_type": "llama", "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1}
 
@@ -38,7 +38,7 @@ class Curated:
         self.splits = {split: _read(root / "curated" / split, CURATED) for split in SPLITS}
         self.kept = pa.concat_tables(self.splits.values())
         self.ledger = _read(root / "ledger", LEDGER)
-        self.measured = _read(root / "signals", MEASURED)
+        self.measured = _read(root / "signals", VERDICTS)
         self.manifest = json.loads((root / "curated" / "_manifest.json").read_text())
 
     def texts(self) -> dict[str, str]:

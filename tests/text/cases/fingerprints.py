@@ -28,7 +28,6 @@ def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
         yield "digest.load", (as_bytes(TEXT), at, len(TEXT))
     for value in (0, 1, 0xDEADBEEF, 2**64 - 1):
         yield "hashing.mix", (np.uint64(value),)
-        yield "hashing.add_byte", (np.uint64(value), np.uint8(value & 255))
         yield "digest.rotate", (np.uint64(value), 31)
     for items in (0, 1, 2, 3, 1000):
         yield "hashing.slots_for", (items,)

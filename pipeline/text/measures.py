@@ -1,0 +1,72 @@
+r"""Where the kernels write what they count about a document: an int64 array of `MEASURES` places.
+
+A *piece* is a line of `str.splitlines`, a *stretch* a part at `\n+`, a *block* a part at `\n{2,}` of the stripped text.
+*Compared* parts are those in which repeats are looked for, *again* ones came before. A *plain* word has a character
+that is no punctuation.
+"""
+
+from __future__ import annotations
+
+__all__ = ["MEASURES"]
+
+(
+    CHARACTERS,
+    BYTES,
+    WORDS,
+    BREAKS,  # line feeds
+    FILLED_LINES,
+    FILLED_PARAGRAPHS,
+    SENTENCES,
+    MEASURED_WORDS,  # those whose length is measured
+    MEASURED_CHARACTERS,
+    LONGEST_WORD,
+    PLAIN_WORDS,
+    MEASURED_PLAIN_WORDS,
+    MEASURED_PLAIN_CHARACTERS,
+    SYMBOL_WORDS,
+    HASHES,
+    ELLIPSES,
+    ALPHABETIC_WORDS,
+    STOP_WORDS,
+    STOP_WORD_SET,  # a bit for each that occurs
+    KEPT_CHARACTERS,  # what NeMo Curator does not count as symbols
+    LETTERS,
+    NUMBERS,
+    DIGITS,
+    SPACES,
+    PARENTHESES,
+    URL_CHARACTERS,
+    BULLET_LINES,
+    ELLIPSIS_LINES,
+    MARKED_LINES,
+    TERMINAL_LINES,
+    SHORT_LINES,
+    LONGEST_LINE,
+    PIECES,
+    BULLET_PIECES,
+    ELLIPSIS_PIECES,
+    COMPARED_CHARACTERS,
+    COMPARED_BREAKS,
+    COMPARED_LINES,  # filled ones
+    COMPARED_LINE_CHARACTERS,
+    AGAIN_LINES,
+    AGAIN_LINE_CHARACTERS,
+    COMPARED_STRETCHES,
+    AGAIN_STRETCHES,
+    AGAIN_STRETCH_CHARACTERS,
+    COMPARED_PARAGRAPHS,
+    COMPARED_PARAGRAPH_CHARACTERS,
+    AGAIN_PARAGRAPHS,
+    AGAIN_PARAGRAPH_CHARACTERS,
+    COMPARED_BLOCKS,
+    AGAIN_BLOCKS,
+    AGAIN_BLOCK_CHARACTERS,
+    GRAM_CHARACTERS,  # of the text in which n-grams are looked for
+) = range(52)
+TOP_GRAM = 52 - 2  # + n for n = 2, 3, 4: the most frequent n-gram without overlap
+OVERLAPPING_GRAM = 55 - 2  # + n for n = 2, 3, 4: with overlap
+AGAIN_GRAM = 58 - 5  # + n for n = 5 … 10: words of n-grams that came before
+GREEDY_GRAM = 64 - 5  # + n for n = 5 … 10: such n-grams, found from the left
+
+MEASURES = 70
+"""How many there are."""
