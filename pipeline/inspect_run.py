@@ -11,10 +11,12 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from pipeline.errors import InputError, RunDirectoryError, did_you_mean
+from pipeline.report.rules import read_rules
 from pipeline.run import Manifest, RunDirectory
-from pipeline.schema import CURATED, LEDGER, SIGNALS, SPLITS
+from pipeline.schema import CURATED, LEDGER, SIGNALS, SPLITS, VERDICTS
+from pipeline.signals import SIGNALS as KNOWN_SIGNALS
 
-__all__ = ["Dropped", "Kept", "dropped_rows", "drops_by_rule", "find_row"]
+__all__ = ["Dropped", "Kept", "alone_by_rule", "dropped_rows", "drops_by_rule", "find_row"]
 
 _CANDIDATES = 20_000
 """Ids that are searched for a near one; more would make a mistyped id slow."""
@@ -32,9 +34,10 @@ class Kept:
 
 @dataclass(frozen=True, kw_only=True)
 class Dropped:
-    """The ledger's lines about a row."""
+    """The ledger's lines about a row, and its signals if it reached the rules."""
 
     lines: list[dict[str, Any]]
+    signals: Mapping[str, float | str | None]
 
 
 def find_row(run: RunDirectory, row_id: str) -> Kept | Dropped:
@@ -52,7 +55,8 @@ def find_row(run: RunDirectory, row_id: str) -> Kept | Dropped:
         if found:
             return Kept(split=split, row=found[0], lines=lines)
     if lines:
-        return Dropped(lines=lines)
+        measured = _parts(run, "signals", VERDICTS).head(1, filter=same).to_pylist()
+        return Dropped(lines=lines, signals={name: measured[0][name] for name in SIGNALS} if measured else {})
     raise InputError(
         f"no row of this run has the id {row_id!r}{did_you_mean(row_id, _ids_like(run, row_id))}",
         where=str(run.root),
@@ -70,10 +74,11 @@ def dropped_rows(run: RunDirectory, *, rule: str | None = None, limit: int = 20)
     if rule is None:
         _require_curated(run)
         return _ledger(run).head(limit).to_pylist()  # type: ignore[no-any-return]
-    seen = {name for _, name in drops_by_rule(run)}
-    if rule not in seen and rule not in SIGNALS:
+    known = {name for _, name in drops_by_rule(run)} | {one.rule for one in read_rules(run) or []}
+    known |= set(KNOWN_SIGNALS)
+    if rule not in known:
         raise InputError(
-            f"no rule is called {rule!r}{did_you_mean(rule, [*seen, *SIGNALS])}",
+            f"no rule is called {rule!r}{did_you_mean(rule, sorted(known))}",
             where=str(run.path("ledger")),
             mend="`curate-and-train inspect RUN --dropped` lists the rules that dropped rows",
         )
@@ -91,6 +96,11 @@ def drops_by_rule(run: RunDirectory) -> dict[tuple[str, str], int]:
     counts = table.group_by(["stage", "rule"]).aggregate([([], "count_all")]).to_pylist()
     counts.sort(key=lambda count: (-count["count_all"], count["stage"], count["rule"]))
     return {(count["stage"], count["rule"]): count["count_all"] for count in counts}
+
+
+def alone_by_rule(run: RunDirectory) -> dict[str, int]:
+    """Rule of the stage `filter` → rows that fail it and no other rule."""
+    return {one.rule: one.alone for one in read_rules(run) or []}
 
 
 def _require_curated(run: RunDirectory) -> None:

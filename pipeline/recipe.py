@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from pipeline.config import Recipe
 from pipeline.errors import RecipeError, did_you_mean
-from pipeline.schema import SIGNALS
+from pipeline.signals import SIGNALS
 
 __all__ = ["dump_recipe", "load_recipe"]
 
@@ -157,12 +157,17 @@ def _is_union_tag(step: Any) -> bool:
 def _known_keys(location: Sequence[Any]) -> set[str]:
     """The keys of the section at `location`."""
     section: type[BaseModel] | None = Recipe
+    names = False
     for step in location:
         if section is None or isinstance(step, int):
             continue
         field = section.model_fields.get(str(step))
+        if field is None and names:
+            names = False  # a key of a mapping, as in `rules.text.word_count`: its section is the mapping's
+            continue
         section = _section_of(field.annotation) if field else None
-    known = set(section.model_fields) if section else set()
+        names = field is not None and get_origin(field.annotation) is dict
+    known = {field.alias or name for name, field in section.model_fields.items()} if section else set()
     return known | set(SIGNALS) if section is not None and section.__name__ == "Rules" else known
 
 

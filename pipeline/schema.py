@@ -18,6 +18,7 @@ __all__ = [
     "ROWS",
     "SIGNALS",
     "SPLITS",
+    "VERDICTS",
 ]
 
 KINDS = ("text", "code", "pair", "chat", "retrieval")
@@ -51,10 +52,21 @@ _TYPES = {"int64": pa.int64(), "float64": pa.float64(), "string": pa.string()}
 SIGNALS: dict[str, pa.DataType] = {name: _TYPES[signal.type] for name, signal in MEASURED.items()}
 """Numbers about a document, one column each; `pipeline.signals` defines them."""
 
-_SIGNAL_FIELDS = [pa.field(name, kind, nullable=False) for name, kind in SIGNALS.items()]
+_SIGNAL_FIELDS = [pa.field(name, kind, nullable=kind == pa.string()) for name, kind in SIGNALS.items()]
 
 DOCUMENTS = pa.schema([*ROWS, *_SIGNAL_FIELDS])
 """A row after pass one: cleaned, redacted, measured; only rows that passed every rule."""
+
+VERDICTS = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("kind", pa.string(), nullable=False),
+        *_SIGNAL_FIELDS,
+        pa.field("failed", pa.list_(pa.field("item", pa.string(), nullable=False)), nullable=False),
+    ]
+)
+"""A row that reached the rules, kept or dropped: its signals and the rules it fails, by name; never its text."""
 
 KEYS = pa.schema(
     [
@@ -73,7 +85,7 @@ LEDGER = pa.schema(
     [
         pa.field("id", pa.string(), nullable=False),
         pa.field("source", pa.string(), nullable=False),
-        pa.field("stage", pa.string(), nullable=False),  # ingest|clean|filter|exact|fuzzy
+        pa.field("stage", pa.string(), nullable=False),  # ingest|clean|redact|filter|exact|fuzzy
         pa.field("rule", pa.string(), nullable=False),
         pa.field("value", pa.float64()),
         pa.field("threshold", pa.float64()),

@@ -31,7 +31,7 @@ def _models(path: str, model: type[BaseModel]) -> Iterator[tuple[str, type[BaseM
     for name, field in model.model_fields.items():
         for inner in _inner_models(field.annotation):
             below = f"{path}.{name}".lstrip(".")
-            if inner.__name__ != "Bound":  # a bound is a value: {min, max}
+            if inner.__name__ != "Bound":  # a bound is a value: {signal, min, max, in}
                 yield from _models(f"{below}[]" if get_origin(field.annotation) is list else below, inner)
 
 
@@ -86,7 +86,7 @@ def _name(annotation: Any) -> str:
     if annotation is type(None):
         return "null"
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return "`{min, max}`" if annotation.__name__ == "Bound" else "section"
+        return "`{signal, min, max, in}`" if annotation.__name__ == "Bound" else "section"
     return {str: "text", int: "integer", float: "number", bool: "true or false"}.get(annotation, "anything")
 
 

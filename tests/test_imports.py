@@ -23,7 +23,7 @@ LAYERS = (
     ("train", "evaluate"),
     ("promote",),
     ("report",),
-    ("doctor", "inspect_run", "preflight", "stages"),
+    ("doctor", "inspect_run", "preflight", "stages", "sweep"),
     ("cli",),
     ("flows",),
 )

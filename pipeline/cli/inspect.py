@@ -61,14 +61,17 @@ def _inspect(arguments: argparse.Namespace) -> int:
 
 def _show_dropped(run: RunDirectory, rule: str | None, limit: int) -> None:
     from pipeline.cli.tables import print_table
-    from pipeline.inspect_run import dropped_rows, drops_by_rule
+    from pipeline.inspect_run import alone_by_rule, dropped_rows, drops_by_rule
 
     lines = dropped_rows(run, rule=rule, limit=limit)
     counts = {key: count for key, count in drops_by_rule(run).items() if rule in (None, key[1])}
     if not counts:
         print("no row was dropped" + (f" by {rule}" if rule else ""))
         return
-    print_table(("stage", "rule", "lines"), [(*key, f"{count:,}") for key, count in counts.items()])
+    # Rows that only this rule drops; the other stages have one line a row.
+    alone = {("filter", name): f"{count:,}" for name, count in alone_by_rule(run).items()}
+    rows = [(*key, f"{count:,}", alone.get(key, "")) for key, count in counts.items()]
+    print_table(("stage", "rule", "lines", "alone"), rows)
     print()
     _print_ledger(lines)
     if (total := sum(counts.values())) > len(lines):
@@ -76,6 +79,7 @@ def _show_dropped(run: RunDirectory, rule: str | None, limit: int) -> None:
 
 
 def _show_row(run: RunDirectory, row_id: str) -> None:
+    from pipeline.cli.tables import print_table
     from pipeline.inspect_run import Dropped, find_row
 
     found = find_row(run, row_id)
@@ -83,6 +87,9 @@ def _show_row(run: RunDirectory, row_id: str) -> None:
         print(f"{row_id}: not kept; the ledger says why")
         print()
         _print_ledger(found.lines)
+        if found.signals:
+            print()
+            print_table(("signal", "value"), found.signals.items())
     else:
         _print_kept(found)
 

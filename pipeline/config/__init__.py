@@ -12,12 +12,13 @@ from pipeline.config.curate import Curate, Split
 from pipeline.config.dedup import Dedup, Fuzzy
 from pipeline.config.pack import Pack
 from pipeline.config.pii import Pii
-from pipeline.config.rules import Bound, Rules
+from pipeline.config.rules import RULE_KINDS, Bound, Rules
 from pipeline.config.section import Section
 from pipeline.config.sources import Cluster, Ingest, Source
 from pipeline.config.train import Evaluate, Launch, Lora, Model, Promote, Train
 
 __all__ = [
+    "RULE_KINDS",
     "Bound",
     "Clean",
     "Cluster",

@@ -1,6 +1,6 @@
 """From raw rows to kept rows, in three stages.
 
-- `documents`: each part is read once; clean, signals, rules, redact, digest and sketch, fused.
+- `documents`: each part is read once; clean, redact, signals, rules, digest and sketch, fused.
 - `duplicates`: only digests and sketches meet across parts; every row gets a survivor and a cluster.
 - `curated`: the decisions are applied to each part, rows drawn into splits, the ledger written.
 """

@@ -12,31 +12,28 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from pipeline.cluster import run_parts
-from pipeline.config import Recipe
-from pipeline.curate.excerpts import excerpts_of, first_of_each_rule, merge_excerpts
+from pipeline.config import RULE_KINDS, Recipe
+from pipeline.curate.excerpts import first_of_each_rule, merge_excerpts
 from pipeline.curate.keys import keys_of
-from pipeline.curate.messages import contents_of, rows_of, with_contents
 from pipeline.curate.parquet import write_parquet
-from pipeline.curate.redact import redact
-from pipeline.curate.rules import failures, rules_for
-from pipeline.engines import Engine, engine_for
-from pipeline.errors import InputError
+from pipeline.curate.rejections import Rejections, check_rejected
+from pipeline.curate.rowwise import process
+from pipeline.curate.rules import rules_for
+from pipeline.engines import engine_for
 from pipeline.ingest import Block, Survey, plan_parts, read_blocks, survey
 from pipeline.progress import Progress
 from pipeline.run import Manifest, PartRecord, Rows, RunDirectory, Stage
-from pipeline.schema import DOCUMENTS, KEYS, LEDGER, SIGNALS
+from pipeline.schema import DOCUMENTS, KEYS, LEDGER, VERDICTS
 
 if TYPE_CHECKING:
     from distributed import Client
 
 __all__ = ["run_stage", "stage", "survey_sources"]
 
-VERSION = 1
-_SENDER_KINDS = ("text", "code", "pair")
-"""Kinds in which no message may be blank; of a chat some message must be left."""
+VERSION = 2
 
 
 def survey_sources(recipe: Recipe) -> list[Survey]:
@@ -56,7 +53,7 @@ def stage(run: RunDirectory, recipe: Recipe, surveys: Sequence[Survey]) -> Stage
             "clean": curate.clean.model_dump(mode="json") if curate.clean else None,
             "rules": {
                 kind: {name: bound.model_dump(mode="json") for name, bound in rules_for(curate.rules, kind).items()}
-                for kind in ("text", "code", "pair", "chat")
+                for kind in RULE_KINDS
             },
             "pii": curate.pii.model_dump(mode="json") if curate.pii else None,
             "sketch": {"values": fuzzy.sketch, "shingle": fuzzy.shingle} if fuzzy else None,
@@ -65,7 +62,7 @@ def stage(run: RunDirectory, recipe: Recipe, surveys: Sequence[Survey]) -> Stage
             "sources": {source.name: source.model_dump(mode="json") for source in recipe.sources},
         },
         inputs={source.name: survey.fingerprint for source, survey in zip(recipe.sources, surveys, strict=True)},
-        folders=("documents", "keys"),
+        folders=("documents", "keys", "signals"),
     )
 
 
@@ -77,7 +74,7 @@ def run_stage(run: RunDirectory, recipe: Recipe, surveys: Sequence[Survey], clie
     """
     this = stage(run, recipe, surveys)
     if done := this.manifest():
-        _check_rejected(this, recipe, Rows.from_json(done.rows or {}))
+        check_rejected(run, recipe, Rows.from_json(done.rows or {}))
         return done
     finished = this.begin()
     parts = plan_parts(surveys, recipe.ingest.part_bytes)
@@ -86,23 +83,24 @@ def run_stage(run: RunDirectory, recipe: Recipe, surveys: Sequence[Survey], clie
         for number, blocks in enumerate(parts)
         if f"part-{number:05d}" not in finished
     ]
+    rejections = Rejections(run, recipe, parts)
     with Progress("documents", total=len(parts)) as progress:
 
-        def show(record: PartRecord, units: int = 1) -> None:
-            rows = record.counts["rows"]
-            progress.advance(
-                units, rows=rows["in"], bytes=record.counts["bytes_in"], dropped=rows["dropped"] + rows["rejected"]
-            )
+        def done_with(*records: PartRecord) -> None:
+            for record in records:
+                rows = record.counts["rows"]
+                gone = rows["dropped"] + rows["rejected"]
+                progress.advance(rows=rows["in"], bytes=record.counts["bytes_in"], dropped=gone)
+            rejections.add(records)
 
-        for record in finished.values():
-            show(record)
         records = list(finished.values())
+        done_with(*records)
         if jobs:
-            records += run_parts(client(), curate_part, jobs, stage="documents", on_done=show)
+            records += run_parts(client(), curate_part, jobs, stage="documents", on_done=done_with)
     # In the order of parts, however they came: what is summed up must not depend on an interruption.
     counts = [record.counts for record in sorted(records, key=lambda record: record.part)]
     rows = _total_rows(count["rows"] for count in counts)
-    _check_rejected(this, recipe, rows)
+    check_rejected(run, recipe, rows)
     return this.finish(
         parts=len(parts),
         rows=rows,
@@ -114,7 +112,7 @@ def run_stage(run: RunDirectory, recipe: Recipe, surveys: Sequence[Survey], clie
                 ).to_json()
                 for source in recipe.sources
             },
-            "rules": _total(count["rules"] for count in counts),
+            "rules": _total_rules(count["rules"] for count in counts),
             "redacted": _total(count["redacted"] for count in counts),
             "excerpts": merge_excerpts(count["excerpts"] for count in counts),
         },
@@ -137,101 +135,62 @@ def curate_part(job: _Job) -> PartRecord:
     ledger = [ingested.rejected]
     redacted: Counter[str] = Counter()
     excerpts: dict[str, str] = {}
-    documents = []
-    order = []
+    rules = []
+    kept, measured = _Ordered(DOCUMENTS), _Ordered(VERDICTS)
     kinds = np.asarray(ingested.rows["kind"])
     for kind in sorted(set(kinds.tolist())):
         rows = np.flatnonzero(kinds == kind)
-        done = _process(ingested.rows.take(pa.array(rows)).combine_chunks(), kind, recipe, engine)
-        documents.append(done.table)
-        order.append(rows[done.kept])
+        done = process(ingested.rows.take(pa.array(rows)).combine_chunks(), kind, recipe, engine)
+        measured.add(done.measured, rows[done.reached])
+        kept.add(done.kept, rows[done.reached][done.passed])
         ledger += done.ledger
+        rules.append(done.rules)
         redacted.update(done.redacted)
         excerpts.update(done.excerpts)
-    table = pa.concat_tables([DOCUMENTS.empty_table(), *documents])
-    if order:
-        table = table.take(pa.array(np.argsort(np.concatenate(order), kind="stable")))
+    table = kept.table()
     name = f"part-{job.number:05d}"
     lines = pa.concat_tables([LEDGER.empty_table(), *ledger])
     path = job.stage.run.path
     write_parquet(path(f"documents/{name}.parquet"), table, DOCUMENTS)
     write_parquet(path(f"documents/dropped-{job.number:05d}.parquet"), lines, LEDGER)
     write_parquet(path(f"keys/{name}.parquet"), keys_of(table, recipe, engine), KEYS)
+    signals = measured.table()
+    write_parquet(path(f"signals/{name}.parquet"), signals, VERDICTS)
     return job.stage.commit(
         name,
         {
             f"documents/{name}.parquet": len(table),
             f"documents/dropped-{job.number:05d}.parquet": len(lines),
             f"keys/{name}.parquet": len(table),
+            f"signals/{name}.parquet": len(signals),
         },
         {
             "rows": _rows(ingested.rows_in, len(table), len(ingested.rejected)),
             "bytes_in": ingested.bytes_in,
             "sources": _by_source(ingested.rows, ingested.rejected, table),
-            "rules": dict(sorted(_count(lines["rule"]).items())),
+            "rules": _total_rules(rules),
             "redacted": dict(redacted),
             "excerpts": first_of_each_rule(lines, excerpts),
         },
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Processed:
-    table: pa.Table
-    kept: np.ndarray  # indices of the table's rows among those that came in
-    ledger: list[pa.Table]
-    redacted: dict[str, int]
-    excerpts: dict[str, str]
+class _Ordered:
+    """Rows of several kinds put back into the order in which they came."""
 
+    def __init__(self, schema: pa.Schema) -> None:
+        self._tables = [schema.empty_table()]
+        self._places = [np.zeros(0, np.int64)]
 
-def _process(table: pa.Table, kind: str, recipe: Recipe, engine: Engine) -> _Processed:
-    """Clean, measure, judge and redact rows of one kind."""
-    curate = recipe.curate
-    messages = table["messages"].combine_chunks()
-    cleaners = getattr(curate.clean, kind) if curate.clean else []
-    contents = engine.clean(contents_of(messages), cleaners)
-    messages = with_contents(messages, contents)
-    filled = _filled(messages, contents, kind)
-    blank = _blank_lines(table, ~filled)
-    here = np.flatnonzero(filled)
-    table, messages = table.take(pa.array(here)), messages.take(pa.array(here))
+    def add(self, table: pa.Table, places: NDArray[np.int64]) -> None:
+        """Add rows and where each stood."""
+        self._tables.append(table)
+        self._places.append(places)
 
-    texts = engine.join(messages)
-    signals = engine.signals(texts)
-    ids, sources = table["id"].combine_chunks(), table["source"].combine_chunks()
-    passed, failed = failures(rules_for(curate.rules, kind), signals, ids, sources)
-    kept = np.flatnonzero(passed)
-
-    table = table.set_column(table.schema.get_field_index("messages"), DOCUMENTS.field("messages"), messages)
-    for name, dtype in SIGNALS.items():
-        table = table.append_column(DOCUMENTS.field(name), pa.array(signals[name], dtype))
-    table = table.take(pa.array(kept)).combine_chunks()
-    redacted: dict[str, int] = {}
-    if curate.pii is not None:
-        table, redacted = redact(table, curate.pii, engine)
-    return _Processed(
-        table=table.cast(DOCUMENTS),
-        kept=here[kept],
-        ledger=[blank, failed],
-        redacted=redacted,
-        excerpts=excerpts_of(failed, ids, texts, engine),
-    )
-
-
-def _filled(messages: pa.ListArray, contents: pa.LargeStringArray, kind: str) -> np.ndarray:
-    """Whether a row still says something after cleaning: bool [rows]."""
-    blank = pc.equal(pc.utf8_length(pc.utf8_trim_whitespace(contents)), 0).to_numpy(zero_copy_only=False)
-    blanks = np.bincount(rows_of(messages), weights=blank, minlength=len(messages))
-    if kind in _SENDER_KINDS:
-        return np.asarray(blanks == 0)
-    return np.asarray(blanks < messages.value_lengths().to_numpy(zero_copy_only=False))
-
-
-def _blank_lines(table: pa.Table, blank: np.ndarray) -> pa.Table:
-    rows = table.filter(pa.array(blank)).select(["id", "source"])
-    count = len(rows)
-    nothing = [pa.repeat("clean", count), pa.repeat("empty", count), pa.array([0.0] * count), pa.array([1.0] * count)]
-    return pa.table([rows["id"], rows["source"], *nothing, pa.nulls(count, pa.string())], schema=LEDGER)
+    def table(self) -> pa.Table:
+        """All of them, in order."""
+        order = np.argsort(np.concatenate(self._places), kind="stable")
+        return pa.concat_tables(self._tables).take(pa.array(order))
 
 
 def _rows(in_: int, kept: int, rejected: int) -> dict[str, int]:
@@ -254,26 +213,17 @@ def _total_rows(counts: Iterable[dict[str, int]]) -> Rows:
     return Rows.from_json(total)
 
 
+def _total_rules(counts: Iterable[dict[str, dict[str, int]]]) -> dict[str, dict[str, int]]:
+    """Rule → how many rows fail it, and how many fail it alone."""
+    total: dict[str, Counter[str]] = {}
+    for count in counts:
+        for rule, rows in count.items():
+            total.setdefault(rule, Counter(failed=0, alone=0)).update(rows)
+    return {rule: dict(rows) for rule, rows in sorted(total.items())}
+
+
 def _total(counts: Iterable[dict[str, Any]]) -> dict[str, int]:
     total: Counter[str] = Counter()
     for count in counts:
         total.update(count)
     return dict(sorted(total.items()))
-
-
-def _check_rejected(this: Stage, recipe: Recipe, rows: Rows) -> None:
-    if rows.rejected <= recipe.ingest.max_rejected * rows.in_:
-        return
-    examples: list[str] = []
-    for path in sorted(this.run.path("documents").glob("dropped-*.parquet")):
-        lines = pq.read_table(path, filters=[("stage", "=", "ingest")])
-        examples += map(": ".join, zip(lines["rule"].to_pylist(), lines["evidence"].to_pylist(), strict=True))
-        if len(examples) >= 5:
-            break
-    raise InputError(
-        f"{rows.rejected} of {rows.in_} rows ({rows.rejected / rows.in_:.1%}) are malformed, more than "
-        f"ingest.max_rejected allows ({recipe.ingest.max_rejected:.1%}):\n"
-        + "\n".join(f"  - {example}" for example in examples[:5]),
-        where=", ".join(source.name for source in recipe.sources),
-        mend="mend those rows, or raise ingest.max_rejected to let the run go on without them",
-    )

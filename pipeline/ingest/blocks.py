@@ -27,6 +27,8 @@ class Block:
     """The number of the block's first line, from 0. A blank line has a number but is no row."""
     bytes: int
     """Unpacked size, for planning; of a `.gz` file what its last four bytes say."""
+    lines: int | None = None
+    """How many lines it holds, blank ones too; None where only reading it tells: `.gz` files and targets."""
 
     @property
     def place(self) -> str:

@@ -72,9 +72,10 @@ def survey_file(source: Source, shard: str, path: Path, *, part_bytes: int) -> t
         unpacked = max(size, int.from_bytes(tail, "little")) if size else 0
         return [_block(source, shard, path, 0, -1, 0, unpacked)], digest.hexdigest()
     ends = [*cuts[1:], size]
+    last_rows = [*rows[1:], newlines + (tail[-1:] not in (b"", b"\n"))]
     blocks = [
-        _block(source, shard, path, begin, end - begin, row, end - begin)
-        for begin, end, row in zip(cuts, ends, rows, strict=True)
+        _block(source, shard, path, begin, end - begin, row, end - begin, last - row)
+        for begin, end, row, last in zip(cuts, ends, rows, last_rows, strict=True)
         if end > begin
     ]
     return blocks, digest.hexdigest()
@@ -97,9 +98,18 @@ def _cut(chunk: bytes, base: int, newlines: int, part_bytes: int, cuts: list[int
     return newlines + chunk.count(b"\n", counted)
 
 
-def _block(source: Source, shard: str, path: Path, offset: int, length: int, row: int, size: int) -> Block:
+def _block(
+    source: Source, shard: str, path: Path, offset: int, length: int, row: int, size: int, lines: int | None = None
+) -> Block:
     return Block(
-        source=source, shard=shard, location=str(path), offset=offset, length=length, first_row=row, bytes=size
+        source=source,
+        shard=shard,
+        location=str(path),
+        offset=offset,
+        length=length,
+        first_row=row,
+        bytes=size,
+        lines=lines,
     )
 
 

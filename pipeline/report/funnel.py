@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.report.packing import SplitPacking, read_packing
+from pipeline.report.rules import read_rules
 from pipeline.run import Manifest, Rows, RunDirectory
 from pipeline.schema import SPLITS
 
@@ -16,6 +17,7 @@ __all__ = ["Step", "conservation", "funnel", "print_summary", "summary_lines"]
 
 _DROPS = {
     "clean": "nothing left after cleaning",
+    "redact": "quarantined by redaction",
     "filter": "failed a rule",
     "exact": "exact duplicates",
     "fuzzy": "near duplicates",
@@ -69,8 +71,9 @@ def funnel(run: RunDirectory) -> list[Step]:
     take("ingest", rows.rejected, "rejected: malformed")
     by_stage: Mapping[str, int] = curated.summary.get("dropped", {})
     for stage in [*_DROPS, *sorted(by_stage.keys() - _DROPS.keys())]:
-        if stage in by_stage or stage != "decontaminate":
-            take(stage, by_stage.get(stage, 0), _DROPS.get(stage, "dropped"))
+        if stage in by_stage or stage not in ("redact", "decontaminate"):
+            note = _DROPS.get(stage, "dropped")
+            take(stage, by_stage.get(stage, 0), f"{note}{_alone(run)}" if stage == "filter" else note)
     splits = curated.summary.get("splits", {})
     take("kept", left - rows.kept, "  ".join(f"{split} {splits.get(split, 0):,}" for split in SPLITS))
     packed = read_packing(run)
@@ -129,6 +132,13 @@ def _overflow(splits: Iterable[SplitPacking]) -> str:
         cut += split.truncated
     reasons = [f"{count:,} dropped: {_UNPACKED.get(rule, rule)}" for rule, count in sorted(dropped.items()) if count]
     return "; ".join([*reasons, f"{cut:,} cut at the end of a bin"])
+
+
+def _alone(run: RunDirectory) -> str:
+    """The rules that take away most rows that no other rule would."""
+    rules = sorted(read_rules(run) or [], key=lambda one: (-one.alone, one.rule))
+    shown = ", ".join(f"{one.rule} {one.alone:,}" for one in rules[:3] if one.alone)
+    return f"; alone: {shown}" if shown else ""
 
 
 def _minus(count: int) -> str:

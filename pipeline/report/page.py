@@ -19,6 +19,7 @@ from pipeline.report.charts import bar_chart, line_chart
 from pipeline.report.drops import read_drops
 from pipeline.report.funnel import conservation, funnel, read_metrics
 from pipeline.report.packing import read_packing
+from pipeline.report.rules import read_rules
 from pipeline.run import Manifest, RunDirectory
 
 __all__ = ["report"]
@@ -58,6 +59,7 @@ def _facts(run: RunDirectory, recipe: Recipe) -> dict[str, Any]:
         "name": run.root.absolute().name,
         "steps": funnel(run),
         "equation": conservation(run),
+        "rules": read_rules(run),
         "drops": read_drops(run),
         "samples": _samples(run, recipe.seed),
         "packing": packing,

@@ -15,7 +15,7 @@ from distributed import Client, LocalCluster
 from pipeline.config import Recipe
 from pipeline.curate import curate
 from pipeline.run import RunDirectory
-from pipeline.schema import CURATED, LEDGER, SPLITS
+from pipeline.schema import CURATED, LEDGER, SPLITS, VERDICTS
 
 MODEL = {"model_type": "llama", "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1}
 
@@ -38,6 +38,7 @@ class Curated:
         self.splits = {split: _read(root / "curated" / split, CURATED) for split in SPLITS}
         self.kept = pa.concat_tables(self.splits.values())
         self.ledger = _read(root / "ledger", LEDGER)
+        self.measured = _read(root / "signals", VERDICTS)
         self.manifest = json.loads((root / "curated" / "_manifest.json").read_text())
 
     def texts(self) -> dict[str, str]:
@@ -60,7 +61,7 @@ class Curated:
         """File → content, of everything that must not depend on how the run went."""
         return {
             str(path.relative_to(self.root)): path.read_bytes()
-            for folder in ("documents", "keys", "duplicates", "curated", "ledger")
+            for folder in ("documents", "keys", "signals", "duplicates", "curated", "ledger")
             for path in sorted((self.root / folder).rglob("*"))
             if path.is_file()
         }

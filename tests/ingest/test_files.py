@@ -36,6 +36,7 @@ def test_blocks_cover_a_file_in_whole_lines(tmp_path: Path, lines: list[bytes], 
         assert block.bytes == block.length > 0
         assert block.offset == 0 or data[block.offset - 1 : block.offset] == b"\n"
         assert block.first_row == data[: block.offset].count(b"\n")
+        assert block.lines == len(data[block.offset : block.offset + block.length].removesuffix(b"\n").split(b"\n"))
     for block in blocks[:-1]:  # no smaller cut at a newline would do
         assert data[block.offset : block.offset + block.length - 1].find(b"\n", part_bytes - 1) == -1
         assert block.length >= part_bytes
