@@ -20,7 +20,7 @@ from pipeline.curate.excerpts import excerpts_of, first_of_each_rule, merge_exce
 from pipeline.curate.keys import keys_of
 from pipeline.curate.messages import contents_of, rows_of, with_contents
 from pipeline.curate.parquet import write_parquet
-from pipeline.curate.redact import redact
+from pipeline.curate.redact import identity, ledger_of, redact
 from pipeline.curate.rules import failures, rules_for
 from pipeline.engines import Engine, engine_for
 from pipeline.errors import InputError
@@ -58,7 +58,7 @@ def stage(run: RunDirectory, recipe: Recipe, surveys: Sequence[Survey]) -> Stage
                 kind: {name: bound.model_dump(mode="json") for name, bound in rules_for(curate.rules, kind).items()}
                 for kind in ("text", "code", "pair", "chat")
             },
-            "pii": curate.pii.model_dump(mode="json") if curate.pii else None,
+            "pii": identity(curate.pii),
             "sketch": {"values": fuzzy.sketch, "shingle": fuzzy.shingle} if fuzzy else None,
             "part_bytes": recipe.ingest.part_bytes,
             "max_row_bytes": recipe.ingest.max_row_bytes,
@@ -207,12 +207,15 @@ def _process(table: pa.Table, kind: str, recipe: Recipe, engine: Engine) -> _Pro
         table = table.append_column(DOCUMENTS.field(name), pa.array(signals[name], dtype))
     table = table.take(pa.array(kept)).combine_chunks()
     redacted: dict[str, int] = {}
+    unredacted = LEDGER.empty_table()
     if curate.pii is not None:
-        table, redacted = redact(table, curate.pii, engine)
+        done = redact(table, curate.pii, engine)
+        unredacted = ledger_of(table, done)
+        table, redacted, kept = done.table, done.counts, kept[~done.failed]
     return _Processed(
         table=table.cast(DOCUMENTS),
         kept=here[kept],
-        ledger=[blank, failed],
+        ledger=[blank, failed, unredacted],
         redacted=redacted,
         excerpts=excerpts_of(failed, ids, texts, engine),
     )

@@ -14,6 +14,7 @@ from pipeline.engines.cpu.entities import find_entities
 from pipeline.engines.cpu.fingerprints import band_keys, digest, normalise, similarity, sketch
 from pipeline.engines.cpu.join import join
 from pipeline.engines.cpu.redact import redact, redact_json
+from pipeline.engines.cpu.replace import replace
 from pipeline.engines.cpu.signals import signals
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "normalise",
     "redact",
     "redact_json",
+    "replace",
     "signals",
     "similarity",
     "sketch",

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.text.entities import ENTITIES
 from tests.text.cases.rows import TEXT, as_bytes, as_rows
 
 __all__ = ["cases"]
@@ -16,12 +15,11 @@ __all__ = ["cases"]
 def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
     """Yield (kernel, arguments)."""
     for row in as_rows():
-        for wanted in (63, 1, 2, 12):
-            counts = np.zeros(len(ENTITIES), np.int64)
-            yield "redact.redact", (*row, wanted, counts, np.zeros(0, np.uint8), -1)
-        yield "redact.redact", (*row, 63, np.zeros(len(ENTITIES), np.int64), np.zeros(256, np.uint8), 5)
         for at in (-1, 3):
-            yield "find.find_entities", (*row, 63, np.zeros(9, np.int64), np.zeros(9, np.int64), np.zeros(9, np.int8), at)
+            yield (
+                "find.find_entities",
+                (*row, 63, np.zeros(9, np.int64), np.zeros(9, np.int64), np.zeros(9, np.int8), at),
+            )
     for byte in range(256):
         for name in ("boundaries.is_digit", "boundaries.is_letter"):
             yield name, (np.uint8(byte),)
