@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from hypothesis import strategies as st
@@ -12,8 +13,12 @@ from hypothesis import strategies as st
 from pipeline.engines import ENTITIES, cpu
 from tests.text.columns import column
 
-LITERAL = re.compile(r'"(?:[^"\\]|\\.)*"')
-"""A string literal in a valid JSON text."""
+TOKEN = re.compile(
+    r'(?P<string>"(?:[^"\\]|\\.)*")(?P<key>\s*:)?|(?<![\d.eE+-])(?P<number>[1-9]\d{6,})(?![\d.eE])|[^"\d{}]+|.', re.S
+)
+"""A key with its colon, a string, an integer of seven digits or more, or anything between."""
+
+TAG = re.compile("<[A-Z_]+>")
 
 LONE = re.compile(r"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\(u[dD][89a-fA-F]..)|\\.")
 """An escape; the group is there only for half a surrogate pair."""
@@ -71,24 +76,68 @@ json_texts = st.recursive(literals | numbers, _containers, max_leaves=6)
 
 
 def redact_slowly(text: str, entities: Sequence[str]) -> tuple[str, np.ndarray]:
-    """Redact a JSON text literal by literal, with `json` for the escapes and `cpu.redact` for each value."""
+    """Redact a JSON text scalar by scalar, with `json` for the escapes and `cpu.redact` for each value."""
     counts = np.zeros(len(ENTITIES), np.int64)
+    taken: dict[int, set[str]] = {}  # object → keys that stay
+    halves: dict[str, str] = {}
 
-    def rewritten(literal: re.Match[str]) -> str:
-        halves: list[str] = []
+    def hidden(escape: re.Match[str]) -> str:
+        if escape[1] is None:
+            return escape[0]
+        halves.setdefault(escape[0], chr(0xE000 + len(halves)))  # no entity has it, and no text that is drawn
+        return halves[escape[0]]
 
-        def hide(escape: re.Match[str]) -> str:
-            if escape[1] is None:
-                return escape[0]
-            halves.append(escape[0])
-            return chr(0xE000 + len(halves) - 1)  # no entity has it, and no text that is drawn
+    def decoded(literal: str) -> str:
+        return str(json.loads(LONE.sub(hidden, literal)))
 
-        decoded = json.loads(LONE.sub(hide, literal[0]))
-        redacted, found = cpu.redact(column([decoded]), entities)
+    def written(value: str) -> str:
+        shown = {character: escape for escape, character in halves.items()}
+        return re.sub("[\ue000-\uf8ff]", lambda half: shown[half[0]], json.dumps(value, ensure_ascii=False))
+
+    tokens = list(TOKEN.finditer(text))
+    homes = list(_objects(tokens))
+    new: dict[int, str] = {}
+    for place, token in enumerate(tokens):
+        is_number = token["number"] is not None
+        if token["string"] is None and not is_number:
+            continue
+        value = decoded(token["string"]) if token["string"] else token[0]
+        redacted, found, _ = cpu.redact(column([value]), entities)
+        after = redacted[0].as_py()
+        if (is_number and not TAG.fullmatch(after)) or after == value:
+            if token["key"]:
+                taken.setdefault(homes[place], set()).add(value)
+            continue
         counts[:] += found[0]
-        if redacted[0].as_py() == decoded:
-            return literal[0]
-        written = json.dumps(redacted[0].as_py(), ensure_ascii=False)
-        return re.sub("[\ue000-\uf8ff]", lambda half: halves[ord(half[0]) - 0xE000], written)
+        new[place] = after
+    given: dict[tuple[int, str], str] = {}
+    for place, after in new.items():
+        home = homes[place]
+        if tokens[place]["key"]:
+            value = decoded(tokens[place]["string"])
+            if (home, value) not in given:
+                free = next(f for f in _names(after) if f not in taken.get(home, set()))
+                taken.setdefault(home, set()).add(free)
+                given[home, value] = free
+            new[place] = given[home, value]
+    parts = []
+    for place, token in enumerate(tokens):
+        parts.append((written(new[place]) + (token["key"] or "")) if place in new else token[0])
+    return "".join(parts), counts
 
-    return LITERAL.sub(rewritten, text), counts
+
+def _objects(tokens: list[re.Match[str]]) -> Iterator[int]:
+    """The object that each token stands in: where its brace is, or -1."""
+    around = [-1]
+    for token in tokens:
+        if token[0] == "}":
+            around.pop()
+        yield around[-1]
+        if token[0] == "{":
+            around.append(token.start())
+
+
+def _names(key: str) -> Iterator[str]:
+    yield key
+    for number in itertools.count(2):
+        yield f"{key[:-1]}#{number}>" if key.endswith(">") else f"{key}#{number}"
