@@ -27,6 +27,9 @@ __all__ = ["Names", "finder", "identity", "problems"]
 BATCH = 64
 """Texts that the model reads at once."""
 
+OVERLAP = 200
+"""Characters that two pieces of a long text have in common, more than a name has."""
+
 _PACKAGES = {"presidio_analyzer": "presidio-analyzer", "spacy": "spacy"}
 _LONE = re.compile(rb"\xff[\x80-\x9f]{4}")
 
@@ -173,25 +176,34 @@ def _readable(text: bytes) -> str:
 
 
 def _pieces(text: str, longest: int) -> Iterator[tuple[int, int]]:
-    """Cut a text between words; what has no letter is left out, for it names nobody."""
+    """Cut a text between words; what has no letter is left out, for it names nobody.
+
+    Two pieces overlap, so that a name which one cuts in two is whole in the other.
+    """
     start = 0
-    while start < len(text):
+    while True:
         end = min(start + longest, len(text))
         if end < len(text):
-            cut = max(text.rfind(" ", start + 1, end), text.rfind("\n", start + 1, end))
-            end = cut if cut > start else end
+            space = max(text.rfind(" ", end - OVERLAP, end), text.rfind("\n", end - OVERLAP, end))
+            end = space if space > 0 else end
         if any(map(str.isalpha, text[start:end])):
             yield start, end
-        start = end
+        if end == len(text):
+            return
+        start = end - OVERLAP
 
 
 def _in_bytes(text: str, places: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
-    """Places in bytes instead of characters, in their order, none overlapping another."""
+    """Places in bytes instead of characters, in their order; those that overlap become one."""
+    apart: list[tuple[int, int, int]] = []
+    for start, end, entity in sorted(places):
+        if apart and start < apart[-1][1]:
+            apart[-1] = apart[-1][0], max(end, apart[-1][1]), apart[-1][2]
+        else:
+            apart.append((start, end, entity))
     found = []
     character = byte = 0
-    for start, end, entity in sorted(places, key=lambda place: (place[0], -place[1])):
-        if start < character:
-            continue
+    for start, end, entity in apart:
         first = byte + len(text[character:start].encode())
         byte = first + len(text[start:end].encode())
         character = end

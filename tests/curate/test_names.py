@@ -68,8 +68,9 @@ def test_a_text_is_read_by_itself(names_model: str, texts: list[str]) -> None:
 
 def test_a_long_text_is_read_in_pieces_cut_between_words(names_model: str) -> None:
     names = finder(Ner(model=names_model, max_chars=1000))
-    text = "é Jane Doe, " * 2000
-    assert len(found(names, [text])) == 2000 - text[::1000].count("?")
+    for before in range(9):  # a cut falls on every place of a name
+        text = "-" * before + "é Jane Doe, " * 500
+        assert len(found(names, [text])) == 500
     unbroken = "x" * 2500 + " Oslo"
     assert found(names, [unbroken]) == [(0, "location", "Oslo")]
 
@@ -125,8 +126,10 @@ def test_what_is_missing_is_said_before_the_run(names_model: str, tmp_path: Path
         "train": {"model": {"config": MODEL}},
         "curate": {"pii": {"operator": "hash", "key_env": "NO_SUCH_KEY", "ner": {"model": "en_core_web_huge"}}},
     }
-    with pytest.raises(InputError, match="NO_SUCH_KEY(.|\n)*en_core_web_huge"):
+    with pytest.raises(InputError) as caught:
         preflight.check(Recipe.model_validate(recipe))
+    assert "NO_SUCH_KEY" in str(caught.value)
+    assert "en_core_web_huge" in str(caught.value)
 
 
 def test_another_model_is_another_stage(names_model: str, tmp_path: Path) -> None:
