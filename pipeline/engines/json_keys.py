@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
@@ -15,53 +16,53 @@ __all__ = ["tell_apart"]
 
 
 def tell_apart(
-    before: pa.LargeStringArray, after: pa.LargeStringArray, kinds: np.ndarray, objects: np.ndarray, changed: np.ndarray
+    kinds: np.ndarray,
+    owners: np.ndarray,
+    changed: np.ndarray,
+    after: pa.LargeStringArray,
+    before: Callable[[np.ndarray], pa.LargeStringArray],
 ) -> pa.LargeStringArray:
     """Give each redacted key a name that no other key of its object has: `<EMAIL>`, `<EMAIL#2>`, ….
 
     Keys that were equal before stay equal.
 
     Args:
-        before: The m scalars of JSON texts as they were.
-        after: As redaction leaves them.
-        kinds: int8 (m), of `pipeline.text.json_strings`.
-        objects: int64 (m), as `list_scalars` writes them.
-        changed: bool (m), those that redaction changed.
+        kinds: int8 (m), of the scalars of JSON texts, as `pipeline.text.json_strings` lists them.
+        owners: int64 (m), likewise.
+        changed: int64 (k), the places of those that redaction changed, in ascending order.
+        after: The k scalars as redaction leaves them.
+        before: Places (int64) → the scalars there as they were.
 
     Returns:
-        m scalars.
+        The k scalars.
     """
-    is_key = kinds >= KEY
-    if not (is_key & changed).any():
+    keys = np.flatnonzero(kinds[changed] >= KEY)
+    if not len(keys):
         return after
-    firsts = np.where(kinds == FIRST_KEY, np.arange(len(kinds)), objects)
-    members = np.flatnonzero(is_key & np.isin(firsts, firsts[is_key & changed]))
+    firsts = np.where(kinds == FIRST_KEY, np.arange(len(kinds)), owners)
+    members = np.flatnonzero((kinds >= KEY) & np.isin(firsts, firsts[changed[keys]]))
     # Only the keys of objects with a redacted one come to Python; a half surrogate pair is no character, hence bytes.
-    old, new = (texts.take(pa.array(members)).cast(pa.large_binary()).to_pylist() for texts in (before, after))
+    old = before(members).cast(pa.large_binary()).to_pylist()
+    new = dict(zip(changed[keys].tolist(), after.take(pa.array(keys)).cast(pa.large_binary()).to_pylist(), strict=True))
     homes = firsts[members].tolist()
-    redacted = changed[members].tolist()
     taken: defaultdict[int, set[bytes]] = defaultdict(set)
-    for home, name, is_new in zip(homes, new, redacted, strict=True):
-        if not is_new:
+    for member, home, name in zip(members.tolist(), homes, old, strict=True):
+        if member not in new:
             taken[home].add(name)
     numbers: Counter[tuple[int, bytes]] = Counter()
     given: dict[tuple[int, bytes], bytes] = {}
-    renamed = {}
-    for member, home, was, name, is_new in zip(members.tolist(), homes, old, new, redacted, strict=True):
-        if not is_new:
+    for member, home, was in zip(members.tolist(), homes, old, strict=True):
+        if member not in new:
             continue
         if (home, was) not in given:
-            free = name
+            name = free = new[member]
             while free in taken[home]:
                 numbers[home, name] += 1
                 free = distinct(name, numbers[home, name] + 1)
             taken[home].add(free)
             given[home, was] = free
-        if given[home, was] != name:
-            renamed[member] = given[home, was]
-    if not renamed:
-        return after
-    mask = np.zeros(len(kinds), np.bool_)
-    mask[list(renamed)] = True
-    names = pa.array([renamed[member] for member in sorted(renamed)], pa.large_binary())
+        new[member] = given[home, was]
+    mask = np.zeros(len(changed), np.bool_)
+    mask[keys] = True
+    names = pa.array([new[key] for key in changed[keys].tolist()], pa.large_binary())
     return pc.replace_with_mask(after.cast(pa.large_binary()), pa.array(mask), names).view(pa.large_string())

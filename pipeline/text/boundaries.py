@@ -6,7 +6,7 @@ import numpy as np
 
 from pipeline.text.kernel import declare
 
-__all__ = ["continues", "digits_end", "follows", "is_digit", "is_letter"]
+__all__ = ["continues", "digits_end", "follows", "is_digit", "is_letter", "is_word"]
 
 
 @declare("int64(uint8)")
@@ -62,3 +62,9 @@ def continues(buffer: np.ndarray, at: int, end: int) -> int:
     if (after == 45 or after == 46) and at + 1 < end and is_digit(buffer[at + 1]):
         return 1
     return 0
+
+
+@declare("int64(uint8)")
+def is_word(byte: np.uint8) -> int:
+    """Return 1 for A-Z, a-z, 0-9 and `_`."""
+    return 1 if 48 <= byte <= 57 or 65 <= byte <= 90 or byte == 95 or 97 <= byte <= 122 else 0

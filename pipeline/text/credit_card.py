@@ -64,49 +64,55 @@ def is_card(buffer: np.ndarray, start: int, end: int) -> int:
     """Return 1 if the digits in `[start, end)`, separators skipped, have an issuer's prefix and a right check digit."""
     digits = 0
     prefix = 0  # the first four digits
-    for i in range(start, end):
-        if 48 <= buffer[i] <= 57:
-            if digits < 4:
-                prefix = 10 * prefix + int64(buffer[i]) - 48
-            digits += 1
-    if not has_issuer(prefix, digits):
-        return 0
-    total = 0
-    place = digits
+    odd = 0  # the sum of the digits at odd places from the left, and doubled at even ones
+    even = 0  # the other way round
     for i in range(start, end):
         if 48 <= buffer[i] <= 57:
             value = int64(buffer[i]) - 48
-            if place % 2 == 0:
-                value *= 2
-                if value > 9:
-                    value -= 9
-            total += value
-            place -= 1
-    return 1 if total % 10 == 0 else 0
+            if digits < 4:
+                prefix = 10 * prefix + value
+            doubled = 2 * value - 9 if value > 4 else 2 * value
+            digits += 1
+            odd += value if digits % 2 else doubled
+            even += doubled if digits % 2 else value
+    if (odd if digits % 2 else even) % 10:
+        return 0
+    for k in range(len(ISSUERS)):
+        if ISSUERS[k, 0] <= prefix <= ISSUERS[k, 1] and ISSUERS[k, 2] >> digits & 1:
+            return 1
+    return 0
 
 
-@declare("int64(int64, int64)")
-def has_issuer(prefix: int, digits: int) -> int:
-    """Return 1 if a known issuer has cards of so many digits that begin with the four of `prefix`."""
-    two = prefix // 100
-    three = prefix // 10
-    if two == 34 or two == 37:  # American Express
-        known = digits == 15
-    elif 40 <= two <= 49:  # Visa
-        known = digits == 13 or digits == 16 or digits == 19
-    elif 51 <= two <= 55 or 2221 <= prefix <= 2720:  # Mastercard
-        known = digits == 16
-    elif (
-        (prefix == 6011 or two == 65 or 644 <= three <= 649)  # Discover
-        or two == 62  # UnionPay
-        or 3528 <= prefix <= 3589  # JCB
-        or 2200 <= prefix <= 2204  # Mir
-    ):
-        known = 16 <= digits <= 19
-    elif 300 <= three <= 305 or two == 36 or two == 38 or two == 39:  # Diners Club
-        known = digits == 14 or 16 <= digits <= 19
-    elif prefix == 5018 or prefix == 5020 or prefix == 5038 or prefix == 5893 or prefix == 6304 or prefix == 6759:
-        known = 13 <= digits <= 19  # Maestro
-    else:
-        known = 6761 <= prefix <= 6763 and 13 <= digits <= 19  # Maestro
-    return 1 if known else 0
+def _lengths(*digits: int) -> int:
+    return sum(1 << count for count in digits)
+
+
+_LONG = _lengths(16, 17, 18, 19)
+_ANY = _lengths(13, 14, 15, 16, 17, 18, 19)
+
+ISSUERS = np.array(
+    [
+        (3400, 3499, _lengths(15)),  # American Express
+        (3700, 3799, _lengths(15)),
+        (4000, 4999, _lengths(13, 16, 19)),  # Visa
+        (5100, 5599, _lengths(16)),  # Mastercard
+        (2221, 2720, _lengths(16)),
+        (6011, 6011, _LONG),  # Discover
+        (6440, 6599, _LONG),
+        (6200, 6299, _LONG),  # UnionPay
+        (3528, 3589, _LONG),  # JCB
+        (2200, 2204, _LONG),  # Mir
+        (3000, 3059, _LONG | _lengths(14)),  # Diners Club
+        (3600, 3699, _LONG | _lengths(14)),
+        (3800, 3999, _LONG | _lengths(14)),
+        (5018, 5018, _ANY),  # Maestro
+        (5020, 5020, _ANY),
+        (5038, 5038, _ANY),
+        (5893, 5893, _ANY),
+        (6304, 6304, _ANY),
+        (6759, 6759, _ANY),
+        (6761, 6763, _ANY),
+    ],
+    np.int64,
+)
+"""The first and the last prefix (four digits) of an issuer's cards, and one bit for each number of digits they have."""

@@ -12,6 +12,9 @@ __all__ = ["LONGEST", "match_email"]
 LONGEST = 64
 """Bytes of a local part (RFC 5321, 4.5.3.1.1)."""
 
+LONGEST_DOMAIN = 255
+"""Bytes of a domain (RFC 5321, 4.5.3.1.2)."""
+
 
 @declare("int64(uint8[::1], int64, int64)")
 def match_email(buffer: np.ndarray, at: int, end: int) -> int:
@@ -45,10 +48,39 @@ def match_email(buffer: np.ndarray, at: int, end: int) -> int:
 
 
 @declare("int64(uint8[::1], int64, int64)")
+def email_start(buffer: np.ndarray, floor: int, at: int) -> int:
+    """Return where the local part before the `@` at `at` begins, or `at` if there is none; `match_email` has its form.
+
+    Args:
+        buffer: Bytes of the column.
+        floor: Bytes before it are out of sight.
+        at: The `@`.
+    """
+    i = at
+    begin = at
+    while i > floor and at - i <= LONGEST:
+        c = int64(buffer[i - 1])
+        width = 1
+        if c & 0xC0 == 0x80 and i - 2 >= floor:
+            width = 2
+        letter = letter_width(buffer, i - width, at) == width
+        if letter or c == 95:
+            begin = i - width
+        elif c != 37 and c != 39 and c != 43 and c != 45 and c != 46:  # % ' + - .
+            break
+        i -= width
+    if at - i > LONGEST:
+        return at
+    git = at - begin == 3 and buffer[begin] == 103 and buffer[begin + 1] == 105 and buffer[begin + 2] == 116
+    return at if git else begin
+
+
+@declare("int64(uint8[::1], int64, int64)")
 def domain_end(buffer: np.ndarray, at: int, end: int) -> int:
     """Return where the longest domain at `at` ends whose last label is a top-level one, or 0."""
     found = 0
     label = at
+    end = min(end, at + LONGEST_DOMAIN)
     first = True
     while label < end:
         i = label

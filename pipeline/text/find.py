@@ -1,36 +1,60 @@
-"""Where personal data stands in a row."""
+"""Where personal data may stand in a row."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from pipeline.text.boundaries import is_digit, is_letter
+from pipeline.text.api_key import PREFIX_BOUNDS, is_long, key_end, secret_end, secret_start, shape_before
+from pipeline.text.boundaries import digits_end, is_letter, is_word
+from pipeline.text.context import NUMBER, PHONE, said_after, said_before
 from pipeline.text.credit_card import match_credit_card
-from pipeline.text.email import LONGEST, letter_width, match_email
+from pipeline.text.crypto import match_crypto
+from pipeline.text.email import domain_end, email_start
+from pipeline.text.entities import ENTITIES
 from pipeline.text.iban import match_iban
-from pipeline.text.ip import match_ip
-from pipeline.text.kernel import declare
+from pipeline.text.ip import match_ip, match_ipv6
+from pipeline.text.kernel import declare, int64
+from pipeline.text.mac import match_mac
 from pipeline.text.phone import match_phone
+from pipeline.text.private_key import match_private_key
 from pipeline.text.ssn import match_ssn
+from pipeline.text.url_credentials import match_url_credentials
+from pipeline.text.urls import is_hexadecimal
 
-__all__ = ["find_entities"]
+__all__ = ["ANNOUNCED", "find_candidates"]
+
+ANNOUNCED = 16
+"""Added to the entity of a telephone number that a word beside it announces."""
+
+EMAIL, TELEPHONE, IP, CARD, SOCIAL, IBAN, MAC, CRYPTO, URL, PRIVATE, KEY = (1 << bit for bit in range(len(ENTITIES)))
+NUMBERS = TELEPHONE | IP | CARD | SOCIAL | IBAN | CRYPTO
+
+MARKS = np.zeros(256, np.int64)
+"""The entities that a byte may be a mark of, one bit each: every other byte costs one look into this table."""
+MARKS[48:58] = NUMBERS  # 0-9
+MARKS[[40, 43]] = TELEPHONE  # ( +
+MARKS[64] = EMAIL  # @
+MARKS[58] = IP | MAC | URL | KEY  # :
+MARKS[61] = KEY  # =
+MARKS[45] = MAC | PRIVATE | KEY  # -
+MARKS[[46, 65, 74, 83, 95]] = KEY  # . A J S _
 
 
 @declare("int64(uint8[::1], int64, int64, int64, int64[::1], int64[::1], int8[::1], int64)")
-def find_entities(
+def find_candidates(
     buffer: np.ndarray,
     start: int,
     end: int,
     wanted: int,
     starts: np.ndarray,
     ends: np.ndarray,
-    entities: np.ndarray,
+    kinds: np.ndarray,
     at: int,
 ) -> int:
-    """List the row's personal data from left to right, and return how many spans there are.
+    """List what may be personal data in the row, and return how many spans there are.
 
-    Where several entities begin at one place, the longest wins; of equally long ones the first in `ENTITIES`. A match
-    sees nothing of what was found before it.
+    Each entity is searched from a mark that it cannot lack, such as the `@` of an address. So the spans are almost in
+    order. Those of one entity do not overlap, those of different ones may.
 
     Args:
         buffer: Bytes of the column; the row is `[start, end)`.
@@ -39,64 +63,117 @@ def find_entities(
         wanted: Bit k is set if the kth of `ENTITIES` is looked for.
         starts: Where to write the place of each span's first byte.
         ends: Where to write the place after each span's last byte.
-        entities: Where to write which of `ENTITIES` it is.
-        at: Where in the three; below 0, nothing is written and the spans are only counted.
+        kinds: Where to write which of `ENTITIES` it is, or `ANNOUNCED` and that.
+        at: Where in the three; what does not fit there is not written, only counted.
     """
     found = 0
-    floor = start  # what lies before has been found
-    no_email = start  # no address begins before
-    sign = start - 1  # the next @
+    seen = start  # what lies before has been found, or looked at
+    no_email = start  # likewise, for addresses
+    no_phone = start  # and for telephone numbers
     i = start
     while i < end:
-        byte = buffer[i]
-        digit = is_digit(byte) != 0
-        stop = 0
-        entity = 0
-        if wanted & 1 and sign < i:
-            sign = i
-            while sign < end and buffer[sign] != 64:
-                sign += 1
-        near = sign < end and sign - i <= LONGEST
-        if wanted & 1 and i >= no_email and near and (byte == 95 or letter_width(buffer, i, end)):
-            stop = match_email(buffer, i, end)
-            if stop < 0:
-                no_email = -stop
-                stop = 0
-        if wanted & 2 and (digit or byte == 43 or byte == 40):
-            other = match_phone(buffer, floor, i, end)
-            if other > stop:
-                stop = other
-                entity = 1
-        if digit:
-            if wanted & 4:
-                other = match_ip(buffer, floor, i, end)
-                if other > stop:
-                    stop = other
-                    entity = 2
-            if wanted & 8:
-                other = match_credit_card(buffer, floor, i, end)
-                if other > stop:
-                    stop = other
-                    entity = 3
-            if wanted & 16:
-                other = match_ssn(buffer, floor, i, end)
-                if other > stop:
-                    stop = other
-                    entity = 4
-        if wanted & 32 and is_letter(byte):
-            other = match_iban(buffer, floor, i, end)
-            if other > stop:
-                stop = other
-                entity = 5
-        if stop == 0:
+        marked = MARKS[buffer[i]] & wanted
+        if marked == 0:
             i += 1
             continue
-        if at >= 0:
-            starts[at + found] = i
+        byte = int64(buffer[i])
+        begin = i
+        stop = 0
+        kind = 0
+        going = i + 1
+        if byte == 64:
+            begin = email_start(buffer, no_email, i)
+            stop = domain_end(buffer, i + 1, end) if begin < i else 0
+            no_email = max(stop, i + 1)
+        elif byte <= 57 and byte != 45 and byte != 46:
+            if byte >= 48:
+                going = digits_end(buffer, i, end)
+                after = int64(buffer[going]) if going < end else 0
+                size = going - i
+                if i - 2 >= seen and is_letter(buffer[i - 1]) and is_letter(buffer[i - 2]):
+                    begin = i - 2
+                    if marked & IBAN and size >= 2:
+                        stop = match_iban(buffer, seen, begin, end)
+                        kind = 5
+                elif i == seen or not is_word(buffer[i - 1]):
+                    if marked & IP and size <= 3 and after == 46:
+                        stop = match_ip(buffer, seen, i, end)
+                        kind = 2
+                    elif marked & CARD and (size >= 13 or (size == 4 and (after == 32 or after == 45))):
+                        stop = match_credit_card(buffer, seen, i, end)
+                        kind = 3
+                    elif marked & SOCIAL and (size == 9 or (size == 3 and (after == 32 or after == 45))):
+                        stop = match_ssn(buffer, seen, i, end)
+                        kind = 4
+                if stop == 0 and marked & CRYPTO and is_letter(after) and (byte == 49 or byte == 51 or byte == 48):
+                    stop = match_crypto(buffer, seen, begin, end)
+                    kind = 7
+            if stop == 0 and marked & TELEPHONE and i >= no_phone:
+                stop = match_phone(buffer, start, i, end)
+                if stop:
+                    begin = i
+                    no_phone = abs(stop)
+                    said = said_before(buffer, start, i) | said_after(buffer, abs(stop), end)
+                    kind = 1 + (ANNOUNCED if said & PHONE else 0)
+                    stop = abs(stop) if said & PHONE or (stop > 0 and not said & NUMBER) else 0
+        elif byte == 58 and i + 2 < end and buffer[i + 1] == 47 and buffer[i + 2] == 47:  # ://
+            if marked & URL:
+                begin = i + 3
+                stop = match_url_credentials(buffer, begin, end)
+                kind = 8
+        else:
+            if (byte == 58 or byte == 45) and marked & (MAC | IP):
+                begin = group_start(buffer, seen, i, end)
+                if begin < i:
+                    if marked & MAC and i - begin == 2:
+                        stop = match_mac(buffer, seen, begin, end)
+                        kind = 6
+                    if stop == 0 and marked & IP and byte == 58:
+                        stop = match_ipv6(buffer, seen, begin, end)
+                        kind = 2
+            if stop == 0 and marked & PRIVATE:
+                while going < end and buffer[going] == 45:
+                    going += 1
+                if going - i >= 5:
+                    begin = going - 5
+                    stop = match_private_key(buffer, begin, end)
+                    kind = 9
+            if stop == 0 and marked & KEY:
+                kind = 10
+                if byte == 58 or byte == 61:
+                    begin = secret_start(buffer, start, i, end)
+                    stop = secret_end(buffer, i, begin, end) if begin else 0
+                elif is_long(buffer, i + 1, end):
+                    step = 2 if byte == 65 or byte == 83 else 1  # A S
+                    for after in (i + step, i + 2 * step):
+                        shape = shape_before(buffer, start, after)
+                        if shape >= 0 and stop == 0:
+                            begin = after - PREFIX_BOUNDS[shape + 1] + PREFIX_BOUNDS[shape]
+                            stop = key_end(buffer, after, end, shape)
+        i = going
+        if stop == 0:
+            continue
+        if kind & 15 != 1:
+            i = max(going, stop) if kind != 8 else going
+            if kind:
+                seen = i
+        if at + found < len(starts):
+            starts[at + found] = begin
             ends[at + found] = stop
-            entities[at + found] = entity
+            kinds[at + found] = kind
         found += 1
-        i = stop
-        floor = stop
-        no_email = stop
     return found
+
+
+@declare("int64(uint8[::1], int64, int64, int64)")
+def group_start(buffer: np.ndarray, floor: int, at: int, end: int) -> int:
+    """Return where the one to four hexadecimal digits before the `:` or `-` at `at` begin, or `at`.
+
+    That is `at` too if what comes after cannot be the next group.
+    """
+    if at + 1 >= end or not (is_hexadecimal(buffer[at + 1]) or buffer[at + 1] == 58):
+        return at
+    i = at
+    while i > floor and at - i < 5 and is_hexadecimal(buffer[i - 1]):
+        i -= 1
+    return i if at - i < 5 else at

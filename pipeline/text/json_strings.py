@@ -32,7 +32,7 @@ def list_scalars(
     starts: np.ndarray,
     ends: np.ndarray,
     kinds: np.ndarray,
-    objects: np.ndarray,
+    owners: np.ndarray,
     at: int,
 ) -> int:
     """List every key, the strings and the integers long enough to be personal data, and return how many there are.
@@ -44,13 +44,15 @@ def list_scalars(
         starts: Where to write the place of each scalar's first byte, of a string the one after the quote.
         ends: Where to write the place after its last byte, of a string that of the closing quote.
         kinds: Where to write its kind.
-        objects: Where to write, for a key, the place (in these four) of its object's first key; for a first key, that
-            of the object around it, or -1. So the first keys are the stack of open objects, and no other is needed.
+        owners: Where to write, for a value, the place (in these four) of its key, or -1; for a key, that of its
+            object's first key; for a first key, that of the object around it, or -1: the first keys are the stack of
+            open objects.
         at: Where in the four; below 0, nothing is written and the scalars are only counted.
     """
     found = 0
     inside = -1  # the first key of the object that `i` is in
     opened = False  # a brace has been opened, and its first key is to come
+    key = -1  # what comes next is its value
     i = start
     while i < end:
         byte = buffer[i]
@@ -74,22 +76,26 @@ def list_scalars(
                 kind = NUMBER
         else:
             i += 1
-            if byte == 123:  # {
+            if byte == 123 or byte == 91:  # { [
+                key = -1
+            if byte == 123:
                 after = space_end(buffer, i, end)
                 if after < end and buffer[after] == 125:  # an empty object, which has no first key
                     i = after + 1
                 else:
                     opened = True
             elif byte == 125 and at >= 0 and inside >= 0:  # }
-                inside = objects[inside]
+                inside = owners[inside]
         if kind >= 0:
             if at >= 0:
                 starts[at + found] = first
                 ends[at + found] = stop
                 kinds[at + found] = kind
-                objects[at + found] = inside
+                owners[at + found] = inside if kind >= KEY else key
                 if kind == FIRST_KEY:
                     inside = at + found
+                if kind >= KEY:
+                    key = at + found
             found += 1
     return found
 

@@ -13,7 +13,8 @@ from pipeline.engines.cpu.clean import clean
 from pipeline.engines.cpu.entities import find_entities
 from pipeline.engines.cpu.fingerprints import band_keys, digest, normalise, similarity, sketch
 from pipeline.engines.cpu.join import join
-from pipeline.engines.cpu.redact import redact, redact_json
+from pipeline.engines.cpu.redact import redact
+from pipeline.engines.cpu.redact_json import redact_json
 from pipeline.engines.cpu.replace import replace
 from pipeline.engines.cpu.signals import signals
 

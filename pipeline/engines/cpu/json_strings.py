@@ -10,10 +10,10 @@ import pyarrow as pa
 from pipeline.engines.columns import TextColumn, from_arrow
 from pipeline.engines.write import NOWHERE, write_texts
 from pipeline.text.json_escapes import decode_string
-from pipeline.text.json_strings import list_scalars, splice_scalars
+from pipeline.text.json_strings import KEY, STRING, list_scalars, splice_scalars
 from pipeline.text.kernel import compiled
 
-__all__ = ["Scalars", "decode", "scalars_of", "splice"]
+__all__ = ["Scalars", "decode", "decode_in_context", "scalars_of", "splice"]
 
 _NO_KINDS = np.empty(0, np.int8)
 
@@ -25,14 +25,15 @@ class Scalars(NamedTuple):
         starts: int64 (m), where each begins in the column's buffer, a string after the quote.
         ends: int64 (m), where it ends, a string at its closing quote.
         kinds: int8 (m), `STRING`, `NUMBER`, `KEY` or `FIRST_KEY` of `pipeline.text.json_strings`.
-        objects: int64 (m), of a key: its object's first key; of a first key: that of the object around it, or -1.
+        owners: int64 (m), of a value: its key, or -1; of a key: its object's first key; of a first key: that of the
+            object around it, or -1.
         bounds: int64 (n + 1); text i has the scalars `bounds[i]…bounds[i + 1] - 1`.
     """
 
     starts: np.ndarray
     ends: np.ndarray
     kinds: np.ndarray
-    objects: np.ndarray
+    owners: np.ndarray
     bounds: np.ndarray
 
     @property
@@ -46,41 +47,63 @@ def scalars_of(texts: TextColumn) -> Scalars:
     bounds = np.zeros(texts.rows + 1, np.int64)
     list_scalar_rows(*texts, NOWHERE, bounds[1:], NOWHERE, NOWHERE, _NO_KINDS, NOWHERE)
     np.cumsum(bounds, out=bounds)
-    starts, ends, objects = np.empty((3, bounds[-1]), np.int64)
+    starts, ends, owners = np.empty((3, bounds[-1]), np.int64)
     kinds = np.empty(bounds[-1], np.int8)
-    list_scalar_rows(*texts, bounds, NOWHERE, starts, ends, kinds, objects)
-    return Scalars(starts, ends, kinds, objects, bounds)
+    list_scalar_rows(*texts, bounds, NOWHERE, starts, ends, kinds, owners)
+    return Scalars(starts, ends, kinds, owners, bounds)
 
 
-def decode(texts: TextColumn, scalars: Scalars) -> pa.LargeStringArray:
-    """Decode the scalars.
-
-    Returns:
-        m texts. They are UTF-8 save for halves of surrogate pairs, which `pipeline.text.json_escapes` describes, so
-        they are not for Python's eyes.
-    """
-
-    def loop(places: np.ndarray, lengths: np.ndarray, output: np.ndarray) -> None:
-        decode_scalar_rows(texts.buffer, scalars.starts, scalars.ends, places, lengths, output)
-
-    return write_texts(len(scalars.starts), loop)
-
-
-def splice(texts: TextColumn, scalars: Scalars, chosen: np.ndarray, values: pa.LargeStringArray) -> pa.LargeStringArray:
-    """Put new values, decoded ones, in the place of the chosen scalars; every other byte stays.
+def decode(texts: TextColumn, scalars: Scalars, chosen: np.ndarray) -> pa.LargeStringArray:
+    """Decode some scalars.
 
     Args:
         texts: The n texts.
         scalars: Their m scalars.
-        chosen: bool (m).
-        values: One text for each chosen scalar.
+        chosen: Places among them, int64 (k).
+
+    Returns:
+        k texts. They are UTF-8 save for halves of surrogate pairs, which `pipeline.text.json_escapes` describes, so
+        they are not for Python's eyes.
+    """
+
+    def loop(places: np.ndarray, lengths: np.ndarray, output: np.ndarray) -> None:
+        decode_scalar_rows(texts.buffer, scalars.starts[chosen], scalars.ends[chosen], places, lengths, output)
+
+    return write_texts(len(chosen), loop)
+
+
+def decode_in_context(texts: TextColumn, scalars: Scalars) -> tuple[pa.LargeStringArray, np.ndarray, np.ndarray]:
+    """Decode all scalars, values behind their key, which says what they are: `phone": "4155550123"`.
+
+    Returns:
+        m texts, as of `decode`; and where in their buffer each scalar's own bytes begin and end: int64 (m) twice.
+    """
+    heads = np.zeros(len(scalars.starts), np.int64)
+
+    def loop(places: np.ndarray, lengths: np.ndarray, output: np.ndarray) -> None:
+        starts, ends, kinds, owners, _ = scalars
+        decode_context_rows(texts.buffer, starts, ends, kinds, owners, heads, places, lengths, output)
+
+    context = write_texts(len(scalars.starts), loop)
+    bounds = from_arrow(context).bounds
+    return context, bounds[:-1] + heads, bounds[1:] - ((heads > 0) & (scalars.kinds == STRING))
+
+
+def splice(texts: TextColumn, scalars: Scalars, chosen: np.ndarray, values: pa.LargeStringArray) -> pa.LargeStringArray:
+    """Put new values, decoded ones, in the place of some scalars; every other byte stays.
+
+    Args:
+        texts: The n texts.
+        scalars: Their m scalars.
+        chosen: Places among them in ascending order, int64 (k).
+        values: k texts.
     """
     new = from_arrow(values)
-    bounds = np.concatenate(([0], np.cumsum(chosen)))[scalars.bounds]
-    places = scalars.starts[chosen], scalars.ends[chosen], scalars.kinds[chosen]
+    bounds = np.searchsorted(chosen, scalars.bounds)
+    some = scalars.starts[chosen], scalars.ends[chosen], scalars.kinds[chosen]
 
-    def loop(places_: np.ndarray, lengths: np.ndarray, output: np.ndarray) -> None:
-        splice_scalar_rows(*texts, *places, bounds, *new, places_, lengths, output)
+    def loop(places: np.ndarray, lengths: np.ndarray, output: np.ndarray) -> None:
+        splice_scalar_rows(*texts, *some, bounds, *new, places, lengths, output)
 
     return write_texts(texts.rows, loop)
 
@@ -94,12 +117,12 @@ def list_scalar_rows(
     starts: np.ndarray,
     ends: np.ndarray,
     kinds: np.ndarray,
-    objects: np.ndarray,
+    owners: np.ndarray,
 ) -> None:
     """List the scalars of every JSON text: with empty `places` count them into `lengths`, else write the rest."""
     for row in range(len(bounds) - 1):
         at = places[row] if len(places) else -1
-        found = list_scalars(buffer, bounds[row], bounds[row + 1], starts, ends, kinds, objects, at)
+        found = list_scalars(buffer, bounds[row], bounds[row + 1], starts, ends, kinds, owners, at)
         if len(places) == 0:
             lengths[row] = found
 
@@ -118,6 +141,43 @@ def decode_scalar_rows(
         at = places[row] if len(places) else -1
         length = decode_string(buffer, starts[row], ends[row], output, at)
         if len(places) == 0:
+            lengths[row] = length
+
+
+@compiled
+def decode_context_rows(
+    buffer: np.ndarray,
+    starts: np.ndarray,
+    ends: np.ndarray,
+    kinds: np.ndarray,
+    owners: np.ndarray,
+    heads: np.ndarray,
+    places: np.ndarray,
+    lengths: np.ndarray,
+    output: np.ndarray,
+) -> None:
+    """Decode JSON strings with their keys, one a row: with empty `places` measure `heads` and `lengths`, else write."""
+    for row in range(len(starts)):
+        at = places[row] if len(places) else -1
+        owner = owners[row]
+        quotes = 1 if kinds[row] == STRING else 0
+        head = 0
+        if kinds[row] < KEY and owner >= 0:
+            head = decode_string(buffer, starts[owner], ends[owner], output, at)
+            if at >= 0:
+                output[at + head] = 34
+                output[at + head + 1] = 58
+                output[at + head + 2] = 32
+                if quotes:
+                    output[at + head + 3] = 34
+            head += 3 + quotes
+        length = head + decode_string(buffer, starts[row], ends[row], output, at + head if at >= 0 else -1)
+        if head and quotes:
+            if at >= 0:
+                output[at + length] = 34
+            length += 1
+        if len(places) == 0:
+            heads[row] = head
             lengths[row] = length
 
 

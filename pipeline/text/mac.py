@@ -1,0 +1,48 @@
+"""Hardware addresses of network cards."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipeline.text.boundaries import is_letter, is_word
+from pipeline.text.kernel import declare
+from pipeline.text.urls import is_hexadecimal
+
+__all__ = ["match_mac"]
+
+
+@declare("int64(uint8[::1], int64, int64, int64)")
+def match_mac(buffer: np.ndarray, floor: int, at: int, end: int) -> int:
+    """Return where the MAC address that begins at `at` ends, or 0.
+
+    Six pairs of hexadecimal digits with `:` or with `-` between them (IEEE 802), a letter among them: without one it is
+    more often a time or a number. Addresses of groups, the broadcast address among them (the first octet is odd), are
+    nobody's, and stay. Longer runs of pairs, such as the fingerprint of a certificate, stay too.
+
+    Args:
+        buffer: Bytes of the column.
+        floor: Bytes before it are out of sight.
+        at: The first digit.
+        end: One past the row's last byte.
+    """
+    if at < floor or at + 17 > end:
+        return 0
+    separator = buffer[at + 2]
+    letters = 0
+    for k in range(17):
+        byte = buffer[at + k]
+        if k % 3 == 2:
+            if byte != separator:
+                return 0
+        elif not is_hexadecimal(byte):
+            return 0
+        else:
+            letters += is_letter(byte)
+    # Of the ASCII codes of 0-9, A-F and a-f, the last bit is the digit's own for 0-9 and its opposite for letters.
+    if letters == 0 or (buffer[at + 1] & 1) ^ is_letter(buffer[at + 1]):
+        return 0
+    if at > floor and (is_word(buffer[at - 1]) or buffer[at - 1] == separator):
+        return 0
+    if at + 17 < end and (is_word(buffer[at + 17]) or buffer[at + 17] == separator):
+        return 0
+    return at + 17
