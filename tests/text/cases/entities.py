@@ -7,67 +7,113 @@ from typing import Any
 
 import numpy as np
 
-from tests.text.cases.rows import TEXT, as_bytes, as_rows
+from tests.text.cases.rows import TEXT, as_bytes, as_row, as_rows
 
 __all__ = ["cases"]
+
+ALL = (1 << 11) - 1
+
+MORE = (
+    b"00:1b:44:11:3a:b7 00-1B-44-11-3A-B7 ff:ff:ff:ff:ff:ff 4f8a:c99e:dc86:faf9:5988:5f63:375e:8a2a fe80::1 ==8.8.8.8 ",
+    b"1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq 0x" + b"5aAe" * 10 + b" 0x5aAe ",
+    b"https://bob:s3cret@h/ x://a:%41@b x://a:%s@b x://a:b/ ssn 219 09 9999 social 219099999 call 785 8949 061-4 fax ",
+    b"-----BEGIN EC PRIVATE KEY-----\\n"
+    + b"MIIB/+==" * 6
+    + b"\n-----END EC PRIVATE KEY----- -----BEGIN X PRIVATE KEY----- ",
+    b"ghp_"
+    + b"a1B2c3D4e5F6" * 3
+    + b" AKIAIOSFODNN7EXAMPLE sk-"
+    + b"aB3dE6gH9j" * 3
+    + b". SG.x SK"
+    + b"0123456789abcdef" * 2,
+    b" api_key = \"3f9c2b7a1d5e8f60\"; TOKEN=tok_a8d7f6a8s7d6f8a pass_word: 'x' Authorization: Bearer a1b2c3d4e5f6a7b8",
+)
+"""Every entity that `ROWS` lack, and what is almost one."""
+
+PLACES = TEXT + b"".join(MORE)
 
 
 def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
     """Yield (kernel, arguments)."""
-    for row in as_rows():
-        for at in (-1, 3):
-            yield (
-                "find.find_entities",
-                (*row, 63, np.zeros(9, np.int64), np.zeros(9, np.int64), np.zeros(9, np.int8), at),
-            )
+    for row in (*as_rows(), *map(as_row, MORE)):
+        for wanted in (ALL, 2, 1 << 10):
+            for room in (0, 12):
+                spans = np.zeros(room, np.int64), np.zeros(room, np.int64), np.zeros(room, np.int8)
+                yield "find.find_candidates", (*row, wanted, *spans, room // 4)
     for byte in range(256):
-        for name in ("boundaries.is_digit", "boundaries.is_letter"):
+        for name in ("boundaries.is_digit", "boundaries.is_letter", "boundaries.is_word", "api_key.is_filler"):
             yield name, (np.uint8(byte),)
-    for prefix in (0, 4111, 3782, 5105, 2221, 6011, 6440, 3528, 3000, 5018, 6761, 9999):
-        for digits in range(12, 21):
-            yield "credit_card.has_issuer", (prefix, digits)
     for character in b"09AZaz":
         yield "iban.append", (96, character)
+    for word in (0, 3556498, 110379):
+        yield "context.meaning_before", (word,)
+    for form in (
+        (0, 0, 10, 3, 0x334, 0x455, 0, 0, 49),
+        (0, 0, 10, 3, 0x334, 0x155, 0, 0, 49),
+        (1, 0, 11, 4, 0x1334, 0x1455, 1, 0, 49),
+        (1, 0, 8, 3, 0x422, 0x200, 0, 0, 50),
+        (0, 1, 11, 3, 0x344, 0x070, 0, 1, 50),
+        (0, 0, 12, 4, 0x4332, 0x0123, 0, 0, 48),
+        (0, 0, 9, 3, 0x333, 0x012, 0, 0, 49),
+    ):
+        yield "phone.has_form", form
     yield from _places()
 
 
 def _places() -> Iterator[tuple[str, tuple[Any, ...]]]:
     """Kernels that look at one place: at every place where they may be called, or every fifth if that is all."""
-    buffer, end = as_bytes(TEXT), len(TEXT)
+    buffer, end = as_bytes(PLACES), len(PLACES)
     digit: Callable[[int], bool] = lambda byte: 48 <= byte <= 57  # noqa: E731
+    hexadecimal: Callable[[int], bool] = lambda byte: byte in b"0123456789abcdefABCDEF"  # noqa: E731
     anything: Callable[[int], bool] = lambda byte: True  # noqa: E731
     by_place = {
         "boundaries.digits_end": anything,
         "boundaries.continues": anything,
+        "context.said_after": anything,
         "email.letter_width": anything,
-        "email.match_email": lambda byte: chr(byte).isascii() and (chr(byte).isalnum() or byte == 95),
         "email.domain_end": anything,
-        "ip.match_ipv4": digit,
-        "ip.match_ipv6": digit,
-        "ip.match_octets": digit,
-        "phone.match_north_american": lambda byte: digit(byte) or byte == 40,
-        "phone.match_international": lambda byte: byte == 43,
+        "ip.octets_end": digit,
         "phone.extension_end": anything,
-        "phone.match_trunk": lambda byte: byte == 48,
+        "api_key.is_long": anything,
+        "private_key.match_private_key": lambda byte: byte == 45,
+        "private_key.hyphens": anything,
+        "private_key.names_private_key": anything,
+        "url_credentials.match_url_credentials": anything,
     }
     after_floor = {
         "ip.match_ip": digit,
+        "ip.match_ipv6": hexadecimal,
         "phone.match_phone": lambda byte: digit(byte) or byte in b"+(",
         "credit_card.match_credit_card": digit,
         "ssn.match_ssn": digit,
         "iban.match_iban": lambda byte: chr(byte).isascii() and chr(byte).isalpha(),
+        "mac.match_mac": hexadecimal,
+        "crypto.match_crypto": lambda byte: byte in b"013bB",
+        "api_key.secret_start": lambda byte: byte in b"=:",
+        "find.group_start": lambda byte: byte in b":-",
     }
     for name, allowed in by_place.items():
         for at in range(0, end, 5 if allowed is anything else 1):
-            if allowed(TEXT[at]):
+            if allowed(PLACES[at]):
                 yield name, (buffer, at, end)
     for name, allowed in after_floor.items():
         for at in range(end):
-            if allowed(TEXT[at]):
+            if allowed(PLACES[at]):
                 yield name, (buffer, 0, at, end)
                 yield name, (buffer, at, at, min(at + 12, end))
     for at in range(0, end, 3):
         yield "boundaries.follows", (buffer, 0, at)
-        yield "ip.is_version", (buffer, max(at - 20, 0), at)
+        yield "context.said_before", (buffer, max(at - 50, 0), at)
+        yield "api_key.shape_before", (buffer, 0, at)
+        if PLACES[at - 1 : at] == b'"' or PLACES[at - 1 : at] == b"=":
+            yield "api_key.secret_end", (buffer, at - 2, at, end)
+    for at in range(end):
+        if PLACES[at] == 64:
+            yield "email.email_start", (buffer, max(at - 30, 0), at)
     for at in range(0, end, 7):
         yield "credit_card.is_card", (buffer, at, min(at + 19, end))
+        yield "context.word_hash", (buffer, at, min(at + 8, end))
+        for shape in (0, 10, 20):
+            yield "api_key.key_end", (buffer, at, end, shape)
+        for least in (0, 3):
+            yield "api_key.is_random", (buffer, at, min(at + 20, end), least)
