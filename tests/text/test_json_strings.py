@@ -109,7 +109,23 @@ def test_nothing_looked_for_is_nothing_changed(texts: list[str]) -> None:
         (r'"a@b.com\ud83d","\u00e9"', r'"<EMAIL>\ud83d","\u00e9"', {"email": 1}),
         (r'"{\"to\":\"a@b.com\"}"', r'"{\"to\":\"<EMAIL>\"}"', {"email": 1}),  # JSON within JSON
         (r'["call\n415-555-0123"]', r'["call\n<PHONE>"]', {"phone": 1}),  # `n4` would be no boundary
-        ('{"version":"8.8.8.8"}', '{"version":"<IP>"}', {"ip": 1}),  # a value is read by itself
+        ('{"version":"8.8.8.8"}', '{"version":"8.8.8.8"}', {}),  # a value is read behind its key
+        ('{"phone":4155550123,"id":4155550123}', '{"phone":"<PHONE>","id":4155550123}', {"phone": 1}),
+        ('{"phone" : "4155550123","id":"4155550123"}', '{"phone" : "<PHONE>","id":"4155550123"}', {"phone": 1}),
+        ('{"phone":[4155550123],"n":{"call":null},"x":4155550123}',) * 2 + ({},),
+        (
+            '{"password":"3f9c2b7a1d5e","x":"3f9c2b7a1d5e"}',
+            '{"password":"<API_KEY>","x":"3f9c2b7a1d5e"}',
+            {"api_key": 1},
+        ),
+        (
+            r'{"arguments":"{\"card\": 4111111111111111}"}',
+            r'{"arguments":"{\"card\": \"<CREDIT_CARD>\"}"}',
+            {"credit_card": 1},
+        ),
+        (r'["{\"a@b.com\":1,\"c@d.com\":2}","[1]"]', r'["{\"<EMAIL>\":1,\"<EMAIL#2>\":2}","[1]"]', {"email": 2}),
+        (r'"{card: 4111111111111111}"', r'"{card: <CREDIT_CARD>}"', {"credit_card": 1}),  # no JSON
+        (r'"[\"[\\\"a\u0040b.com\\\"]\"]"', r'"[\"[\\\"<EMAIL>\\\"]\"]"', {"email": 1}),
         (r'"\\u0040 a\\@b.com"', r'"\\u0040 a\\@b.com"', {}),  # a backslash, not an escape
         (r'["\u0041\/\ud83d","",{}]', r'["\u0041\/\ud83d","",{}]', {}),
         ('"jane@","northwind.org"', '"jane@","northwind.org"', {}),
