@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.config import Recipe, Source
+from pipeline.config import Pii, Recipe, Source
 from pipeline.errors import InputError, ProjectError, did_you_mean
 from pipeline.ingest import check_source
 
@@ -25,6 +25,7 @@ def check(recipe: Recipe) -> None:
     problems += _local("train.model.path", recipe.train.model.path)
     problems += _local("pack.tokenizer", recipe.pack.tokenizer)
     problems += _tokenizer(recipe)
+    problems += _pii(recipe.curate.pii)
     if recipe.pack.template.endswith(".jinja") and not Path(recipe.pack.template).is_file():
         problems.append(f"pack.template: there is no file {recipe.pack.template}")
     if problems:
@@ -52,6 +53,15 @@ def _tokenizer(recipe: Recipe) -> list[str]:
     if folder.is_dir() and not any((folder / name).exists() for name in _TOKENIZER_FILES):
         return []
     return [f"pack.tokenizer: the model {model} has its own tokenizer; set pack.tokenizer: {model}"]
+
+
+def _pii(pii: Pii | None) -> list[str]:
+    """The key of `hash`, and the model that finds names."""
+    if pii is None or (pii.key_env is None and pii.ner is None):
+        return []
+    from pipeline.curate.redact import problems  # all of curation comes with it
+
+    return problems(pii)
 
 
 def _local(key: str, name: str | None) -> list[str]:

@@ -11,7 +11,7 @@ from pipeline.config.clean import Clean
 from pipeline.config.curate import Curate, Split
 from pipeline.config.dedup import Dedup, Fuzzy
 from pipeline.config.pack import Pack
-from pipeline.config.pii import Pii
+from pipeline.config.pii import Ner, Pii
 from pipeline.config.rules import RULE_KINDS, Bound, Rules
 from pipeline.config.section import Section
 from pipeline.config.sources import Cluster, Ingest, Source
@@ -30,6 +30,7 @@ __all__ = [
     "Launch",
     "Lora",
     "Model",
+    "Ner",
     "Pack",
     "Pii",
     "Promote",

@@ -19,6 +19,7 @@ from pipeline.config import RULE_KINDS, Recipe
 from pipeline.curate.excerpts import first_of_each_rule, merge_excerpts
 from pipeline.curate.keys import keys_of
 from pipeline.curate.parquet import write_parquet
+from pipeline.curate.redact import identity
 from pipeline.curate.rejections import Rejections, check_rejected
 from pipeline.curate.rowwise import process
 from pipeline.curate.rules import rules_for
@@ -55,7 +56,7 @@ def stage(run: RunDirectory, recipe: Recipe, surveys: Sequence[Survey]) -> Stage
                 kind: {name: bound.model_dump(mode="json") for name, bound in rules_for(curate.rules, kind).items()}
                 for kind in RULE_KINDS
             },
-            "pii": curate.pii.model_dump(mode="json") if curate.pii else None,
+            "pii": identity(curate.pii),
             "sketch": {"values": fuzzy.sketch, "shingle": fuzzy.shingle} if fuzzy else None,
             "part_bytes": recipe.ingest.part_bytes,
             "max_row_bytes": recipe.ingest.max_row_bytes,

@@ -1,7 +1,7 @@
 """A few redacted lines of dropped rows, so that a reader of the report can judge the rules.
 
 The text of a dropped row is kept nowhere else. Excerpts are redacted for every entity, whatever the recipe says, and
-before they are cut, so that half an address is not left standing.
+before they are cut, so that half an address is not left standing. A text that cannot be redacted has no excerpt.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ def excerpts_of(failed: pa.Table, ids: pa.Array, texts: pa.LargeStringArray, eng
     """
     wanted = pa.array([row for rows in _first(failed).values() for row in rows], pa.string())
     some = texts.filter(pc.is_in(ids, wanted))
-    redacted, _ = engine.redact(some, ENTITIES)
-    cut = pc.utf8_slice_codeunits(redacted, 0, CHARACTERS)
-    return dict(zip(ids.filter(pc.is_in(ids, wanted)).to_pylist(), cut.to_pylist(), strict=True))
+    cut = pc.utf8_slice_codeunits(_redacted(some, engine), 0, CHARACTERS)
+    excerpts = zip(ids.filter(pc.is_in(ids, wanted)).to_pylist(), cut.to_pylist(), strict=True)
+    return {row: excerpt for row, excerpt in excerpts if excerpt}
 
 
 def first_of_each_rule(failed: pa.Table, excerpts: Mapping[str, str]) -> dict[str, dict[str, str]]:
@@ -52,6 +52,16 @@ def merge_excerpts(parts: Iterable[Mapping[str, Mapping[str, str]]]) -> dict[str
             there = merged.setdefault(rule, {})
             there.update(list(rows.items())[: PER_RULE - len(there)])
     return dict(sorted(merged.items()))
+
+
+def _redacted(texts: pa.LargeStringArray, engine: Engine) -> pa.LargeStringArray:
+    """The texts with tags; one that fails is `""`."""
+    try:
+        return engine.redact(texts, ENTITIES).texts
+    except Exception:
+        if len(texts) == 1:
+            return pa.array([""], pa.large_string())
+    return pa.concat_arrays([_redacted(texts.slice(row, 1), engine) for row in range(len(texts))])
 
 
 def _first(failed: pa.Table) -> dict[str, list[str]]:

@@ -5,6 +5,7 @@ Signals are of the text that is kept, cleaned and redacted, so curating what was
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,13 +15,15 @@ from numpy.typing import NDArray
 
 from pipeline.config import Recipe
 from pipeline.curate.excerpts import excerpts_of
+from pipeline.curate.families import families_of
+from pipeline.curate.language import identify, unknown
 from pipeline.curate.messages import contents_of, rows_of, with_contents
-from pipeline.curate.redact import redact
+from pipeline.curate.redact import ledger_of, redact
 from pipeline.curate.rules import judge, rules_for
 from pipeline.engines import Engine
 from pipeline.schema import DOCUMENTS, LEDGER, SIGNALS, VERDICTS
 
-__all__ = ["Processed", "process", "settle"]
+__all__ = ["Processed", "Settled", "process", "settle"]
 
 _SENDER_KINDS = ("text", "code", "pair")
 """Kinds in which no message may be blank; of a chat some message must be left."""
@@ -54,6 +57,23 @@ class Processed:
     excerpts: dict[str, str]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Settled:
+    """Rows that cleaning and redaction change no more.
+
+    Attributes:
+        table: `schema.ROWS`.
+        rows: which of the rows that came in they are: int64 [table], ascending.
+        counts: entity → replacements.
+        ledger: tables of `schema.LEDGER`: the rows that did not settle, or could not be redacted.
+    """
+
+    table: pa.Table
+    rows: NDArray[np.int64]
+    counts: dict[str, int]
+    ledger: list[pa.Table]
+
+
 def process(table: pa.Table, kind: str, recipe: Recipe, engine: Engine) -> Processed:
     """Clean, redact, measure and judge rows of one kind.
 
@@ -63,17 +83,17 @@ def process(table: pa.Table, kind: str, recipe: Recipe, engine: Engine) -> Proce
         recipe: of the run.
         engine: that computes.
     """
-    table, redacted, restless = settle(table, kind, recipe, engine)
+    settled = settle(table, kind, recipe, engine)
+    table = settled.table
     filled = _filled(table["messages"].combine_chunks(), kind)
-    ledger = [
-        _lines(table, ~filled, stage="clean", rule="empty", value=0.0, threshold=1.0),
-        _lines(table, filled & restless, stage="redact", rule="restless", value=_ROUNDS, threshold=_ROUNDS),
-    ]
-    reached = np.flatnonzero(filled & ~restless)
-    table = table.take(pa.array(reached)).combine_chunks()
+    ledger = [*settled.ledger, _lines(table, ~filled, stage="clean", rule="empty", value=0.0, threshold=1.0)]
+    if not filled.all():
+        table = table.filter(pa.array(filled)).combine_chunks()
 
     texts = engine.join(table["messages"].combine_chunks())
-    signals = engine.signals(texts)
+    signals = engine.signals(texts, families_of(table, recipe.sources))
+    languages = identify(texts) if recipe.curate.language else unknown(len(texts))
+    signals |= {"language": languages.codes, "language_score": languages.scores}
     ids, sources = table["id"].combine_chunks(), table["source"].combine_chunks()
     verdicts = judge(rules_for(recipe.curate.rules, kind), signals, ids, sources)
     for name, dtype in SIGNALS.items():
@@ -85,18 +105,16 @@ def process(table: pa.Table, kind: str, recipe: Recipe, engine: Engine) -> Proce
     return Processed(
         kept=table.take(pa.array(passed)).combine_chunks().cast(DOCUMENTS),
         measured=measured,
-        reached=reached,
+        reached=settled.rows[filled],
         passed=passed,
         ledger=[*ledger, verdicts.lines],
         rules=verdicts.counts(),
-        redacted=redacted,
+        redacted=settled.counts,
         excerpts=excerpts_of(verdicts.lines, ids, texts, engine),
     )
 
 
-def settle(
-    table: pa.Table, kind: str, recipe: Recipe, engine: Engine
-) -> tuple[pa.Table, dict[str, int], NDArray[np.bool_]]:
+def settle(table: pa.Table, kind: str, recipe: Recipe, engine: Engine) -> Settled:
     """Clean and redact rows until neither changes them.
 
     A tag may complete what a cleaner looks for, and what a cleaner joins may be an address; rows that redaction
@@ -107,37 +125,46 @@ def settle(
         kind: of all of them.
         recipe: of the run.
         engine: that computes.
-
-    Returns:
-        The rows; entity → replacements; and bool [rows], true where `_ROUNDS` were not enough.
     """
     curate = recipe.curate
     cleaners = getattr(curate.clean, kind) if curate.clean else []
-    counts: dict[str, int] = {}
-    rounds: list[pa.Table] = []
+    ledger: list[pa.Table] = []
+    counts: Counter[str] = Counter()
+    done, places = [table.slice(0, 0)], [np.zeros(0, np.int64)]
     here = np.arange(len(table))
-    order = here.copy()
     for _ in range(_ROUNDS):
-        before = table["messages"].combine_chunks()
-        messages = with_contents(before, engine.clean(contents_of(before), cleaners))
-        table = _with_messages(table, messages)
-        changed = np.zeros(len(table), np.bool_)
-        if curate.pii is not None:
-            table, found = redact(table, curate.pii, engine)
-            counts = {entity: counts.get(entity, 0) + count for entity, count in found.items()}
-            # Cleaning twice is cleaning once, so only what redaction changed can change again.
-            changed = _changed(messages, table["messages"].combine_chunks())
-        order[here] = np.arange(len(table)) + sum(map(len, rounds))
-        rounds.append(table)
-        here = here[changed]
-        if not len(here):
+        messages = table["messages"].combine_chunks()
+        contents, calm = engine.clean_until_stable(contents_of(messages), cleaners)
+        table = _with_messages(table, with_contents(messages, contents))
+        if not calm.all():
+            moving = np.zeros(len(table), np.bool_)
+            moving[rows_of(messages)[~calm]] = True
+            ledger.append(_lines(table, moving, stage="clean", rule="restless"))
+            table, here = table.filter(pa.array(~moving)).combine_chunks(), here[~moving]
+        if curate.pii is None:
+            done.append(table)
+            places.append(here)
             break
-        table = table.filter(pa.array(changed)).combine_chunks()
-    restless = np.zeros(len(order), np.bool_)
-    restless[here] = True
-    if len(rounds) > 1:
-        table = pa.concat_tables(rounds).take(pa.array(order)).combine_chunks()
-    return table, counts, restless
+        redacted = redact(table, curate.pii, engine)
+        counts.update(redacted.counts)
+        if redacted.failed.any():
+            ledger.append(ledger_of(table, redacted))
+            table, here = table.filter(pa.array(~redacted.failed)).combine_chunks(), here[~redacted.failed]
+        # Cleaning twice is cleaning once, so only what redaction changed can change again.
+        changed = _changed(table["messages"].combine_chunks(), redacted.table["messages"].combine_chunks())
+        done.append(redacted.table.filter(pa.array(~changed)) if changed.any() else redacted.table)
+        places.append(here[~changed])
+        if not changed.any():
+            break
+        table, here = redacted.table.filter(pa.array(changed)).combine_chunks(), here[changed]
+    else:
+        ledger.append(_lines(table, np.ones(len(table), np.bool_), stage="redact", rule="restless"))
+    at = np.concatenate(places)
+    order = np.argsort(at)
+    table = pa.concat_tables(done)
+    if len(done) > 2:  # more than one round's: back into their order
+        table = table.take(pa.array(order))
+    return Settled(table=table.combine_chunks(), rows=at[order], counts=dict(counts), ledger=ledger)
 
 
 def _with_messages(table: pa.Table, messages: pa.ListArray) -> pa.Table:
@@ -164,7 +191,13 @@ def _filled(messages: pa.ListArray, kind: str) -> NDArray[np.bool_]:
 
 
 def _lines(
-    table: pa.Table, which: NDArray[np.bool_], *, stage: str, rule: str, value: float, threshold: float
+    table: pa.Table,
+    which: NDArray[np.bool_],
+    *,
+    stage: str,
+    rule: str,
+    value: float = _ROUNDS,
+    threshold: float = _ROUNDS,
 ) -> pa.Table:
     """One ledger line for each of the rows."""
     rows = table.select(["id", "source"]).filter(pa.array(which))

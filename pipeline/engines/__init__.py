@@ -8,6 +8,10 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 
+from pipeline.engines.phones import COUNTRIES
+from pipeline.engines.redaction import Finder, Redaction
+from pipeline.engines.spans import Spans
+from pipeline.engines.stand_ins import StandIns
 from pipeline.errors import MachineError
 from pipeline.text.entities import ENTITIES
 
@@ -41,18 +45,42 @@ class Engine(Protocol):
     ) -> tuple[pa.LargeStringArray, np.ndarray]:
         """Clean every text, and say which ones came to rest."""
 
-    def redact(self, contents: pa.LargeStringArray, entities: Sequence[str]) -> tuple[pa.LargeStringArray, np.ndarray]:
-        """Put tags in place of personal data, and count it."""
+    def find_entities(
+        self, texts: pa.LargeStringArray, entities: Sequence[str], *, countries: Sequence[str] = COUNTRIES
+    ) -> Spans:
+        """Find personal data."""
+
+    def replace(self, texts: pa.LargeStringArray, spans: Spans, values: pa.LargeStringArray) -> pa.LargeStringArray:
+        """Put other texts in the place of spans."""
+
+    def redact(
+        self,
+        texts: pa.LargeStringArray,
+        entities: Sequence[str],
+        *,
+        countries: Sequence[str] = COUNTRIES,
+        also: Finder | None = None,
+        stand_ins: StandIns | None = None,
+        rows: np.ndarray | None = None,
+    ) -> Redaction:
+        """Put stand-ins in place of personal data, and count it."""
 
     def redact_json(
-        self, texts: pa.LargeStringArray, entities: Sequence[str]
-    ) -> tuple[pa.LargeStringArray, np.ndarray]:
-        """Put tags in place of personal data in the strings of JSON texts, and count it."""
+        self,
+        texts: pa.LargeStringArray,
+        entities: Sequence[str],
+        *,
+        countries: Sequence[str] = COUNTRIES,
+        also: Finder | None = None,
+        stand_ins: StandIns | None = None,
+        rows: np.ndarray | None = None,
+    ) -> Redaction:
+        """Put stand-ins in place of personal data in the strings of JSON texts, and count it."""
 
     def join(self, messages: pa.ListArray) -> pa.LargeStringArray:
         """Make one text of every row's messages."""
 
-    def signals(self, texts: pa.LargeStringArray) -> dict[str, np.ndarray]:
+    def signals(self, texts: pa.LargeStringArray, families: np.ndarray | None = None) -> dict[str, np.ndarray]:
         """Measure every text."""
 
     def normalise(self, texts: pa.LargeStringArray) -> pa.LargeStringArray:

@@ -17,17 +17,22 @@ from pipeline.curate import curate
 from pipeline.run import RunDirectory
 from pipeline.schema import CURATED, LEDGER, SPLITS, VERDICTS
 
+KEY_ENV, KEY = "CURATE_TEST_KEY", "workers get it from here"
+"""The key of the operator `hash`."""
+
 MODEL = {"model_type": "llama", "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1}
 
 
 @pytest.fixture(scope="session")
 def scheduler() -> Iterator[str]:
     """The address of a cluster of two worker processes that all tests of this folder share."""
-    with (
-        LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0") as cluster,
-        Client(cluster),
-    ):
-        yield cluster.scheduler_address
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv(KEY_ENV, KEY)
+        with (
+            LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0") as cluster,
+            Client(cluster),
+        ):
+            yield cluster.scheduler_address
 
 
 class Curated:
@@ -101,3 +106,27 @@ def run_curation(tmp_path: Path, scheduler: str) -> Callable[..., Curated]:
 
 def _read(folder: Path, schema: pa.Schema) -> pa.Table:
     return pa.concat_tables([schema.empty_table(), *map(pq.read_table, sorted(folder.glob("*.parquet")))])
+
+
+@pytest.fixture(scope="session")
+def names_model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A small spaCy model: a list of names; and, of every word behind a stand-in for `Loop`, that it is a name too."""
+    spacy = pytest.importorskip("spacy", reason="the extra ner is not installed")
+    pytest.importorskip("presidio_analyzer", reason="the extra ner is not installed")
+    model = spacy.blank("en")
+    ruler = model.add_pipe("entity_ruler")
+    ruler.add_patterns(
+        [
+            {"label": "PERSON", "pattern": "Jane Doe"},
+            {"label": "PERSON", "pattern": "José Núñez"},
+            {"label": "PERSON", "pattern": "Jane Doe jane@corp.org"},
+            {"label": "PERSON", "pattern": [{"TEXT": {"IN": ["PERSON", "PERSON_1"]}}]},  # as some models do
+            {"label": "PERSON", "pattern": "Loop"},
+            {"label": "PERSON", "pattern": [{"TEXT": {"REGEX": r"[>*]$"}}, {"TEXT": {"REGEX": "^loop"}}]},
+            {"label": "GPE", "pattern": "Oslo"},
+            {"label": "GADGET", "pattern": "spanner"},
+        ]
+    )
+    folder = tmp_path_factory.mktemp("models") / "names"
+    model.to_disk(folder)
+    return str(folder)

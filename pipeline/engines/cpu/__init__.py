@@ -13,7 +13,9 @@ from pipeline.engines.cpu.clean import clean, clean_until_stable
 from pipeline.engines.cpu.entities import find_entities
 from pipeline.engines.cpu.fingerprints import band_keys, combine, digest, normalise, similarity, sketch
 from pipeline.engines.cpu.join import join
-from pipeline.engines.cpu.redact import redact, redact_json
+from pipeline.engines.cpu.redact import redact
+from pipeline.engines.cpu.redact_json import redact_json
+from pipeline.engines.cpu.replace import replace
 from pipeline.engines.cpu.signals import signals
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "normalise",
     "redact",
     "redact_json",
+    "replace",
     "signals",
     "similarity",
     "sketch",

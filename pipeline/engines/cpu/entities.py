@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -12,30 +11,15 @@ from pipeline.engines import ENTITIES
 from pipeline.engines.columns import TextColumn, from_arrow
 from pipeline.engines.cpu.names import known
 from pipeline.engines.phones import COUNTRIES, is_phone, unknown_countries
+from pipeline.engines.spans import Spans
 from pipeline.engines.wallets import is_wallet
 from pipeline.text.find import ANNOUNCED, find_candidates
 from pipeline.text.kernel import compiled
 
-__all__ = ["Spans", "find_entities"]
+__all__ = ["find_entities"]
 
 PHONE = ENTITIES.index("phone")
 CRYPTO = ENTITIES.index("crypto")
-
-
-class Spans(NamedTuple):
-    """Where personal data stands: m spans, sorted, none of which overlaps another.
-
-    Attributes:
-        rows: int64 (m), the text that each stands in.
-        starts: int64 (m), its first byte's place in the column's buffer.
-        ends: int64 (m), the place after its last byte.
-        entities: int8 (m), which of `ENTITIES` it is.
-    """
-
-    rows: np.ndarray
-    starts: np.ndarray
-    ends: np.ndarray
-    entities: np.ndarray
 
 
 def find_entities(

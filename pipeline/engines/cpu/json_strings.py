@@ -1,4 +1,4 @@
-"""The strings of a column of JSON texts: found, decoded into a flat column, and other values put in their place."""
+"""The scalars of a column of JSON texts: found, decoded into a flat column, and other values put in their place."""
 
 from __future__ import annotations
 
@@ -7,99 +7,128 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from pipeline.engines import ENTITIES
 from pipeline.engines.columns import TextColumn, from_arrow
-from pipeline.engines.write import NOTHING, NOWHERE, write_texts
+from pipeline.engines.write import NOWHERE, write_texts
 from pipeline.text.json_escapes import decode_string
-from pipeline.text.json_strings import find_strings, splice_strings
+from pipeline.text.json_strings import KEY, STRING, list_scalars, splice_scalars
 from pipeline.text.kernel import compiled
 
-__all__ = ["Strings", "decode", "find", "splice"]
+__all__ = ["Scalars", "decode", "decode_in_context", "scalars_of", "splice"]
+
+_NO_KINDS = np.empty(0, np.int8)
 
 
-class Strings(NamedTuple):
-    """Some string literals of a column of JSON texts, row by row, from left to right.
+class Scalars(NamedTuple):
+    """Keys, strings and long integers of a column of JSON texts, row by row, from left to right.
 
     Attributes:
-        starts: int64 (m), where each begins in the column's buffer, after the quote.
-        ends: int64 (m), where its closing quote is.
-        bounds: int64 (n + 1); text i has the strings `bounds[i]…bounds[i + 1] - 1`.
+        starts: int64 (m), where each begins in the column's buffer, a string after the quote.
+        ends: int64 (m), where it ends, a string at its closing quote.
+        kinds: int8 (m), `STRING`, `NUMBER`, `KEY` or `FIRST_KEY` of `pipeline.text.json_strings`.
+        owners: int64 (m), of a value: its key, or -1; of a key: its object's first key; of a first key: that of the
+            object around it, or -1.
+        bounds: int64 (n + 1); text i has the scalars `bounds[i]…bounds[i + 1] - 1`.
     """
 
     starts: np.ndarray
     ends: np.ndarray
+    kinds: np.ndarray
+    owners: np.ndarray
     bounds: np.ndarray
 
     @property
     def rows(self) -> np.ndarray:
-        """The text that each string stands in: int64 (m)."""
+        """The text that each scalar stands in: int64 (m)."""
         return np.repeat(np.arange(len(self.bounds) - 1), np.diff(self.bounds))
 
-    def only(self, chosen: np.ndarray) -> Strings:
-        """The strings that are `chosen`, bool (m)."""
-        bounds = np.concatenate(([0], np.cumsum(chosen)))[self.bounds]
-        return Strings(self.starts[chosen], self.ends[chosen], bounds)
 
-
-def find(texts: TextColumn, wanted: int) -> Strings:
-    """Find the strings that hold an escape, or one of the `wanted` entities without one."""
+def scalars_of(texts: TextColumn) -> Scalars:
+    """List the scalars in which personal data may stand."""
     bounds = np.zeros(texts.rows + 1, np.int64)
-    look = *texts, wanted, np.empty(len(ENTITIES), np.int64), NOTHING
-    find_string_rows(*look, NOWHERE, bounds[1:], NOWHERE, NOWHERE)
+    list_scalar_rows(*texts, NOWHERE, bounds[1:], NOWHERE, NOWHERE, _NO_KINDS, NOWHERE)
     np.cumsum(bounds, out=bounds)
-    starts, ends = np.empty((2, bounds[-1]), np.int64)
-    find_string_rows(*look, bounds, NOWHERE, starts, ends)
-    return Strings(starts, ends, bounds)
+    starts, ends, owners = np.empty((3, bounds[-1]), np.int64)
+    kinds = np.empty(bounds[-1], np.int8)
+    list_scalar_rows(*texts, bounds, NOWHERE, starts, ends, kinds, owners)
+    return Scalars(starts, ends, kinds, owners, bounds)
 
 
-def decode(texts: TextColumn, strings: Strings) -> pa.LargeStringArray:
-    """Decode the strings.
+def decode(texts: TextColumn, scalars: Scalars, chosen: np.ndarray) -> pa.LargeStringArray:
+    """Decode some scalars.
+
+    Args:
+        texts: The n texts.
+        scalars: Their m scalars.
+        chosen: Places among them, int64 (k).
 
     Returns:
-        m texts. They are UTF-8 save for halves of surrogate pairs, which `pipeline.text.json_escapes` describes, so
+        k texts. They are UTF-8 save for halves of surrogate pairs, which `pipeline.text.json_escapes` describes, so
         they are not for Python's eyes.
     """
 
     def loop(places: np.ndarray, lengths: np.ndarray, output: np.ndarray) -> None:
-        decode_string_rows(texts.buffer, strings.starts, strings.ends, places, lengths, output)
+        decode_scalar_rows(texts.buffer, scalars.starts[chosen], scalars.ends[chosen], places, lengths, output)
 
-    return write_texts(len(strings.starts), loop)
+    return write_texts(len(chosen), loop)
 
 
-def splice(texts: TextColumn, strings: Strings, values: pa.LargeStringArray) -> pa.LargeStringArray:
-    """Put m new values, decoded ones, in the place of the strings; every other byte stays."""
-    new = from_arrow(values)
+def decode_in_context(texts: TextColumn, scalars: Scalars) -> tuple[pa.LargeStringArray, np.ndarray, np.ndarray]:
+    """Decode all scalars, values behind their key, which says what they are: `phone": "4155550123"`.
+
+    Returns:
+        m texts, as of `decode`; and where in their buffer each scalar's own bytes begin and end: int64 (m) twice.
+    """
+    heads = np.zeros(len(scalars.starts), np.int64)
 
     def loop(places: np.ndarray, lengths: np.ndarray, output: np.ndarray) -> None:
-        splice_string_rows(texts.buffer, texts.bounds, *strings, new.buffer, new.bounds, places, lengths, output)
+        starts, ends, kinds, owners, _ = scalars
+        decode_context_rows(texts.buffer, starts, ends, kinds, owners, heads, places, lengths, output)
+
+    context = write_texts(len(scalars.starts), loop)
+    bounds = from_arrow(context).bounds
+    return context, bounds[:-1] + heads, bounds[1:] - ((heads > 0) & (scalars.kinds == STRING))
+
+
+def splice(texts: TextColumn, scalars: Scalars, chosen: np.ndarray, values: pa.LargeStringArray) -> pa.LargeStringArray:
+    """Put new values, decoded ones, in the place of some scalars; every other byte stays.
+
+    Args:
+        texts: The n texts.
+        scalars: Their m scalars.
+        chosen: Places among them in ascending order, int64 (k).
+        values: k texts.
+    """
+    new = from_arrow(values)
+    bounds = np.searchsorted(chosen, scalars.bounds)
+    some = scalars.starts[chosen], scalars.ends[chosen], scalars.kinds[chosen]
+
+    def loop(places: np.ndarray, lengths: np.ndarray, output: np.ndarray) -> None:
+        splice_scalar_rows(*texts, *some, bounds, *new, places, lengths, output)
 
     return write_texts(texts.rows, loop)
 
 
 @compiled
-def find_string_rows(
+def list_scalar_rows(
     buffer: np.ndarray,
     bounds: np.ndarray,
-    wanted: int,
-    counts: np.ndarray,
-    nothing: np.ndarray,
     places: np.ndarray,
     lengths: np.ndarray,
     starts: np.ndarray,
     ends: np.ndarray,
+    kinds: np.ndarray,
+    owners: np.ndarray,
 ) -> None:
-    """List strings of every JSON text: with empty `places` count them into `lengths`, else write `starts`, `ends`."""
+    """List the scalars of every JSON text: with empty `places` count them into `lengths`, else write the rest."""
     for row in range(len(bounds) - 1):
-        start = bounds[row]
-        end = bounds[row + 1]
+        at = places[row] if len(places) else -1
+        found = list_scalars(buffer, bounds[row], bounds[row + 1], starts, ends, kinds, owners, at)
         if len(places) == 0:
-            lengths[row] = find_strings(buffer, start, end, wanted, counts, nothing, starts, ends, -1)
-        elif places[row] < places[row + 1]:  # a text without any need not be read again
-            find_strings(buffer, start, end, wanted, counts, nothing, starts, ends, places[row])
+            lengths[row] = found
 
 
 @compiled
-def decode_string_rows(
+def decode_scalar_rows(
     buffer: np.ndarray,
     starts: np.ndarray,
     ends: np.ndarray,
@@ -116,25 +145,72 @@ def decode_string_rows(
 
 
 @compiled
-def splice_string_rows(
+def decode_context_rows(
+    buffer: np.ndarray,
+    starts: np.ndarray,
+    ends: np.ndarray,
+    kinds: np.ndarray,
+    owners: np.ndarray,
+    heads: np.ndarray,
+    places: np.ndarray,
+    lengths: np.ndarray,
+    output: np.ndarray,
+) -> None:
+    """Decode JSON strings with their keys, one a row: with empty `places` measure `heads` and `lengths`, else write."""
+    for row in range(len(starts)):
+        at = places[row] if len(places) else -1
+        owner = owners[row]
+        quotes = 1 if kinds[row] == STRING else 0
+        head = 0
+        if kinds[row] < KEY and owner >= 0:
+            head = decode_string(buffer, starts[owner], ends[owner], output, at)
+            if at >= 0:
+                output[at + head] = 34
+                output[at + head + 1] = 58
+                output[at + head + 2] = 32
+                if quotes:
+                    output[at + head + 3] = 34
+            head += 3 + quotes
+        length = head + decode_string(buffer, starts[row], ends[row], output, at + head if at >= 0 else -1)
+        if head and quotes:
+            if at >= 0:
+                output[at + length] = 34
+            length += 1
+        if len(places) == 0:
+            heads[row] = head
+            lengths[row] = length
+
+
+@compiled
+def splice_scalar_rows(
     buffer: np.ndarray,
     bounds: np.ndarray,
     starts: np.ndarray,
     ends: np.ndarray,
-    strings: np.ndarray,
+    kinds: np.ndarray,
+    scalars: np.ndarray,
     values: np.ndarray,
     value_bounds: np.ndarray,
     places: np.ndarray,
     lengths: np.ndarray,
     output: np.ndarray,
 ) -> None:
-    """Replace the strings `strings[i]…strings[i + 1] - 1` of text i: with empty `places` measure, else write."""
+    """Replace the scalars `scalars[i]…scalars[i + 1] - 1` of text i: with empty `places` measure, else write."""
     for row in range(len(bounds) - 1):
         at = places[row] if len(places) else -1
-        first = strings[row]
-        last = strings[row + 1]
-        length = splice_strings(
-            buffer, bounds[row], bounds[row + 1], starts, ends, first, last, values, value_bounds, output, at
+        length = splice_scalars(
+            buffer,
+            bounds[row],
+            bounds[row + 1],
+            starts,
+            ends,
+            kinds,
+            scalars[row],
+            scalars[row + 1],
+            values,
+            value_bounds,
+            output,
+            at,
         )
         if len(places) == 0:
             lengths[row] = length

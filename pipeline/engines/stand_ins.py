@@ -1,0 +1,41 @@
+"""What stands in the place of personal data: `<EMAIL>`, `<EMAIL_2>`, `<EMAIL:hdkfoabm…>`, `<EMAIL#2>`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+__all__ = ["STAND_IN", "StandIns", "distinct", "tag", "tags"]
+
+StandIns = Callable[[np.ndarray, np.ndarray, pa.LargeStringArray], pa.LargeStringArray]
+"""Chooses what is put in the place of m values.
+
+Its arguments are the row that each stands in (int64), which entity it is (int8), and the values; it returns m texts.
+"""
+
+STAND_IN = r"<[A-Z][A-Z_]*(?:_[0-9]+|:[a-p]+)?(?:#[0-9]+)?>"
+"""A whole stand-in, as a regular expression; none has a letter that is personal."""
+
+
+def tag(entity: str, within: str = "") -> str:
+    """An entity's tag: `<EMAIL>`."""
+    return f"<{entity.upper()}{within}>"
+
+
+def tags(names: Sequence[str]) -> StandIns:
+    """An entity's tag in every place, whatever the value was.
+
+    Args:
+        names: Of the entities.
+    """
+    known = pa.array([tag(name) for name in names], pa.large_string())
+    return lambda rows, entities, values: known.take(pa.array(entities))
+
+
+def distinct(stand_in: bytes, number: int) -> bytes:
+    """The second, third, … key that would have the same name: `<EMAIL#2>`."""
+    if stand_in.endswith(b">"):
+        return b"%b#%d>" % (stand_in[:-1], number)
+    return b"%b#%d" % (stand_in, number)
