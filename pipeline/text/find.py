@@ -88,6 +88,7 @@ def find_candidates(
         elif byte <= 57 and byte != 45 and byte != 46:
             if byte >= 48:
                 going = digits_end(buffer, i, end)
+                letter = going < end and is_letter(buffer[going])
                 after = int64(buffer[going]) if going < end else 0
                 size = going - i
                 if i - 2 >= seen and is_letter(buffer[i - 1]) and is_letter(buffer[i - 2]):
@@ -105,7 +106,7 @@ def find_candidates(
                     elif marked & SOCIAL and (size == 9 or (size == 3 and (after == 32 or after == 45))):
                         stop = match_ssn(buffer, seen, i, end)
                         kind = 4
-                if stop == 0 and marked & CRYPTO and is_letter(after) and (byte == 49 or byte == 51 or byte == 48):
+                if stop == 0 and marked & CRYPTO and letter and (byte == 49 or byte == 51 or byte == 48):
                     stop = match_crypto(buffer, seen, begin, end)
                     kind = 7
             if stop == 0 and marked & TELEPHONE and i >= no_phone:
