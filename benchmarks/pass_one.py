@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import shutil
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
@@ -41,7 +43,8 @@ def pass_one(recipe: Recipe, client: Client | None = None, run_parts: RunParts |
     shutil.rmtree(recipe.run, ignore_errors=True)
     run = RunDirectory.open(recipe)
     surveys = documents.survey_sources(recipe)
-    with mock.patch.object(documents, "run_parts", run_parts or documents.run_parts):
+    quiet = contextlib.redirect_stderr(io.StringIO())  # its line of progress
+    with quiet, mock.patch.object(documents, "run_parts", run_parts or documents.run_parts):
         return documents.run_stage(run, recipe, surveys, lambda: client)  # type: ignore[arg-type,return-value]
 
 
