@@ -43,6 +43,9 @@ format: .venv/.test
 
 bench: .venv/.bench
 	$(BIN)/python benchmarks/curation.py
+	$(BIN)/python benchmarks/end_to_end.py
+	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/compile.py
 	$(BIN)/python benchmarks/packing.py
 
 # Resolves runtime and all extras together, so that one lock serves machines with and without a GPU.

@@ -12,12 +12,11 @@ machine code, then takes the best of three. Ratios hold across machines; megabyt
 from __future__ import annotations
 
 import sys
-import sysconfig
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pyarrow as pa
+from texts import best_of, standard_library
 
 from pipeline.engines import CLEANERS, ENTITIES, cpu
 
@@ -66,30 +65,6 @@ def datatrove_rate(texts: pa.LargeStringArray, megabytes: float = 1.0) -> float:
         for one in filters:
             one.filter(document)
     return size / (time.perf_counter() - begin) / 1e6
-
-
-def standard_library(megabytes: float) -> pa.LargeStringArray:
-    folder = Path(sysconfig.get_paths()["stdlib"])
-    texts, size = [], 0.0
-    for path in sorted(folder.rglob("*.py")):
-        if "site-packages" in path.parts or size > megabytes * 1e6:
-            continue
-        try:
-            texts.append(path.read_text(encoding="utf-8"))
-        except UnicodeDecodeError:  # the library's tests hold files in other encodings
-            continue
-        size += path.stat().st_size
-    return pa.array(texts, pa.large_string())
-
-
-def best_of(times: int, call: Callable[[], object]) -> float:
-    call()
-    seconds = []
-    for _ in range(times):
-        start = time.perf_counter()
-        call()
-        seconds.append(time.perf_counter() - start)
-    return min(seconds)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+import pipeline.text.json_rows  # noqa: F401  (ingest calls it, not the engine)
 from tests.text.cases.rows import JSON, as_bytes, as_row
 
 __all__ = ["cases"]
