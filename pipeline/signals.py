@@ -71,7 +71,7 @@ _WORDS = [
     _ratio("mean_word_length", "characters of words / words, over words of scripts with spaces; NaN if there are only "
            "others", "NeMo Curator's MeanWordLengthFilter", applies=False),
     _count("longest_word", "characters of the longest word of a script with spaces", "NeMo Curator's LongWordFilter"),
-    _count("nonsymbol_word_count", "words with a character that is no punctuation or symbol (Unicode P, S) or control",
+    _count("nonsymbol_word_count", "words with a character that datatrove does not take for punctuation or a control",
            "datatrove's Gopher quality filter on the same words"),
     _ratio("mean_nonsymbol_word_length", "their characters / their number, over scripts with spaces; NaN if there are "
            "only others", "datatrove's Gopher quality filter on the same words", applies=False),
@@ -80,7 +80,7 @@ _WORDS = [
     _ratio("hash_word_ratio_datatrove", "`#` characters / words", "datatrove's Gopher quality filter on the same words"),
     _ratio("ellipsis_word_ratio_datatrove", "`...` and `…` / words", "datatrove's Gopher quality filter"),
     _share("alphabetic_word_share", "words with a letter / words",
-           "datatrove; NeMo Curator's WordsWithoutAlphabetsFilter, whose letters are a-z and A-Z"),
+           "datatrove; NeMo Curator's WordsWithoutAlphabetsFilter, whose letters include vowel signs and letter-like numbers"),
     _count("stop_word_count", "occurrences of the, be, to, of, and, that, have, with, as they stand",
            "NeMo Curator's CommonEnglishWordsFilter, which may stop counting early"),
     _count("distinct_stop_word_count", "how many of the eight occur", "datatrove's Gopher quality filter"),
@@ -90,7 +90,7 @@ _CHARACTERS = [
     _share("non_alphanumeric_share_curator", "characters that are no letter, number, line feed or one of `?!,.` / "
            "characters: a space counts", "NeMo Curator's NonAlphaNumericFilter, whose letters are ASCII's"),
     _share("alphanumeric_share", "letters and numbers / characters", "BigCode, data-juicer"),
-    _share("alphabetic_share", "letters / characters", "NeMo Curator's AlphaFilter for code"),
+    _share("alphabetic_share", "letters / characters", "NeMo Curator's AlphaFilter for code, whose letters include vowel signs and letter-like numbers"),
     _share("digit_share", "decimal digits (Unicode Nd) / characters", "NeMo Curator's NumbersFilter, whose digits are 0-9"),
     _share("whitespace_share", "whitespace / characters", "NeMo Curator's WhiteSpaceFilter"),
     _share("parenthesis_share", "`{}⟨⟩[]()` / characters", "NeMo Curator's ParenthesesFilter"),
@@ -157,8 +157,8 @@ _NGRAMS = [
 ]  # fmt: skip
 
 _BOILERPLATE = [
-    _share("boilerplate_paragraph_share_curator", "filled paragraphs with one of 14 policy phrases / filled paragraphs; "
-           "1 if the text holds `lorem ipsum`", "NeMo Curator's BoilerPlateStringFilter"),
+    _share("boilerplate_paragraph_share_curator", "paragraphs, blank ones too, with one of 14 policy phrases in any "
+           "case / paragraphs; 1 if the text holds `lorem ipsum`", "NeMo Curator's BoilerPlateStringFilter"),
     _count("lorem_ipsum_count", "`lorem ipsum`, in any case"),
     _count("curly_bracket_count", "`{`", "datatrove's C4 filter drops a text with one"),
     _share("javascript_line_share_c4", "filled lines with `javascript`, in any case / filled lines",
@@ -172,13 +172,15 @@ _BOILERPLATE = [
 ]  # fmt: skip
 
 _CODE = [
-    Signal("comment_share", "float64", 1.0, "characters in comments / characters, by the comment syntax of the row's "
-           "language family; NaN where the family is not known", "NeMo Curator's GeneralCommentToCodeFilter", False),
+    Signal("comment_share", "float64", 1.0, "characters in comments, marks included / characters, by the comment syntax of "
+           "the row's language family; NaN where the family is not known", "NeMo Curator's PythonCommentToCodeFilter and "
+           "GeneralCommentToCodeFilter, which leave quotes and marks out", False),
     Signal("xml_header", "int64", 1, "1 if `<?xml version=` stands in the first 100 characters",
            "NeMo Curator's XMLHeaderFilter"),
-    _count("html_visible_char_count", "characters that a browser would show: outside tags, comments, scripts and styles",
-           "NeMo Curator's HTMLBoilerplateFilter"),
-    _share("html_visible_share", "the same / characters", "NeMo Curator's HTMLBoilerplateFilter"),
+    _count("html_visible_char_count", "characters that a browser would show: outside tags, comments, scripts and styles; "
+           "a character reference is one", "NeMo Curator's HTMLBoilerplateFilter asks for 100"),
+    _share("html_visible_share", "the same / characters", "NeMo Curator's HTMLBoilerplateFilter, which gives 0 below 100 visible "
+           "characters"),
 ]  # fmt: skip
 
 _LANGUAGE = [

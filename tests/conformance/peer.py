@@ -26,6 +26,8 @@ from datatrove.pipeline.filters.base_filter import BaseFilter
 
 __all__ = ["LIMITS", "OUTCOMES", "Limit", "lines_kept", "outcome", "with_words"]
 
+_TOP = ((2, 0.2), (3, 0.18), (4, 0.16))
+_DUPLICATE = ((5, 0.15), (6, 0.14), (7, 0.13), (8, 0.12), (9, 0.11), (10, 0.10))
 _MODULES = (fineweb_quality_filter, gopher_quality_filter, gopher_repetition_filter)
 
 
@@ -62,11 +64,13 @@ class Limit:
 
     Attributes:
         signal: Our name for it.
+        usual: datatrove's own bound.
         rule: The filter with this bound, and no other.
         largest: The bound is the largest value that is kept; else the smallest.
     """
 
     signal: str
+    usual: float
     rule: Callable[[float], BaseFilter]
     largest: bool = True
 
@@ -81,6 +85,10 @@ class Limit:
             return kept and (value == 0 or not self.keeps(math.nextafter(value, -math.inf) or least, text))
         above = not self.keeps(math.nextafter(value, math.inf), text)
         return above and (value == 0 or self.keeps(value, text))
+
+    def passes(self, value: float) -> bool:
+        """Whether a text with our number passes datatrove's own bound."""
+        return value <= self.usual if self.largest else value >= self.usual
 
     def keeps(self, bound: float, text: str) -> bool:
         """Whether a text is kept with this bound."""
@@ -122,24 +130,24 @@ def _fineweb(name: str) -> Callable[[float], BaseFilter]:
 
 
 LIMITS = (
-    Limit("nonsymbol_word_count", _gopher("min_doc_words"), largest=False),
-    Limit("nonsymbol_word_count", _gopher("max_doc_words")),
-    Limit("mean_nonsymbol_word_length", _gopher("min_avg_word_length"), largest=False),
-    Limit("mean_nonsymbol_word_length", _gopher("max_avg_word_length")),
-    Limit("bullet_line_share_datatrove", _gopher("max_bullet_lines_ratio")),
-    Limit("ellipsis_line_share_datatrove", _gopher("max_ellipsis_lines_ratio")),
-    Limit("alphabetic_word_share", _gopher("max_non_alpha_words_ratio"), largest=False),
-    Limit("distinct_stop_word_count", _gopher("min_stop_words"), largest=False),
-    Limit("duplicate_line_share_datatrove", _repetition("dup_line_frac")),
-    Limit("duplicate_line_char_share_datatrove", _repetition("dup_line_char_frac")),
-    Limit("duplicate_paragraph_share_datatrove", _repetition("dup_para_frac")),
-    Limit("duplicate_paragraph_char_share_datatrove", _repetition("dup_para_char_frac")),
-    *(Limit(f"top_{n}gram_ratio_datatrove", _repetition("top_n_grams", n)) for n in (2, 3, 4)),
-    *(Limit(f"duplicate_{n}gram_share_datatrove", _repetition("dup_n_grams", n)) for n in range(5, 11)),
-    Limit("marked_line_share_fineweb", _fineweb("line_punct_thr"), largest=False),
-    Limit("short_line_share_fineweb", _fineweb("short_line_thr")),
-    Limit("duplicate_line_char_share_fineweb", _fineweb("char_duplicates_ratio")),
-    Limit("newline_word_ratio_fineweb", _fineweb("new_line_ratio")),
+    Limit("nonsymbol_word_count", 50, _gopher("min_doc_words"), largest=False),
+    Limit("nonsymbol_word_count", 100_000, _gopher("max_doc_words")),
+    Limit("mean_nonsymbol_word_length", 3, _gopher("min_avg_word_length"), largest=False),
+    Limit("mean_nonsymbol_word_length", 10, _gopher("max_avg_word_length")),
+    Limit("bullet_line_share_datatrove", 0.9, _gopher("max_bullet_lines_ratio")),
+    Limit("ellipsis_line_share_datatrove", 0.3, _gopher("max_ellipsis_lines_ratio")),
+    Limit("alphabetic_word_share", 0.8, _gopher("max_non_alpha_words_ratio"), largest=False),
+    Limit("distinct_stop_word_count", 2, _gopher("min_stop_words"), largest=False),
+    Limit("duplicate_line_share_datatrove", 0.3, _repetition("dup_line_frac")),
+    Limit("duplicate_line_char_share_datatrove", 0.2, _repetition("dup_line_char_frac")),
+    Limit("duplicate_paragraph_share_datatrove", 0.3, _repetition("dup_para_frac")),
+    Limit("duplicate_paragraph_char_share_datatrove", 0.2, _repetition("dup_para_char_frac")),
+    *(Limit(f"top_{n}gram_ratio_datatrove", bound, _repetition("top_n_grams", n)) for n, bound in _TOP),
+    *(Limit(f"duplicate_{n}gram_share_datatrove", bound, _repetition("dup_n_grams", n)) for n, bound in _DUPLICATE),
+    Limit("marked_line_share_fineweb", 0.12, _fineweb("line_punct_thr"), largest=False),
+    Limit("short_line_share_fineweb", 0.67, _fineweb("short_line_thr")),
+    Limit("duplicate_line_char_share_fineweb", 0.01, _fineweb("char_duplicates_ratio")),
+    Limit("newline_word_ratio_fineweb", 0.3, _fineweb("new_line_ratio")),
 )
 """Every number of datatrove's three filters but the symbol ratio, of which it compares two with one bound."""
 
@@ -169,11 +177,8 @@ _REPETITION: tuple[_Test, ...] = (
     ("dup_para_char_frac", _above("duplicate_paragraph_char_share_datatrove", 0.2)),
     ("dup_line_frac", _above("duplicate_line_share_datatrove", 0.3)),
     ("dup_line_char_frac", _above("duplicate_line_char_share_datatrove", 0.2)),
-    *((f"top_{n}_gram", _above(f"top_{n}gram_ratio_datatrove", b)) for n, b in ((2, 0.2), (3, 0.18), (4, 0.16))),
-    *(
-        (f"duplicated_{n}_n_grams", _above(f"duplicate_{n}gram_share_datatrove", b))
-        for n, b in ((5, 0.15), (6, 0.14), (7, 0.13), (8, 0.12), (9, 0.11), (10, 0.10))
-    ),
+    *((f"top_{n}_gram", _above(f"top_{n}gram_ratio_datatrove", bound)) for n, bound in _TOP),
+    *((f"duplicated_{n}_n_grams", _above(f"duplicate_{n}gram_share_datatrove", bound)) for n, bound in _DUPLICATE),
 )
 _FINEWEB: tuple[_Test, ...] = (
     ("line_punct_ratio", lambda row: row["marked_line_share_fineweb"] < 0.12),
