@@ -34,7 +34,7 @@ class Engine(Protocol):
     def join(self, messages: pa.ListArray) -> pa.LargeStringArray:
         """Make one text of every row's messages."""
 
-    def signals(self, texts: pa.LargeStringArray) -> dict[str, np.ndarray]:
+    def signals(self, texts: pa.LargeStringArray, families: np.ndarray | None = None) -> dict[str, np.ndarray]:
         """Measure every text."""
 
     def normalise(self, texts: pa.LargeStringArray) -> pa.LargeStringArray:

@@ -14,11 +14,28 @@ from tests.text.definition import definition
 
 REPETITIVE = st.lists(st.sampled_from(["a", "bb", "a", "é", "a bb", "\n", "\n\n", "  ", "ccc", "\u2003"]), max_size=40)
 LINKS = st.text(st.sampled_from("https://htp:/%4aF~#|'@ é.,;)"), max_size=60)
-MARKS = (
-    '... … # ## [...] -» Read More • - ● ! ? " » ) . the with of The 3 ½ ٣ 🙂 ۔ xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx'.split(
-        " "
-    )
-)
+MARKS = [
+    "...",
+    "…",
+    "#",
+    "##",
+    "[...]",
+    "-»",
+    "Read More",
+    "•",
+    "-",
+    "●",
+    "!",
+    "?",
+    '"',
+    "»",
+    ")",
+    ".",
+    "۔",
+    "the",
+    "with",
+]
+MARKS += ["of", "The", "3", "½", "٣", "🙂", "x" * 31, "https://a.b", "http://c%20d", "://", "\0", "abcdefghijklmno"]
 MARKED = st.lists(st.sampled_from([*MARKS, *" \n\r \n\x85\x1f\u2028", "\r\n", "- "]), max_size=40)
 SCRIPTS = st.text(st.sampled_from("漢字々ひらカナーกาที่ກ្កခ\u0301\u093e。！、「」「ABc1 \n한글é"), max_size=40)
 PARTS = st.text(st.sampled_from("ab\n\n\n \t\x1c\r"), max_size=30)
