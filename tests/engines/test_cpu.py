@@ -25,7 +25,8 @@ TEXTS = [row.decode("utf-8", "replace") for row in ROWS]
 def flat(result: Any) -> list[Any]:
     """A result as one list with an entry a row."""
     if isinstance(result, dict):
-        return list(zip(*(values.tolist() for values in result.values()), strict=True))
+        columns = [[None if value != value else value for value in values.tolist()] for values in result.values()]
+        return list(zip(*columns, strict=True))  # None for NaN, which does not equal itself
     if isinstance(result, tuple):
         return list(zip(*(flat(part) for part in result), strict=True))
     return result.to_pylist() if isinstance(result, pa.Array) else result.tolist()

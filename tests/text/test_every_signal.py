@@ -142,7 +142,27 @@ def test_a_null_is_refused() -> None:
         cpu.signals(pa.array(["a", None], pa.large_string()))
 
 
-@pytest.mark.parametrize("unit", [PROSE, "a ", "漢", "a", "\n", "🙂", "<p "], ids=ascii)
+def test_there_is_a_family_for_each_text() -> None:
+    with pytest.raises(ValueError, match="2 texts need as many families"):
+        cpu.signals(column(["a", "b"]), np.zeros(1, np.int8))
+
+
+def test_code() -> None:
+    """The shares that no other test looks at."""
+    found = check(
+        column(["# é\nx = 1\n", "# é\nx = 1\n", "<?xml version='1.0'?><p>é</p>"]), np.array([0, -1, 6], np.int8)
+    )
+    assert found["comment_share"][0] == 3 / 10
+    assert np.isnan(found["comment_share"][1])
+    assert found["comment_share"][2] == 0
+    assert found["xml_header"].tolist() == [0, 0, 1]
+    assert found["html_visible_char_count"].tolist() == [10, 10, 1]
+    assert found["html_visible_share"].tolist() == [1, 1, 1 / 29]
+
+
+@pytest.mark.parametrize(
+    "unit", [PROSE, "a ", "漢", "a", "\n", "🙂", "<p "], ids=["prose", "words", "han", "word", "lines", "emoji", "tags"]
+)
 def test_five_megabytes(unit: str) -> None:
     size = len(unit.encode())
     check(column([unit * (5_000_000 // size)]), np.zeros(1, np.int8))
