@@ -145,12 +145,14 @@ def find_candidates(
                     begin = secret_start(buffer, start, i, end)
                     stop = secret_end(buffer, i, begin, end) if begin else 0
                 elif is_long(buffer, i + 1, end):
-                    step = 2 if byte == 65 or byte == 83 else 1  # A S
-                    for after in (i + step, i + 2 * step):
-                        shape = shape_before(buffer, start, after)
-                        if shape >= 0 and stop == 0:
-                            begin = after - PREFIX_BOUNDS[shape + 1] + PREFIX_BOUNDS[shape]
-                            stop = key_end(buffer, after, end, shape)
+                    capital = byte == 65 or byte == 83  # A S: AKIA AIza AC SK
+                    if not capital or i == start or not is_word(buffer[i - 1]):
+                        step = 2 if capital else 1
+                        for after in range(i + step, i + (5 if capital else 2), step):
+                            shape = shape_before(buffer, start, after)
+                            if shape >= 0 and stop == 0:
+                                begin = after - PREFIX_BOUNDS[shape + 1] + PREFIX_BOUNDS[shape]
+                                stop = key_end(buffer, after, end, shape)
         i = going
         if stop == 0:
             continue

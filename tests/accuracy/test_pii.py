@@ -22,14 +22,14 @@ def test_planted(seed: int | None) -> None:
     corpus = shared("pii-planted") / "corpus"
     if seed is not None:
         shared("text-peps")
-    documents = pii.planted(corpus) if seed is None else pii.plant(SHARED, seed, 800)
+    documents = pii.planted(corpus) if seed is None else pii.plant(SHARED, seed, 600)
     scores, errors = pii.measure(documents)
     for entity, least in RECALL.items():
-        assert scores[entity].labels >= 20, entity
+        assert scores[entity].labels >= 15, entity
         assert scores[entity].recall >= least, (entity, errors)
         assert scores[entity].precision >= PRECISION, (entity, errors)
     for entity, least in SURVIVAL.items():
-        assert scores[entity].traps >= 20, entity
+        assert scores[entity].traps >= 15, entity
         assert scores[entity].survival >= least, (entity, errors)
 
 
@@ -43,8 +43,8 @@ def test_presidio() -> None:
 
 
 def test_code_has_few_numbers_that_look_personal() -> None:
-    """The standard library holds no card, account or key, and few telephone numbers outside its tests of URLs."""
-    found = pii.find(texts := pii.library())
+    """The standard library holds no card, account or key, and few telephone numbers outside its tests."""
+    found = pii.find(texts := pii.library()[::3])
     counts = dict.fromkeys(RECALL, 0)
     for span in (span for spans in found for span in spans):
         counts[span.entity] = counts.get(span.entity, 0) + 1
