@@ -40,7 +40,9 @@ LICENCE, LICENCE_BOUNDS = packed(
         "placed in the public domain",
     ]
 )
-PREAMBLE, PREAMBLE_BOUNDS = packed(["coding:", "coding=", "<?php", "<?xml", "<!doctype", "vim:", "frozen_string_literal"])
+PREAMBLE, PREAMBLE_BOUNDS = packed(
+    ["coding:", "coding=", "<?php", "<?xml", "<!doctype", "vim:", "frozen_string_literal"]
+)
 """What a line above the header may hold besides a shebang; such lines stay."""
 
 

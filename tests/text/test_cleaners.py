@@ -117,7 +117,7 @@ def test_a_row_that_does_not_settle_is_named_and_stays() -> None:
         (("newlines",), "a\r\nb\rc\u2028d\u0085e\vf\fg\n\r", "a\nb\nc\nd\ne\nf\ng\n\n"),
         (("whitespace",), "\n \n\tdef f():  \n\t\u00a0 x\n\n\n\n# y\n\n", "\tdef f():\n\t  x\n\n# y"),
         (("whitespace",), "a  b", "a  b"),
-        (("quotes",), "“Well—it’s ‘10–20’,” «he» said…", "\"Well--it's '10-20',\" \"he\" said…"),
+        (("quotes",), "“Well—it’s ‘10–20’,” «he» said…", '"Well--it\'s \'10-20\'," "he" said…'),
         (CLEANERS, "שלום\u00a0\r\nעולם. ", ""),
         (CLEANERS, "", ""),
     ],
