@@ -178,7 +178,7 @@ def _kinds(names: str) -> set[int]:
 
 def _codes(members: str) -> list[int]:
     """The code points of a character class, ranges such as `a-z` included."""
-    codes = []
+    codes: list[int] = []
     i = 0
     while i < len(members):
         last = i + 2 if members[i + 1 : i + 2] == "-" and i + 2 < len(members) else i

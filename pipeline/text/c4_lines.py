@@ -138,7 +138,7 @@ def citation_end(buffer: np.ndarray, at: int, end: int) -> int:
         while j < size and at + j < end and buffer[at + j] == CITATIONS[CITATIONS_BOUNDS[k] + j]:
             j += 1
         if j == size:
-            return at + size
+            return at + int64(size)
     return 0
 
 

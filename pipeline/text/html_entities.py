@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from html.entities import name2codepoint
+from html.entities import html5, name2codepoint
 
 import numpy as np
 
@@ -21,10 +21,10 @@ def _key(name: str) -> int:
     return key
 
 
-_NAMES = sorted((_key(name), code) for name, code in {**name2codepoint, "apos": 39}.items())
+_NAMES = sorted((_key(name), ord(html5[f"{name};"])) for name in [*name2codepoint, "apos"])
 NAMES = np.array([key for key, _ in _NAMES], np.int64)
 CODES = np.array([code for _, code in _NAMES], np.int64)
-"""The names of HTML 4 and `apos`, as numbers to the base 128, and what they stand for."""
+"""The names of HTML 4 and `apos`, as numbers to the base 128, and what they stand for today."""
 
 WINDOWS = np.array([ord(bytes([byte]).decode("cp1252", "replace")) for byte in range(128, 160)], np.int64)
 """What browsers take `&#128;`…`&#159;` for (HTML standard, numeric character reference end state)."""

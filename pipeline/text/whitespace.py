@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.text.kernel import declare, int64
+from pipeline.text.put import put_byte, put_bytes
 
 __all__ = ["space_width", "trim_whitespace"]
 
@@ -21,37 +22,59 @@ def trim_whitespace(buffer: np.ndarray, start: int, end: int, output: np.ndarray
     Arguments as of `controls.remove_controls`.
     """
     length = 0
-    breaks = 0  # line breaks since the last character that is not a space
-    spaces = start  # where the run of spaces before `i` begins
+    breaks = 0  # line breaks since the last line that is not blank
     i = start
     while i < end:
-        byte = buffer[i]
-        width = 0 if 32 < byte < 0xC2 else space_width(buffer, i, end)  # a shortcut for what is surely no space
-        if width:
-            i += width
-            continue
-        if byte == 10:
-            breaks += 1
-            i += 1
-            spaces = i
-            continue
-        if breaks:
-            if length > 0:  # else they end blank lines at the very start
+        stop = i
+        seen = 0
+        while stop < end and buffer[stop] != 10:
+            seen |= int64(buffer[stop])
+            stop += 1
+        last = stop
+        wide = False  # whether a byte may begin a space beyond ASCII
+        if seen >= 0xC2:
+            for k in range(i, stop):
+                wide |= buffer[k] == 0xC2 or 0xE1 <= buffer[k] <= 0xE3
+        if wide:
+            last = filled_end(buffer, i, stop)
+        else:
+            while last > i and (buffer[last - 1] == 32 or buffer[last - 1] == 9):
+                last -= 1
+        if last > i:
+            if length > 0:  # else the line breaks end blank lines at the very start
                 for _ in range(min(breaks, 2)):
-                    if at >= 0:
-                        output[at + length] = 10
-                    length += 1
+                    length = put_byte(10, output, at, length)
             breaks = 0
-        while spaces < i:
-            if at >= 0:
-                output[at + length] = 9 if buffer[spaces] == 9 else 32
-            length += 1
-            spaces += max(space_width(buffer, spaces, end), 1)
-        if at >= 0:
-            output[at + length] = byte
-        length += 1
-        i += 1
-        spaces = i
+            if wide:
+                length = put_spaces(buffer, i, last, output, at, length)
+            else:
+                length = put_bytes(buffer, i, last, output, at, length)
+        breaks += 1
+        i = stop + 1
+    return length
+
+
+@declare("int64(uint8[::1], int64, int64)")
+def filled_end(buffer: np.ndarray, start: int, end: int) -> int:
+    """Return where a line ends without the spaces and tabs at its end."""
+    found = start
+    i = start
+    while i < end:
+        width = 0 if 32 < buffer[i] < 0xC2 else space_width(buffer, i, end)  # a shortcut for what is surely no space
+        i += max(width, 1)
+        if width == 0:
+            found = i
+    return found
+
+
+@declare("int64(uint8[::1], int64, int64, uint8[::1], int64, int64)")
+def put_spaces(buffer: np.ndarray, start: int, end: int, output: np.ndarray, at: int, length: int) -> int:
+    """Write part of a line with plain spaces, and return the row's length then; arguments as of `put.put_bytes`."""
+    i = start
+    while i < end:
+        width = 0 if buffer[i] < 0xC2 else space_width(buffer, i, end)
+        length = put_byte(32 if width else int64(buffer[i]), output, at, length)
+        i += max(width, 1)
     return length
 
 

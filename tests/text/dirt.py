@@ -16,14 +16,19 @@ TAGS = ("<EMAIL>", "<PHONE_1>", "<EMAIL:3f9c>", "<CREDIT_CARD>", "*****", "****-
 
 PIECES = (
     *TAGS,
-    *("a", "word ", "Some words here. ", "snake_case ", "x < y ", "1", ". ", " ", "  ", "\t", "\n", "\n\n", "\r\n", "    "),
+    *("a", "word ", "Some words here. ", "snake_case ", "x < y ", "1", ". "),
+    *(" ", "  ", "    ", "\t", "\n", "\n\n", "\r\n"),
     *("&amp;", "&", "amp;", "lt;", "&lt;", "gt;", "&#38;", "&#x26;", "&nbsp;", "#38;", "&quot;", "&#10;", "&#xfeff;"),
-    *("<", ">", "<b", "<b>", "</b>", "<br/>", "</p>", "<td>", "vector<int>", "<a href='x'>", "<!--", "-->", "<!DOCTYPE x>"),
-    *("*", "**", "_", "__", "__init__", "`", "``", "```\n", "~~~\n", "[a]", "[", "](", "http://a.b/c", ")", "!", "# ", "\\"),
+    *("<", ">", "<b", "<b>", "</b>", "<br/>", "</p>", "<td>", "vector<int>", "<a href='x'>"),
+    *("<!--", "-->", "<!DOCTYPE x>"),
+    *("*", "**", "_", "__", "__init__", "`", "``", "```\n", "~~~\n", "[a]", "[", "](", "http://a.b/c"),
+    *(")", "!", "# ", "\\"),
     *("-- \n", "--\n", "Sent from my phone", "On Monday, 9:30, x wrote:", "-----Original Message-----\n", "From: x\n"),
     *("We use cookies", "privacy policy", "© 2020", "[1]", "[edit]", "javascript", "...", '."'),
-    *("# ", "// ", "/* ", " */", "#!/bin/sh\n", "Copyright (c) 2020 x", "# coding: utf-8\n", "-- ", "SPDX-License-Identifier: MIT"),
-    *("“", "’", "—", "«", "\u2028", "\x0c", "\x00", "\x85", "\ufeff", "\u00a0", "é", "e\u0301", "Ã©", "â€œ", "Â ", "Å“", "œ"),
+    *("# ", "// ", "/* ", " */", "#!/bin/sh\n", "Copyright (c) 2020 x", "# coding: utf-8\n", "-- "),
+    "SPDX-License-Identifier: MIT",
+    *("“", "’", "—", "«", "\u2028", "\x0c", "\x00", "\x85", "\ufeff", "\u00a0"),
+    *("é", "e\u0301", "Ã©", "â€œ", "Â ", "Å“", "œ"),
 )  # fmt: skip
 
 DIRTY = st.one_of(st.lists(st.sampled_from(PIECES), max_size=30).map("".join), HOSTILE)

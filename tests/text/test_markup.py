@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from html.entities import name2codepoint
 
 import pytest
 from hypothesis import given, settings
@@ -44,28 +45,23 @@ def test_what_is_no_html_stays(text: str) -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.text(st.sampled_from("&;#x0123456789ampltgquoésup<> "), max_size=40))
-def test_references_are_read_as_a_browser_does(text: str) -> None:
-    """Where every reference ends with `;` and no tag comes of it, Python's `html.unescape` says the same."""
-    if "<" in text or "lt;" in text or "#" in text:
-        return
-    known = text
-    while (next_ := html.unescape(known)) != known:
-        if known.count(";") != known.count("&"):
-            return
-        known = next_
-    if known.count("&") == 0:
-        assert clean_one(text, "html") == known
+@given(
+    st.lists(st.sampled_from(["a ", "é", *(f"&{name};" for name in name2codepoint), "&#233;", "&#x1F600;", "&#150;"]))
+)
+def test_references_are_read_as_a_browser_does(pieces: list[str]) -> None:
+    text = "".join(piece for piece in pieces if piece not in ("&amp;", "&lt;"))  # which could make more of them
+    assert clean_one(text, "html") == html.unescape(text)
 
 
 @pytest.mark.parametrize(
     ("before", "after"),
     [
         ("# Title\n\n### Sub title\ntext", "Title\n\nSub title\ntext"),
-        ("some *emphasis*, **strong**, ***both***, _under_ and __two words__", "some emphasis, strong, both, under and two words"),
+        ("*emphasis*, **strong**, ***both***, _under_, __two words__", "emphasis, strong, both, under, two words"),
         ("**over\ntwo lines**", "over\ntwo lines"),
         ("**_nested_ words** and *one **in** other*", "nested words and one in other"),
         ("see [the docs](https://a.io/x) and ![logo](img/a.png)", "see the docs (https://a.io/x) and logo (img/a.png)"),
+        ("`open *a b* c", "`open a b c"),  # a backtick without its pair is no code
         ("![](a.png) [![badge](b.svg)](https://c.io)", "a.png badge (b.svg) (https://c.io)"),
     ],
 )  # fmt: skip
@@ -84,13 +80,9 @@ def test_markdown_goes(before: str, after: str) -> None:
         "    # indented *code*\n\t[a](b.c)",
         "#hashtag #1 C# ####### seven",
         "f[0](a.b) [x](int) [&](auto a) [1] [link] (b.c) [a] (b.c)",
-        "`open *a b* c",
     ],
 )
 def test_what_is_no_markdown_stays(text: str) -> None:
-    if text == "`open *a b* c":
-        assert clean_one(text, "markdown") == "`open a b c"  # a backtick without its pair is no code
-        return
     assert clean_one(text, "markdown") == text
 
 

@@ -20,9 +20,9 @@ MARKUP = (
     "f<int>\n*a* **b _c_** __init__ snake_case [t](u.v) ![](w/x) `*d*` \\*\n```\n*e*\n```\n    *f*\n“q”—’« <b =>"
 ).encode()
 PASSAGES = (
-    "#!/bin/sh\n# coding: x\n# Copyright (c) 2020\n\n/* SPDX-License-Identifier: MIT */\nPrivacy policy.\n\nOne two three.\n"
-    "[1] Two [edit] words <PHONE_1>. *** ok\x1cOn Monday 9:30\nAnn wrote:\n-----Original Message-----\nTo: x\n\nend...\n\n"
-    "© 2020 use cookies\n-- \nAnn\nSent from my phone\n"
+    "#!/bin/sh\n# coding: x\n# Copyright (c) 2020\n\n/* SPDX-License-Identifier: MIT */\nPrivacy policy.\n\n"
+    "One two three.\n[1] Two [edit] words <PHONE_1>. *** ok\x1cOn Monday 9:30\nAnn wrote:\n-----Original Message-----\n"
+    "To: x\n\nend...\n\n© 2020 use cookies\n-- \nAnn\nSent from my phone\n"
 ).encode()
 ROWS = (
     *as_rows(),
@@ -79,6 +79,7 @@ SPANS = (
     "signature.has_time",
     "signature.is_signature_mark",
     "signature.signature_start",
+    "whitespace.filled_end",
 )
 """Kernels of a stretch that is not empty."""
 
@@ -95,6 +96,7 @@ def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
             for name in ("html_remnants.remove_html", "markdown.plain_markdown"):
                 yield name, (*row, output, at, np.zeros(SCRATCH, np.int64))
             yield "put.put_bytes", (*row, output, at, 2)
+            yield "whitespace.put_spaces", (*row, output, at, 2)
         if start < end:
             for name in SPANS:
                 yield name, row

@@ -1,0 +1,120 @@
+"""Loops over the rows of a column that a kernel writes anew.
+
+Each takes which of its kernels to run, the column's buffer and bounds, the rows (int64), and `places`, `lengths` and
+`output` as of `pipeline.engines.write`, one entry for each of the rows: with empty `places` it measures the new
+`lengths`, else it writes row k from `places[k]` on.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipeline.text.boilerplate import remove_boilerplate
+from pipeline.text.c4_lines import keep_c4_lines
+from pipeline.text.controls import remove_controls
+from pipeline.text.html_remnants import remove_html
+from pipeline.text.kernel import compiled
+from pipeline.text.licence_header import remove_licence_header
+from pipeline.text.markdown import SCRATCH, plain_markdown
+from pipeline.text.newlines import unify_newlines
+from pipeline.text.quotes import straighten_quotes
+from pipeline.text.signature import remove_signature
+from pipeline.text.whitespace import trim_whitespace
+
+__all__ = ["edge_rows", "header_rows", "markup_rows", "passage_rows"]
+
+
+@compiled
+def edge_rows(
+    which: int,
+    buffer: np.ndarray,
+    bounds: np.ndarray,
+    rows: np.ndarray,
+    places: np.ndarray,
+    lengths: np.ndarray,
+    output: np.ndarray,
+) -> None:
+    """Controls, line breaks, whitespace."""
+    for k in range(len(rows)):
+        start = bounds[rows[k]]
+        end = bounds[rows[k] + 1]
+        at = places[k] if len(places) else -1
+        if which == 0:
+            length = remove_controls(buffer, start, end, output, at)
+        elif which == 1:
+            length = unify_newlines(buffer, start, end, output, at)
+        else:
+            length = trim_whitespace(buffer, start, end, output, at)
+        if len(places) == 0:
+            lengths[k] = length
+
+
+@compiled
+def header_rows(
+    which: int,
+    buffer: np.ndarray,
+    bounds: np.ndarray,
+    rows: np.ndarray,
+    places: np.ndarray,
+    lengths: np.ndarray,
+    output: np.ndarray,
+) -> None:
+    """Licence headers."""
+    for k in range(len(rows)):
+        start = bounds[rows[k]]
+        end = bounds[rows[k] + 1]
+        at = places[k] if len(places) else -1
+        length = remove_licence_header(buffer, start, end, output, at)
+        if len(places) == 0:
+            lengths[k] = length
+
+
+@compiled
+def markup_rows(
+    which: int,
+    buffer: np.ndarray,
+    bounds: np.ndarray,
+    rows: np.ndarray,
+    places: np.ndarray,
+    lengths: np.ndarray,
+    output: np.ndarray,
+) -> None:
+    """HTML, Markdown, quotation marks."""
+    scratch = np.empty(SCRATCH, np.int64)
+    for k in range(len(rows)):
+        start = bounds[rows[k]]
+        end = bounds[rows[k] + 1]
+        at = places[k] if len(places) else -1
+        if which == 0:
+            length = remove_html(buffer, start, end, output, at, scratch)
+        elif which == 1:
+            length = plain_markdown(buffer, start, end, output, at, scratch)
+        else:
+            length = straighten_quotes(buffer, start, end, output, at)
+        if len(places) == 0:
+            lengths[k] = length
+
+
+@compiled
+def passage_rows(
+    which: int,
+    buffer: np.ndarray,
+    bounds: np.ndarray,
+    rows: np.ndarray,
+    places: np.ndarray,
+    lengths: np.ndarray,
+    output: np.ndarray,
+) -> None:
+    """Signatures, boilerplate, lines of C4."""
+    for k in range(len(rows)):
+        start = bounds[rows[k]]
+        end = bounds[rows[k] + 1]
+        at = places[k] if len(places) else -1
+        if which == 0:
+            length = remove_signature(buffer, start, end, output, at)
+        elif which == 1:
+            length = remove_boilerplate(buffer, start, end, output, at)
+        else:
+            length = keep_c4_lines(buffer, start, end, output, at)
+        if len(places) == 0:
+            lengths[k] = length
