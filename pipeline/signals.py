@@ -2,10 +2,15 @@ r"""Every signal: its name, type, range and formula. `pipeline.text` computes th
 
 A *character* is a code point. A *word* is a maximal run without whitespace, as Python's `str.split()`; within it, every
 letter (with the marks that follow it) of a script that is written without spaces between words (Han, Hiragana,
-Katakana, Thai, Lao, Khmer, Myanmar) is a word by itself, so that a Chinese page is not one long word. Those words count
-as words and in n-grams, but not where the *length* of words is measured. A *line* is a part of `text.split("\n")`, a
-*paragraph* a part of `text.split("\n\n")`; a *filled* one holds more than whitespace. Letters and numbers are
-Unicode's general categories L and N.
+Katakana, Thai, Lao, Khmer, Myanmar) is a word by itself, and so is what stands between two of them, so that a Chinese
+page is not one long word. Those letters, and the words beside them that hold no letter or number (their punctuation),
+count as words and in n-grams, but not where the *length* of words is measured. A *line* is a part of
+`text.split("\n")`, a *paragraph* a part of `text.split("\n\n")`; a *filled* one holds more than whitespace. Letters and
+numbers are Unicode's general categories L and N (of the version in `pipeline.text.unicode_data`).
+
+In n-grams a space is counted between two words where whitespace stands there, and nowhere else. Of a very long text,
+n-grams are looked for in the first 4 194 304 words (`text.signals.WORDS_COMPARED`) and duplicate parts before line feed
+2 097 152 (`text.repeats.LINES_COMPARED`): these signals are those of the text cut there.
 
 What would be 0 / 0 is 0, so that no text fails a rule for being short (NeMo Curator scores a text of fewer than n words
 as fully repetitive). NaN says that a signal does not apply to the row; it fails no rule.
@@ -63,24 +68,26 @@ _SIZES = [
     _count("line_count", "lines; 0 for an empty text", "NeMo Curator's NumberOfLinesOfCodeFilter, which gives 1 for it"),
     _count("filled_line_count", "filled lines"),
     _count("paragraph_count", "filled paragraphs"),
-    _count("sentence_count", "runs of end marks (`. ! ?` and their full-width and Indic forms), closing quotes and "
-           "brackets passed over, before whitespace or the end; marks of scripts without spaces anywhere"),
+    _count("sentence_count", "runs of end marks (`. ! ?` and those of other scripts: Unicode's Sentence_Terminal), closing "
+           "quotes and brackets passed over, before whitespace or the end; `。！？｡`, `។៕` and `။` anywhere"),
 ]  # fmt: skip
 
 _WORDS = [
     _ratio("mean_word_length", "characters of words / words, over words of scripts with spaces; NaN if there are only "
            "others", "NeMo Curator's MeanWordLengthFilter", applies=False),
     _count("longest_word", "characters of the longest word of a script with spaces", "NeMo Curator's LongWordFilter"),
-    _count("nonsymbol_word_count", "words with a character that is no punctuation or symbol (Unicode P, S) or control",
-           "datatrove's Gopher quality filter on the same words"),
+    _count("nonsymbol_word_count", "words with a character outside datatrove's punctuation (ASCII's, 34 other marks, "
+           "controls, end marks of all scripts)", "datatrove's Gopher quality filter on the same words"),
     _ratio("mean_nonsymbol_word_length", "their characters / their number, over scripts with spaces; NaN if there are "
            "only others", "datatrove's Gopher quality filter on the same words", applies=False),
-    _share("symbol_word_share_curator", "words that are an ellipsis mark or more than half `#` / words",
+    _share("symbol_word_share_curator", "words that are one of `... … [...] […] (...) -»`, or with more runs of "
+           "`#` than half their characters / words",
            "NeMo Curator's SymbolsToWordsFilter"),
     _ratio("hash_word_ratio_datatrove", "`#` characters / words", "datatrove's Gopher quality filter on the same words"),
     _ratio("ellipsis_word_ratio_datatrove", "`...` and `…` / words", "datatrove's Gopher quality filter"),
     _share("alphabetic_word_share", "words with a letter / words",
-           "datatrove; NeMo Curator's WordsWithoutAlphabetsFilter, whose letters are a-z and A-Z"),
+           "datatrove; NeMo Curator's WordsWithoutAlphabetsFilter, whose letters (Unicode's Alphabetic) include vowel "
+           "signs and letter numbers"),
     _count("stop_word_count", "occurrences of the, be, to, of, and, that, have, with, as they stand",
            "NeMo Curator's CommonEnglishWordsFilter, which may stop counting early"),
     _count("distinct_stop_word_count", "how many of the eight occur", "datatrove's Gopher quality filter"),
@@ -92,7 +99,8 @@ _CHARACTERS = [
     _share("alphanumeric_share", "letters and numbers / characters", "BigCode, data-juicer"),
     _share("alphabetic_share", "letters / characters", "NeMo Curator's AlphaFilter for code"),
     _share("digit_share", "decimal digits (Unicode Nd) / characters", "NeMo Curator's NumbersFilter"),
-    _share("whitespace_share", "whitespace / characters", "NeMo Curator's WhiteSpaceFilter"),
+    _share("whitespace_share", "whitespace (`str.isspace`) / characters", "NeMo Curator's WhiteSpaceFilter, which "
+           "knows tab, line feed, carriage return, backspace and space"),
     _share("parenthesis_share", "`{}⟨⟩[]()` / characters", "NeMo Curator's ParenthesesFilter"),
     _share("url_share", "characters in URLs / characters", "NeMo Curator's UrlsFilter since 1.x, which gives 1 for an "
            "empty text"),
@@ -103,13 +111,15 @@ _LINES = [
            "NeMo Curator's BulletsFilter"),
     _share("bullet_line_share_datatrove", "lines (`str.splitlines`) that begin, stripped, with `•` or `-` / lines",
            "datatrove's Gopher quality filter"),
-    _share("ellipsis_line_share_curator", "filled lines that end with an ellipsis mark / filled lines",
-           "NeMo Curator's EllipsisFilter"),
+    _share("ellipsis_line_share_curator", "filled lines that end, stripped, with one of `... … [...] […] (...) -»`, "
+           "`read more` or `read more..`, in any case / filled lines", "NeMo Curator's EllipsisFilter"),
     _share("ellipsis_line_share_datatrove", "lines (`str.splitlines`) that end, stripped, with `...` or `…` / lines",
            "datatrove's Gopher quality filter"),
-    _share("unmarked_line_share_curator", "filled lines that do not end with one of `. ? ! \" '` / filled lines",
+    _share("unmarked_line_share_curator", "filled lines that, stripped, do not end with one of `. ? ! \" '` / filled "
+           "lines",
            "NeMo Curator's PunctuationFilter"),
-    _share("marked_line_share_fineweb", "filled lines that end with a terminal mark / filled lines",
+    _share("marked_line_share_fineweb", "filled lines that end with an end mark (Unicode's Sentence_Terminal), and no "
+           "whitespace behind it / filled lines",
            "datatrove's FineWeb filter"),
     _share("short_line_share_fineweb", "filled lines of at most 30 characters / filled lines",
            "datatrove's FineWeb filter"),
@@ -119,16 +129,16 @@ _LINES = [
 ]  # fmt: skip
 
 _DUPLICATES = [
-    _share("duplicate_line_share_curator", "1 − distinct / all filled lines, stripped", "NeMo Curator's "
+    _share("duplicate_line_share_curator", "1 − distinct / all filled lines, as they stand", "NeMo Curator's "
            "RepeatedLinesFilter, which keeps distinct / all"),
-    _share("duplicate_line_char_share_curator", "1 − characters of distinct / of all filled lines, stripped",
+    _share("duplicate_line_char_share_curator", "1 − characters of distinct / of all filled lines, as they stand",
            "NeMo Curator's RepeatedLinesByCharFilter"),
-    _share("duplicate_paragraph_share_curator", "1 − distinct / all filled paragraphs, stripped",
-           "NeMo Curator's RepeatedParagraphsFilter"),
-    _share("duplicate_paragraph_char_share_curator", "1 − characters of distinct / of all filled paragraphs, stripped",
+    _share("duplicate_paragraph_share_curator", "1 − distinct / all paragraphs, as they stand, empty ones too",
+           "NeMo Curator's RepeatedParagraphsFilter, which keeps distinct / all"),
+    _share("duplicate_paragraph_char_share_curator", "1 − characters of distinct / of all paragraphs",
            "NeMo Curator's RepeatedParagraphsByCharFilter"),
-    _share("duplicate_line_share_datatrove", "repeated / all parts at `\\n+` of the stripped text",
-           "datatrove's Gopher repetition filter"),
+    _share("duplicate_line_share_datatrove", "repeated / all parts at `\\n+`; a line feed at the beginning or end "
+           "leaves an empty part there", "datatrove's Gopher repetition filter"),
     _share("duplicate_line_char_share_datatrove", "characters of repeated parts at `\\n+` / characters",
            "datatrove's Gopher repetition filter"),
     _share("duplicate_paragraph_share_datatrove", "repeated / all parts at `\\n{2,}` of the stripped text",
@@ -152,7 +162,8 @@ _NGRAMS = [
              "the spaces between them / characters", "NeMo Curator's RepeatingDuplicateNGramsFilter")
       for n in range(5, 11)),
     *(_share(f"duplicate_{n}gram_share_datatrove", f"characters, without spaces, of {n}-grams that came before, found "
-             "from the left without overlap / characters", "datatrove's Gopher repetition filter on the same words")
+             "from the left without overlap (one inside a counted repeat did not come before) / characters",
+             "datatrove's Gopher repetition filter on the same words, save that it takes `a bc` and `ab c` for the same")
       for n in range(5, 11)),
 ]  # fmt: skip
 

@@ -25,6 +25,8 @@ def derive(measures: np.ndarray) -> dict[str, np.ndarray]:
     words, characters, lines = m.WORDS, m.CHARACTERS, m.FILLED_LINES
     line_count = np.where(measures[:, m.BYTES] > 0, measures[:, m.BREAKS] + 1, 0)
     line_characters = measures[:, characters] - measures[:, m.BREAKS]
+    word_characters = measures[:, characters] - measures[:, m.SPACES]
+    plain_words = measures[:, words] - measures[:, m.BARE_WORDS]
     compared_characters = measures[:, m.COMPARED_CHARACTERS]
     signals = {
         "char_count": count(characters),
@@ -34,16 +36,22 @@ def derive(measures: np.ndarray) -> dict[str, np.ndarray]:
         "filled_line_count": count(lines),
         "paragraph_count": count(m.FILLED_PARAGRAPHS),
         "sentence_count": count(m.SENTENCES),
-        "mean_word_length": _mean_length(measures, m.MEASURED_CHARACTERS, m.MEASURED_WORDS, words),
+        "mean_word_length": _mean_length(
+            word_characters - measures[:, m.UNMEASURED_CHARACTERS],
+            measures[:, words] - measures[:, m.UNMEASURED_WORDS],
+            measures[:, words],
+        ),
         "longest_word": count(m.LONGEST_WORD),
-        "nonsymbol_word_count": count(m.PLAIN_WORDS),
+        "nonsymbol_word_count": plain_words,
         "mean_nonsymbol_word_length": _mean_length(
-            measures, m.MEASURED_PLAIN_CHARACTERS, m.MEASURED_PLAIN_WORDS, m.PLAIN_WORDS
+            word_characters - measures[:, m.UNMEASURED_OR_BARE_CHARACTERS],
+            measures[:, words] - measures[:, m.UNMEASURED_OR_BARE_WORDS],
+            plain_words,
         ),
         "symbol_word_share_curator": share(m.SYMBOL_WORDS, words),
         "hash_word_ratio_datatrove": share(m.HASHES, words),
         "ellipsis_word_ratio_datatrove": share(m.ELLIPSES, words),
-        "alphabetic_word_share": share(m.ALPHABETIC_WORDS, words),
+        "alphabetic_word_share": _ratio(measures[:, words] - measures[:, m.UNALPHABETIC_WORDS], measures[:, words]),
         "stop_word_count": count(m.STOP_WORDS),
         "distinct_stop_word_count": np.bitwise_count(measures[:, m.STOP_WORD_SET]).astype(np.int64),
         "non_alphanumeric_share_curator": _ratio(
@@ -94,8 +102,8 @@ def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return ratios
 
 
-def _mean_length(measures: np.ndarray, characters: int, measured: int, words: int) -> np.ndarray:
+def _mean_length(characters: np.ndarray, measured: np.ndarray, words: np.ndarray) -> np.ndarray:
     """Divide; NaN where there are words but none whose length is measured."""
-    means = _ratio(measures[:, characters], measures[:, measured])
-    means[(measures[:, measured] == 0) & (measures[:, words] > 0)] = np.nan
+    means = _ratio(characters, measured)
+    means[(measured == 0) & (words > 0)] = np.nan
     return means

@@ -53,12 +53,14 @@ KERNELS: dict[str, Kernel] = {}
 """Every kernel whose module has been imported, by name."""
 
 
-def declare(signature: str) -> Callable[[Function], Function]:
+def declare(signature: str, *, inline: bool = False) -> Callable[[Function], Function]:
     """Enter a kernel into the register and compile it for the CPU.
 
     Args:
         signature: Numba's, with int64 as the result. The CPU compiles for the types that it is called with (read-only
             arrays are a type of their own); the register's signature is what is compiled for CUDA.
+        inline: Put its machine code into every caller. A call with arrays passes seven words for each, which takes
+            longer than a small kernel itself.
 
     Returns:
         A decorator that returns the CPU's dispatcher in place of the function.
@@ -67,19 +69,19 @@ def declare(signature: str) -> Callable[[Function], Function]:
     def enter(function: Function) -> Function:
         name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
         KERNELS[name] = Kernel(name, function, signature)
-        return compiled(function)
+        return compiled(function, inline=inline)
 
     return enter
 
 
-def compiled(function: Function) -> Function:
+def compiled(function: Function, *, inline: bool = False) -> Function:
     """Compile a kernel, or a loop over rows that calls kernels, for the CPU.
 
     The result releases the GIL and is kept on disk. Numba's own cache looks only at the file of the function itself,
     and would go on using yesterday's machine code of a loop after a kernel that it calls was changed; so the stamp is
     widened to the source of all kernels.
     """
-    dispatcher = njit(nogil=True, error_model="numpy", cache=True)(function)
+    dispatcher = njit(nogil=True, error_model="numpy", cache=True, forceinline=inline)(function)
     # Without `_cache`, the JIT is switched off (NUMBA_DISABLE_JIT) and the function runs as it stands.
     if (disk := getattr(dispatcher, "_cache", None)) is not None:
         disk._cache_file._source_stamp = (disk._cache_file._source_stamp, source_digest())

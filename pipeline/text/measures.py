@@ -1,8 +1,8 @@
 r"""Where the kernels write what they count about a document: an int64 array of `MEASURES` places.
 
 A *piece* is a line of `str.splitlines`, a *stretch* a part at `\n+`, a *block* a part at `\n{2,}` of the stripped text.
-*Compared* parts are those in which repeats are looked for, *again* ones came before. A *plain* word has a character
-that is no punctuation.
+*Compared* parts are those in which repeats are looked for, *again* ones came before. Of words the exceptions are
+counted, since most are none.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ __all__ = ["MEASURES"]
     FILLED_LINES,
     FILLED_PARAGRAPHS,
     SENTENCES,
-    MEASURED_WORDS,  # those whose length is measured
-    MEASURED_CHARACTERS,
     LONGEST_WORD,
-    PLAIN_WORDS,
-    MEASURED_PLAIN_WORDS,
-    MEASURED_PLAIN_CHARACTERS,
+    UNMEASURED_WORDS,  # words whose length says nothing
+    UNMEASURED_CHARACTERS,
+    BARE_WORDS,  # words of punctuation only
+    UNMEASURED_OR_BARE_WORDS,
+    UNMEASURED_OR_BARE_CHARACTERS,
+    UNALPHABETIC_WORDS,
     SYMBOL_WORDS,
     HASHES,
     ELLIPSES,
-    ALPHABETIC_WORDS,
     STOP_WORDS,
     STOP_WORD_SET,  # a bit for each that occurs
     KEPT_CHARACTERS,  # what NeMo Curator does not count as symbols

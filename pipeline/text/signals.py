@@ -1,8 +1,8 @@
 """The fused pass: everything that is counted about a document, from one reading of its characters.
 
 Each character is looked at once. What is asked of words is asked where one ends (`words`), what is asked of lines where
-one ends (`lines`, `repeats`), and the n-grams (`repetition`) are made of the numbers of words. ASCII characters are
-counted by value, and their classes summed at the end.
+one ends (`lines`, `repeats`), and the n-grams (`repetition`) are made of the numbers of words. Letters and digits of
+ASCII are read in runs; its other characters are counted by value, and their classes summed at the end.
 """
 
 from __future__ import annotations
@@ -22,23 +22,30 @@ from pipeline.text.unicode_classes import (
     BREAK,
     CLOSING,
     DIGIT,
+    KIND,
     LETTER,
     MARK,
     NUMBER,
     PARENTHESIS,
+    PLAIN,
     SPACE,
     TERMINAL,
     UNSPACED,
     code_point,
     flags_of,
 )
-from pipeline.text.urls import count_url_characters
+from pipeline.text.urls import url_end, url_start
 from pipeline.text.words import SPACED, clear_words, count_word, number_word
 
 __all__ = ["WORDS_COMPARED", "measure"]
 
 WORDS_COMPARED = 1 << 22
 """How many words are read for n-grams: the rest of a longer text is not looked at."""
+
+ONE = np.uint64(1)
+FULL = np.uint64(1 << 56)
+STRAY = 0x110000
+"""Added to a byte that is no part of a character: no code point is as large."""
 
 
 @declare(
@@ -91,9 +98,14 @@ def measure(
     letters = 0
     numbers = 0
     digits = 0
+    ascii_letters = 0
+    ascii_digits = 0
     spaces = 0
     parentheses = 0
     sentences = 0
+    found = 0  # words
+    compared_characters = 0
+    url_floor = start  # where the last URL ended
     ellipses = 0
     ending = 0  # 1 behind an end mark, 2 behind one that has been counted
     line = start
@@ -107,6 +119,7 @@ def measure(
     last = start - 1  # where the last word ended
     word = int64(-1)  # where the open word began
     word_hash = key
+    packed = ONE
     word_characters = 0  # before the word
     traits = 0
     single = False  # the word is a letter of a script without spaces
@@ -115,46 +128,58 @@ def measure(
     hash_runs = 0
     i = start
     while i <= end:
+        if word >= 0 and not single:  # most characters are letters and digits of ASCII
+            run = i
+            run_digits = 0
+            while i < end:
+                byte = buffer[i]
+                kind = KIND[byte]
+                if kind == 0:
+                    break
+                run_digits += kind >> 1
+                packed = packed << np.uint64(8) | np.uint64(byte)
+                if packed >= FULL:
+                    word_hash = (word_hash ^ packed) * FACTOR
+                    packed = ONE
+                i += 1
+            if i > run:
+                run = i - run
+                characters += run
+                ascii_digits += run_digits
+                ascii_letters += run - run_digits
+                traits |= (NUMBER | PLAIN if run_digits else 0) | (LETTER | PLAIN if run > run_digits else 0)
+                ending = 0
+                dots = 0
+                hash_run = False
         width = 1
-        if i < end:
-            code = int64(buffer[i])
-            if code < 0x80:
-                flags = int64(ASCII[code])
-                if word >= 0 and not single and flags & (LETTER | NUMBER):  # most characters
-                    ascii_counts[code] += 1
-                    characters += 1
-                    word_hash = (word_hash ^ np.uint64(code)) * FACTOR
-                    traits |= flags
-                    ending = 0
-                    dots = 0
-                    hash_run = False
-                    i += 1
-                    continue
-            else:
-                byte = code
-                code = code_point(buffer, i, end)
-                if code < 0:
-                    code = 0x110000 + byte
-                    flags = 0
-                else:
-                    width = 2 if code < 0x800 else 3 if code < 0x10000 else 4
-                    flags = flags_of(code)
-        else:
+        if i == end:
             code = int64(-1)
             flags = int64(SPACE)
+        elif buffer[i] < 0x80:
+            code = int64(buffer[i])
+            flags = int64(ASCII[code])
+        else:
+            code = code_point(buffer, i, end)
+            if code < 0:
+                code = STRAY + int64(buffer[i])
+                flags = int64(0)
+            else:
+                width = 2 if code < 0x800 else 3 if code < 0x10000 else 4
+                flags = flags_of(code)
 
         if word >= 0 and (flags & (SPACE | UNSPACED) or (single and not flags & MARK)):
             # Punctuation beside a letter of a script without spaces is no word whose length says something.
             beside = flags & SPACE == 0 or word == last
             measured = not single and (traits & (LETTER | NUMBER) != 0 or not beside)
             word_characters = characters - word_characters
-            found = count_word(buffer, word, i, word_characters, traits, hash_runs, 1 if measured else 0, measures)
-            word_hash = mix(word_hash)
+            count_word(buffer, word, i, word_characters, packed, traits, hash_runs, 1 if measured else 0, measures)
+            word_hash = mix((word_hash ^ packed) * FACTOR)
             body = (body ^ word_hash) * FACTOR
-            if found <= WORDS_COMPARED:
+            if found < WORDS_COMPARED:
                 number = number_word(word_hash, word_characters, vocabulary, lengths, table, state)
-                words[found - 1] = number if word == last else number | SPACED
-                measures[m.GRAM_CHARACTERS] = characters
+                words[found] = number if word == last else number | SPACED
+                compared_characters = characters
+            found += 1
             word = int64(-1)
             last = i
             if i == state[LAST]:
@@ -210,6 +235,7 @@ def measure(
         if word < 0:
             word = i
             word_hash = key
+            packed = ONE
             word_characters = characters
             traits = 0
             single = flags & UNSPACED != 0
@@ -220,11 +246,21 @@ def measure(
                 line_first = i
             if piece_first < 0:
                 piece_first = i
-        word_hash = (word_hash ^ np.uint64(code)) * FACTOR
+            if code < 0x80 and flags & (LETTER | NUMBER):
+                continue
         traits |= flags
         if code < 0x80:
+            packed = packed << np.uint64(8) | np.uint64(code)
+            if packed >= FULL:
+                word_hash = (word_hash ^ packed) * FACTOR
+                packed = ONE
             ascii_counts[code] += 1
             characters += 1
+            if code == 58:
+                url = url_start(buffer, url_floor, i, end)
+                if url >= 0:
+                    url_floor = url_end(buffer, i, end)
+                    measures[m.URL_CHARACTERS] += url_floor - url
             hash_runs += 1 if code == 35 and not hash_run else 0
             hash_run = code == 35
             dots = dots + 1 if code == 46 else 0
@@ -232,7 +268,9 @@ def measure(
                 ellipses += 1
                 dots = 0
         else:
-            if code < 0x110000 or code >= 0x1100C0:  # not a stray continuation byte
+            word_hash = (((word_hash ^ packed) * FACTOR) ^ np.uint64(code)) * FACTOR
+            packed = ONE
+            if code < STRAY or code >= STRAY + 0xC0:  # stray continuation bytes are no characters
                 characters += 1
             letters += 1 if flags & LETTER else 0
             numbers += 1 if flags & NUMBER else 0
@@ -257,34 +295,30 @@ def measure(
     measures[m.SENTENCES] = sentences
     measures[m.HASHES] = ascii_counts[35]
     measures[m.ELLIPSES] = ellipses
-    measures[m.LETTERS] = letters
-    measures[m.NUMBERS] = numbers
-    measures[m.DIGITS] = digits
+    measures[m.LETTERS] = letters + ascii_letters
+    measures[m.NUMBERS] = numbers + ascii_digits
+    measures[m.DIGITS] = digits + ascii_digits
     measures[m.SPACES] = spaces
     measures[m.PARENTHESES] = parentheses
+    measures[m.KEPT_CHARACTERS] = ascii_letters + ascii_digits
     add_ascii(ascii_counts, measures)
-    measures[m.URL_CHARACTERS] = count_url_characters(buffer, start, end)
-    compared = min(measures[m.WORDS], WORDS_COMPARED)
-    if compared == measures[m.WORDS]:
-        measures[m.GRAM_CHARACTERS] = characters
-    count_repeated_ngrams(words, lengths, compared, key, table, grams, measures)
-    return int64(measures[m.WORDS])
+    measures[m.WORDS] = found
+    measures[m.GRAM_CHARACTERS] = characters if found <= WORDS_COMPARED else compared_characters
+    count_repeated_ngrams(words, lengths, min(found, WORDS_COMPARED), key, table, grams, measures)
+    return found
 
 
 @declare("int64(int64[::1], int64[::1])")
 def add_ascii(counts: np.ndarray, measures: np.ndarray) -> int:
-    """Add the characters of each class, from how often each ASCII character comes; return how many there are."""
-    every = 0
+    """Add the characters of each class, from how often each of ASCII's comes that is no letter or digit; return all."""
+    other = 0
     for code in range(128):
         count = counts[code]
         flags = int64(ASCII[code])
-        every += count
-        measures[m.LETTERS] += count if flags & LETTER else 0
-        measures[m.NUMBERS] += count if flags & NUMBER else 0
-        measures[m.DIGITS] += count if flags & DIGIT else 0
+        other += count
         measures[m.SPACES] += count if flags & SPACE else 0
         measures[m.PARENTHESES] += count if flags & PARENTHESIS else 0
         # NeMo Curator's class is [a-zA-Z0-9\n?!,.]
-        kept = flags & (LETTER | NUMBER) or code == 10 or code == 63 or code == 33 or code == 44 or code == 46
+        kept = code == 10 or code == 63 or code == 33 or code == 44 or code == 46
         measures[m.KEPT_CHARACTERS] += count if kept else 0
-    return every
+    return other

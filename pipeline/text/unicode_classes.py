@@ -41,6 +41,9 @@ _FLAGS = _table()
 _ROWS, _ROW_OF = np.unique(_FLAGS.reshape(-1, 256), axis=0, return_inverse=True)
 ASCII = _FLAGS[:128].copy()
 """uint16 (128): the flags of ASCII's characters."""
+KIND = np.where(_FLAGS[:256] & LETTER, 1, np.where(_FLAGS[:256] & NUMBER, 2, 0)).astype(np.uint8)
+KIND[128:] = 0
+"""uint8 (256): of every byte, 1 for a letter of ASCII, 2 for a digit, else 0."""
 ROW_OF = _ROW_OF.astype(np.uint8).ravel()
 """uint8 (0x1100): which row of `ROWS` holds 256 code points."""
 ROWS = np.ascontiguousarray(_ROWS).ravel()

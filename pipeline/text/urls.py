@@ -6,38 +6,46 @@ import numpy as np
 
 from pipeline.text.kernel import declare, int64
 
-__all__ = ["count_url_characters"]
+__all__ = ["url_end", "url_start"]
 
 
-@declare("int64(uint8[::1], int64, int64)")
-def count_url_characters(buffer: np.ndarray, start: int, end: int) -> int:
-    r"""Return the number of characters in URLs.
+@declare("int64(uint8[::1], int64, int64, int64)")
+def url_start(buffer: np.ndarray, floor: int, colon: int, end: int) -> int:
+    r"""Return where the URL begins whose scheme ends at a colon, or -1 if none does.
 
     A URL is a match of `https?://(?:[A-Za-z0-9$\-_@.&+/:=?#~]|[!*(),]|%[0-9A-Fa-f]{2})+`, NeMo Curator's since 1.x
     (`stages/text/utils/constants.py`): ASCII only, so its characters are bytes. Before that Curator's class had an
     accidental range that let `<>;` through.
+
+    Args:
+        buffer: Bytes of the column.
+        floor: Where the last URL ended; the URL does not begin before.
+        colon: Where the colon stands.
+        end: One past the row's last byte.
     """
-    count = 0
-    i = start
-    while i + 7 < end:
-        if buffer[i] != 104 or buffer[i + 1] != 116 or buffer[i + 2] != 116 or buffer[i + 3] != 112:  # http
-            i += 1
-            continue
-        head = i + (5 if buffer[i + 4] == 115 else 4)  # s
-        if head + 3 >= end or buffer[head] != 58 or buffer[head + 1] != 47 or buffer[head + 2] != 47:  # ://
-            i += 1
-            continue
-        j = head + 3
-        width = url_character_width(buffer, j, end)
-        while width:
-            j += width
-            width = url_character_width(buffer, j, end) if j < end else 0
-        if j == head + 3:
-            i += 1
-            continue
-        count += j - i
-        i = j
-    return count
+    if colon + 3 >= end or buffer[colon + 1] != 47 or buffer[colon + 2] != 47:  # //
+        return -1
+    if url_character_width(buffer, colon + 3, end) == 0:
+        return -1
+    at = colon - 4
+    if at >= floor and buffer[colon - 1] == 115:  # s
+        at -= 1
+    if at < floor:
+        return -1
+    if buffer[at] != 104 or buffer[at + 1] != 116 or buffer[at + 2] != 116 or buffer[at + 3] != 112:  # http
+        return -1
+    return at
+
+
+@declare("int64(uint8[::1], int64, int64)")
+def url_end(buffer: np.ndarray, at: int, end: int) -> int:
+    """Return where the run of URL characters from `at` on ends."""
+    while at < end:
+        width = url_character_width(buffer, at, end)
+        if width == 0:
+            break
+        at += width
+    return at
 
 
 @declare("int64(uint8[::1], int64, int64)")

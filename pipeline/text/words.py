@@ -8,17 +8,16 @@ from pipeline.text.ellipses import ends_with_ellipsis
 from pipeline.text.hashing import slots_for
 from pipeline.text.kernel import declare, int64
 from pipeline.text.measures import (
-    ALPHABETIC_WORDS,
+    BARE_WORDS,
     LONGEST_WORD,
-    MEASURED_CHARACTERS,
-    MEASURED_PLAIN_CHARACTERS,
-    MEASURED_PLAIN_WORDS,
-    MEASURED_WORDS,
-    PLAIN_WORDS,
     STOP_WORD_SET,
     STOP_WORDS,
     SYMBOL_WORDS,
-    WORDS,
+    UNALPHABETIC_WORDS,
+    UNMEASURED_CHARACTERS,
+    UNMEASURED_OR_BARE_CHARACTERS,
+    UNMEASURED_OR_BARE_WORDS,
+    UNMEASURED_WORDS,
 )
 from pipeline.text.unicode_classes import LETTER, NUMBER, PLAIN
 
@@ -31,63 +30,62 @@ REPEATED = 1 << 31
 """Set in the length of a word that came twice."""
 
 _STOP_WORDS = np.array(
-    [int.from_bytes(word, "little") for word in (b"the", b"be", b"to", b"of", b"and", b"that", b"have", b"with")],
-    np.int64,
+    [int.from_bytes(b"\1" + word, "big") for word in (b"the", b"be", b"to", b"of", b"and", b"that", b"have", b"with")],
+    np.uint64,
 )
 
 
-@declare("int64(uint8[::1], int64, int64, int64, int64, int64, int64, int64[::1])")
+@declare("int64(uint8[::1], int64, int64, int64, uint64, int64, int64, int64, int64[::1])", inline=True)
 def count_word(
     buffer: np.ndarray,
     first: int,
     last: int,
     characters: int,
+    packed: np.uint64,
     traits: int,
     hash_runs: int,
     measured: int,
     measures: np.ndarray,
 ) -> int:
-    """Count a word, and return how many there are now.
+    """Count a word, and return 1 if it is one of the stop words.
 
     Args:
         buffer: Bytes of the column; the word is `[first, last)`.
         first: Its first byte.
         last: One past its last byte.
         characters: How many it has.
+        packed: Its last ASCII characters as digits to the base 256, behind a 1.
         traits: Flags of `unicode_classes` that any of them has.
         hash_runs: Runs of `#` in it.
         measured: 1 if its length says something: it is no letter of a script without spaces.
         measures: What is counted.
     """
-    measures[WORDS] += 1
-    plain = traits & PLAIN != 0
-    if plain:
-        measures[PLAIN_WORDS] += 1
-    if measured:
-        measures[MEASURED_WORDS] += 1
-        measures[MEASURED_CHARACTERS] += characters
-        measures[LONGEST_WORD] = max(measures[LONGEST_WORD], characters)
-        if plain:
-            measures[MEASURED_PLAIN_WORDS] += 1
-            measures[MEASURED_PLAIN_CHARACTERS] += characters
-    if traits & LETTER:
-        measures[ALPHABETIC_WORDS] += 1
-        if last - first <= 4:
-            word = int64(0)
-            for k in range(first, last):
-                word |= int64(buffer[k]) << (8 * (k - first))
-            for k in range(8):
-                if word == _STOP_WORDS[k]:
-                    measures[STOP_WORDS] += 1
-                    measures[STOP_WORD_SET] |= 1 << k
+    if measured and characters > measures[LONGEST_WORD]:
+        measures[LONGEST_WORD] = characters
+    if not measured:
+        measures[UNMEASURED_WORDS] += 1
+        measures[UNMEASURED_CHARACTERS] += characters
+    if not traits & PLAIN:
+        measures[BARE_WORDS] += 1
+    if not (measured and traits & PLAIN):
+        measures[UNMEASURED_OR_BARE_WORDS] += 1
+        measures[UNMEASURED_OR_BARE_CHARACTERS] += characters
     if 2 * hash_runs > characters or (
         not traits & (LETTER | NUMBER) and last - first <= 5 and ends_with_ellipsis(buffer, first, last) == last - first
     ):
         measures[SYMBOL_WORDS] += 1
-    return int64(measures[WORDS])
+    if not traits & LETTER:
+        measures[UNALPHABETIC_WORDS] += 1
+    elif last - first <= 4 and packed >> np.uint64(8 * (last - first)) == np.uint64(1):
+        for k in range(8):
+            if packed == _STOP_WORDS[k]:
+                measures[STOP_WORDS] += 1
+                measures[STOP_WORD_SET] |= 1 << k
+                return 1
+    return 0
 
 
-@declare("int64(uint64, int64, uint64[::1], uint32[::1], uint32[::1], int64[::1])")
+@declare("int64(uint64, int64, uint64[::1], uint32[::1], uint32[::1], int64[::1])", inline=True)
 def number_word(
     word: np.uint64,
     characters: int,

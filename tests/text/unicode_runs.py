@@ -11,13 +11,14 @@ import base64
 import sys
 import unicodedata
 import zlib
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from pipeline.text import unicode_classes as classes
 
-__all__ = ["UNSPACED_SCRIPTS", "flags", "write"]
+__all__ = ["UNSPACED_SCRIPTS", "table", "write"]
 
 UNSPACED_SCRIPTS = (
     (0x0E00, 0x0E7F),  # Thai
@@ -65,33 +66,45 @@ PARENTHESES = frozenset("{}⟨⟩[]()")
 BREAKS = frozenset("\n\v\f\r\x1c\x1d\x1e\x85\u2028\u2029")
 
 
-def flags(character: str) -> int:
-    """The classes of a character."""
-    code, category = ord(character), unicodedata.category(character)
-    letter = category[0] == "L"
+@cache
+def table() -> np.ndarray:
+    """The flags of every code point: uint16 (0x110000)."""
+    characters = list(map(chr, range(0x110000)))
+    category = np.array(list(map(unicodedata.category, characters)))
+    major = category.astype("U1")
+    letter = major == "L"
+    unspaced = np.zeros(0x110000, np.bool_)
+    for low, high in UNSPACED_SCRIPTS:
+        unspaced[low : high + 1] = letter[low : high + 1]
     held = {
         classes.LETTER: letter,
-        classes.NUMBER: category[0] == "N",
+        classes.NUMBER: major == "N",
         classes.DIGIT: category == "Nd",
-        classes.MARK: category in ("Mn", "Mc"),
-        classes.UNSPACED: letter and any(low <= code <= high for low, high in UNSPACED_SCRIPTS),
-        classes.SPACE: character.isspace(),
-        classes.BREAK: character in BREAKS,
-        classes.PLAIN: character not in PUNCTUATION | TERMINAL,
-        classes.TERMINAL: character in TERMINAL,
-        classes.ANYWHERE: character in ANYWHERE,
-        classes.CLOSING: category in ("Pe", "Pf") or character in CLOSING,
-        classes.BULLET: character in BULLETS,
-        classes.PARENTHESIS: character in PARENTHESES,
+        classes.MARK: np.isin(category, ["Mn", "Mc"]),
+        classes.UNSPACED: unspaced,
+        classes.SPACE: np.array(list(map(str.isspace, characters))),
+        classes.BREAK: _among(BREAKS),
+        classes.PLAIN: ~_among(PUNCTUATION | TERMINAL),
+        classes.TERMINAL: _among(TERMINAL),
+        classes.ANYWHERE: _among(ANYWHERE),
+        classes.CLOSING: np.isin(category, ["Pe", "Pf"]) | _among(CLOSING),
+        classes.BULLET: _among(BULLETS),
+        classes.PARENTHESIS: _among(PARENTHESES),
     }
-    return sum(flag for flag, holds in held.items() if holds)
+    return sum((flag * holds for flag, holds in held.items()), np.zeros(0x110000, np.int64)).astype(np.uint16)
+
+
+def _among(characters: frozenset[str]) -> np.ndarray:
+    chosen = np.zeros(0x110000, np.bool_)
+    chosen[[ord(character) for character in characters]] = True
+    return chosen
 
 
 def write() -> str:
     """The source of `pipeline/text/unicode_data.py`."""
-    table = np.array([flags(chr(code)) for code in range(0x110000)], np.int32)
-    starts = np.flatnonzero(np.diff(table, prepend=-1))
-    runs = np.stack([starts, table[starts]]).astype("<u4").T.tobytes()
+    flags = table().astype(np.int64)
+    starts = np.flatnonzero(np.diff(flags, prepend=-1))
+    runs = np.stack([starts, flags[starts]]).astype("<u4").T.tobytes()
     text = base64.b85encode(zlib.compress(runs, 9)).decode()
     lines = "\n".join(text[k : k + 118] for k in range(0, len(text), 118))
     return (

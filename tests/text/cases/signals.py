@@ -27,8 +27,14 @@ def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
     """Yield (kernel, arguments)."""
     for row in (*as_rows(), as_row(MARKED), as_row(GRAMS)):
         yield "signals.measure", (*row, *scratch(row[2] - row[1]))
-        yield "urls.count_url_characters", row
     yield "signals.add_ascii", (np.arange(128), np.zeros(MEASURES, np.int64))
+    urls = as_bytes(b"see https://a.io/x http://|http:// ahttps://b https:/c ttp://d https://")
+    for at in range(4, len(urls)):
+        if urls[at] == 58:
+            yield "urls.url_start", (urls, 0, at, len(urls))
+            yield "urls.url_start", (urls, at - 4, at, len(urls))
+            yield "urls.url_start", (urls, at - 3, at, len(urls))
+            yield "urls.url_end", (urls, at, len(urls))
     for at in range(0, len(TEXT), 5):
         yield "urls.url_character_width", (as_bytes(TEXT), at, len(TEXT))
     for byte in range(256):
@@ -65,10 +71,17 @@ def characters() -> Iterator[tuple[str, tuple[Any, ...]]]:
 
 
 def words() -> Iterator[tuple[str, tuple[Any, ...]]]:
-    text = as_bytes(b"the with ... ## a")
-    for first, last, length in ((0, 3, 3), (4, 8, 4), (9, 12, 3), (13, 15, 2), (16, 17, 1)):
-        traits = LETTER | PLAIN if last - first != 2 else 0
-        yield "words.count_word", (text, first, last, length, traits, length // 2, 1, np.zeros(MEASURES, np.int64))
+    text = b"the with ... ## a"
+    for first, last in ((0, 3), (4, 8), (9, 12), (13, 15), (16, 17)):
+        word = text[first:last]
+        packed = np.uint64(int.from_bytes(b"\1" + word, "big"))
+        traits, runs = (LETTER | PLAIN, 0) if word.isalpha() else (0, 1 if b"#" in word else 0)
+        for measured in (0, 1):
+            measures = np.zeros(MEASURES, np.int64)
+            yield (
+                "words.count_word",
+                (as_bytes(text), first, last, last - first, packed, traits, runs, measured, measures),
+            )
     vocabulary, lengths = np.zeros(8, np.uint64), np.zeros(8, np.uint32)
     vocabulary[:3] = (7, 15, 23)
     table, size = np.zeros(16, np.uint32), np.zeros(11, np.int64)
