@@ -18,6 +18,7 @@ from pipeline.curate.presets import PRESETS
 from pipeline.curate.rules import judge, rules_for
 from pipeline.errors import RecipeError
 from pipeline.signals import SIGNALS
+from tests.preset_tables import PAGE, PRESETS_END, PRESETS_START, preset_tables
 
 IDS = pa.array(["s/a#0", "s/a#1", "s/a#2"])
 SOURCES = pa.array(["s", "s", "s"])
@@ -215,3 +216,10 @@ def test_the_bounds_of_datatrove_s_filters_are_its_own() -> None:
     assert own["short_line_share_fineweb"] == Bound(max=fineweb["short_line_threshold"])
     assert own["duplicate_line_char_share_fineweb"] == Bound(max=fineweb["char_duplicates_ratio"])
     assert own["newline_word_ratio_fineweb"] == Bound(max=fineweb["new_line_ratio"])
+
+
+def test_the_documentation_shows_every_preset_as_it_is() -> None:
+    _, _, rest = PAGE.read_text(encoding="utf-8").partition(PRESETS_START)
+    written, end, _ = rest.partition(PRESETS_END)
+    assert end, "docs/rules.md has lost its markers"
+    assert written.strip() == preset_tables(), "run `python -m tests.preset_tables` to bring docs/rules.md up to date"

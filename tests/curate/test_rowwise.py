@@ -1,0 +1,91 @@
+"""Rows are cleaned and redacted until neither changes them; one that never settles does not get through."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.config import Recipe
+from pipeline.curate.rowwise import process, settle
+from pipeline.engines import cpu
+from pipeline.schema import ROWS
+from tests.curate.conftest import MODEL
+
+RECIPE = Recipe.model_validate(
+    {
+        "run": "nowhere",
+        "sources": [{"name": "s", "kind": "text", "target": "a:b"}],
+        "curate": {"rules": {"preset": "none"}},
+        "train": {"model": {"config": MODEL}},
+    }
+)
+
+
+def rows(texts: Sequence[str]) -> pa.Table:
+    return pa.Table.from_pylist(
+        [
+            {
+                "id": f"s/a#{number}",
+                "source": "s",
+                "kind": "text",
+                "messages": [{"role": "text", "content": text, "extra": None}],
+                "tools": None,
+                "metadata": None,
+            }
+            for number, text in enumerate(texts)
+        ],
+        schema=ROWS,
+    )
+
+
+def texts_of(table: pa.Table) -> list[str]:
+    return [row[0]["content"] for row in table["messages"].to_pylist()]
+
+
+class Peeling:
+    """The engine, but a round of redaction takes one `(` only: what it leaves is found in the next round."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(cpu, name)
+
+    def redact(self, contents: pa.LargeStringArray, entities: Sequence[str]) -> tuple[pa.LargeStringArray, np.ndarray]:
+        """Take the first bracket off, where there is one."""
+        found = np.zeros((len(contents), len(cpu.ENTITIES)), np.int64)
+        found[:, 0] = pc.count_substring(contents, "(").to_numpy() > 0
+        return pc.replace_substring(contents, "(", "", max_replacements=1), found
+
+
+def test_a_row_is_redacted_again_while_redaction_changes_it() -> None:
+    table, counts, restless = settle(rows(["plain", "((two", "(((three", "last\r\n"]), "text", RECIPE, Peeling())
+    assert texts_of(table) == ["plain", "two", "three", "last"]
+    assert table["id"].to_pylist() == [f"s/a#{number}" for number in range(4)]
+    assert counts["email"] == 5
+    assert not restless.any()
+
+
+def test_a_row_that_does_not_settle_is_dropped_with_the_reason() -> None:
+    done = process(rows(["fine", "(" * 9 + "never", "\x00"]), "text", RECIPE, Peeling())
+    assert done.kept["id"].to_pylist() == done.measured["id"].to_pylist() == ["s/a#0"]
+    lines = [line for table in done.ledger for line in table.select(["id", "stage", "rule"]).to_pylist()]
+    assert lines == [
+        {"id": "s/a#2", "stage": "clean", "rule": "empty"},
+        {"id": "s/a#1", "stage": "redact", "rule": "restless"},
+    ]
+
+
+def test_settled_rows_are_settled() -> None:
+    given = rows(["Write to jane.roe@northwind.org\r\n", "e\u0301 \x00 4111 1111 1111 1111", "  indented"])
+    once, counts, _ = settle(given, "text", RECIPE, cpu)
+    again, none, _ = settle(once, "text", RECIPE, cpu)
+    assert sum(counts.values()) == 2
+    assert sum(none.values()) == 0
+    assert again.equals(once)
+
+
+def test_no_rows() -> None:
+    table, _, restless = settle(ROWS.empty_table(), "text", RECIPE, cpu)
+    assert len(table) == len(restless) == 0
