@@ -40,7 +40,7 @@ def pair_words(
         table: Scratch: the first place of a 2-gram + 1 at its slot; 0 is free.
         numbers: Where to write, `count` values.
     """
-    pairs = 0
+    pairs = int64(0)
     last = False
     for k in range(count):
         numbers[k] = 0
@@ -88,7 +88,7 @@ def pair_grams(
     Returns:
         How many different (n + 1)-grams come twice.
     """
-    pairs = 0
+    pairs = int64(0)
     for k in range(left):
         longer[k] = 0
         if k + 1 < left and places[k + 1] == places[k] + 1:

@@ -89,7 +89,7 @@ def start_lines(
         folds: Three hashes, the row's key first.
         measures: What is counted.
     """
-    breaks = 0
+    breaks = int64(0)
     for i in range(start, end):
         if buffer[i] == 10:
             breaks += 1

@@ -98,7 +98,7 @@ def count_top(
         times[number] = 0  # an n-gram is looked at where it first stands
         if found < most or found == 0:
             continue
-        characters = gram_characters(words, lengths, places[k], size)
+        characters = gram_characters(words, lengths, int64(places[k]), size)
         if found > most:
             first = number
         if found > most or characters > longest:
@@ -107,7 +107,7 @@ def count_top(
         most = found
     if first == 0:
         if count >= size:
-            measures[OVERLAPPING_GRAM + size] = gram_characters(words, lengths, 0, size)
+            measures[OVERLAPPING_GRAM + size] = gram_characters(words, lengths, int64(0), size)
         return 1 if count >= size else 0
     free = int64(0)
     for k in range(left):

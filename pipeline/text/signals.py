@@ -94,24 +94,25 @@ def measure(
     words = grams[3]
     lengths = grams[4]
 
-    characters = 0
-    letters = 0
-    numbers = 0
-    digits = 0
-    ascii_letters = 0
-    ascii_digits = 0
-    spaces = 0
-    parentheses = 0
-    sentences = 0
-    found = 0  # words
-    compared_characters = 0
+    # `int64(0)` and not 0: Numba would compile the kernels below once more, for a constant.
+    characters = int64(0)
+    letters = int64(0)
+    numbers = int64(0)
+    digits = int64(0)
+    ascii_letters = int64(0)
+    ascii_digits = int64(0)
+    spaces = int64(0)
+    parentheses = int64(0)
+    sentences = int64(0)
+    found = int64(0)  # words
+    compared_characters = int64(0)
     url_floor = start  # where the last URL ended
-    ellipses = 0
-    ending = 0  # 1 behind an end mark, 2 behind one that has been counted
+    ellipses = int64(0)
+    ending = int64(0)  # 1 behind an end mark, 2 behind one that has been counted
     line = start
     line_first = int64(-1)
-    line_characters = 0  # before the line
-    indent_characters = 0
+    line_characters = int64(0)  # before the line
+    indent_characters = int64(0)
     indent = key
     body = key
     piece = start
@@ -120,12 +121,12 @@ def measure(
     word = int64(-1)  # where the open word began
     word_hash = key
     packed = ONE
-    word_characters = 0  # before the word
-    traits = 0
+    word_characters = int64(0)  # before the word
+    traits = int64(0)
     single = False  # the word is a letter of a script without spaces
-    dots = 0
+    dots = int64(0)
     hash_run = False
-    hash_runs = 0
+    hash_runs = int64(0)
     i = start
     while i <= end:
         if word >= 0 and not single:  # most characters are letters and digits of ASCII
@@ -209,7 +210,7 @@ def measure(
                 line = i + 1
                 line_first = int64(-1)
                 line_characters = characters + 1
-                indent_characters = 0
+                indent_characters = int64(0)
                 indent = key
                 body = key
             elif line_first < 0:
@@ -237,11 +238,11 @@ def measure(
             word_hash = key
             packed = ONE
             word_characters = characters
-            traits = 0
+            traits = int64(0)
             single = flags & UNSPACED != 0
-            dots = 0
+            dots = int64(0)
             hash_run = False
-            hash_runs = 0
+            hash_runs = int64(0)
             if line_first < 0:
                 line_first = i
             if piece_first < 0:
@@ -278,7 +279,7 @@ def measure(
             parentheses += 1 if flags & PARENTHESIS else 0
             ellipses += 1 if code == 0x2026 else 0
             hash_run = False
-            dots = 0
+            dots = int64(0)
         if flags & TERMINAL:
             if flags & ANYWHERE and ending != 2:
                 sentences += 1
