@@ -82,16 +82,16 @@ def match_phone(buffer: np.ndarray, floor: int, at: int, end: int) -> int:
         if i >= end:
             break
         next_separator = int64(buffer[i])
-        if next_separator == 32 or 45 <= next_separator <= 47:  # space - . /
-            if separator and next_separator != separator and i == stop:
-                mixed = True
-            if i == stop:
-                separator = next_separator
-            i += 1
-        elif i == stop and next_separator != 40:
+        between = next_separator == 32 or 45 <= next_separator <= 47  # space - . /
+        following = i + 1 if between else i
+        if following >= end or not (48 <= buffer[following] <= 57 or buffer[following] == 40):
             break
-        if i >= end or not (48 <= buffer[i] <= 57 or buffer[i] == 40):
-            break
+        if i == stop:
+            if not between and next_separator != 40:
+                break
+            mixed = mixed or (separator != 0 and next_separator != separator)
+            separator = next_separator
+        i = following
     if found or whole == 0 or separator == 47 or (sizes == 0x422 and leads >> 8 <= 2):
         return found
     if (

@@ -264,6 +264,7 @@ def test_where_a_match_ends(text: str, values: list[tuple[str, str]]) -> None:
         "Fax: 2813882583",
         "You can call me on (88) 684-334.",
         "3732695155-Fax",
+        "92 34 70-Office",
         "785 8949 (office)",
         "(790)091-7442x33 mobile",
         "teléfono 91 123 45 67",
