@@ -81,5 +81,7 @@ def _country_code(country: str) -> int:
 def _pattern(country: str) -> re.Pattern[str]:
     """What the digits of a national number match, with the prefix that is dialled before: a quick first look."""
     plan = PhoneMetadata.metadata_for_region(country)
+    if plan is None or plan.general_desc is None:
+        raise ValueError(f"no country with a numbering plan has the code {country!r}")
     prefix = plan.national_prefix_for_parsing or plan.national_prefix or ""
     return re.compile(f"(?:00\\d*|(?:{prefix})?(?:{plan.general_desc.national_number_pattern}))")

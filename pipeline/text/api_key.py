@@ -134,16 +134,18 @@ def is_random(buffer: np.ndarray, start: int, end: int, least: int) -> int:
     equal, of words in English about 1 of 15 (they have no digits), of `xxxxxxxx` all.
     """
     size = min(end - start, 64)
-    equal = 0
     changes = 0
-    for i in range(start, start + size):
-        byte = buffer[i]
-        for k in range(start, i):
-            if buffer[k] == byte:
-                equal += 1
-        if i > start and (CLASSES[byte] ^ CLASSES[buffer[i - 1]]) & DIGIT:
+    for i in range(start + 1, start + size):
+        if (CLASSES[buffer[i]] ^ CLASSES[buffer[i - 1]]) & DIGIT:
             changes += 1
-    return 1 if changes >= least and 16 * equal <= size * (size - 1) else 0
+    if changes < least:
+        return 0
+    equal = 0
+    for i in range(start + 1, start + size):
+        for k in range(start, i):
+            if buffer[k] == buffer[i]:
+                equal += 1
+    return 1 if 16 * equal <= size * (size - 1) else 0
 
 
 @declare("int64(uint8[::1], int64, int64, int64)")

@@ -88,6 +88,7 @@ def find_candidates(
         elif byte <= 57 and byte != 45 and byte != 46:
             if byte >= 48:
                 going = digits_end(buffer, i, end)
+                letter = going < end and is_letter(buffer[going])
                 after = int64(buffer[going]) if going < end else 0
                 size = going - i
                 if i - 2 >= seen and is_letter(buffer[i - 1]) and is_letter(buffer[i - 2]):
@@ -105,7 +106,7 @@ def find_candidates(
                     elif marked & SOCIAL and (size == 9 or (size == 3 and (after == 32 or after == 45))):
                         stop = match_ssn(buffer, seen, i, end)
                         kind = 4
-                if stop == 0 and marked & CRYPTO and is_letter(after) and (byte == 49 or byte == 51 or byte == 48):
+                if stop == 0 and marked & CRYPTO and letter and (byte == 49 or byte == 51 or byte == 48):
                     stop = match_crypto(buffer, seen, begin, end)
                     kind = 7
             if stop == 0 and marked & TELEPHONE and i >= no_phone:
@@ -144,12 +145,14 @@ def find_candidates(
                     begin = secret_start(buffer, start, i, end)
                     stop = secret_end(buffer, i, begin, end) if begin else 0
                 elif is_long(buffer, i + 1, end):
-                    step = 2 if byte == 65 or byte == 83 else 1  # A S
-                    for after in (i + step, i + 2 * step):
-                        shape = shape_before(buffer, start, after)
-                        if shape >= 0 and stop == 0:
-                            begin = after - PREFIX_BOUNDS[shape + 1] + PREFIX_BOUNDS[shape]
-                            stop = key_end(buffer, after, end, shape)
+                    capital = byte == 65 or byte == 83  # A S: AKIA AIza AC SK
+                    if not capital or i == start or not is_word(buffer[i - 1]):
+                        step = 2 if capital else 1
+                        for after in range(i + step, i + (5 if capital else 2), step):
+                            shape = shape_before(buffer, start, after)
+                            if shape >= 0 and stop == 0:
+                                begin = after - PREFIX_BOUNDS[shape + 1] + PREFIX_BOUNDS[shape]
+                                stop = key_end(buffer, after, end, shape)
         i = going
         if stop == 0:
             continue

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
@@ -23,3 +25,27 @@ def test_spans_are_places_in_the_buffer() -> None:
 def test_an_unknown_entity_is_named() -> None:
     with pytest.raises(ValueError, match="no entity is called 'name'"):
         cpu.find_entities(column(["a"]), ["name"])
+
+
+SIZE = 100_000
+
+
+PATTERNS = (
+    "1|1 |12-|@|a@|a.|@a.|+|+1|(|(1|:|a:|://|=|token=|=a1|_|sk-|A|-----BEGIN PRIVATE KEY-----|a-|\u200b|%40|1A|call |"
+    "a%40b.|0x|1234 |é|DE89 "
+)
+
+
+@pytest.mark.parametrize("pattern", PATTERNS.split("|"))
+def test_a_long_row_takes_time_in_proportion_to_its_bytes(pattern: str) -> None:
+    def seconds(size: int) -> float:
+        texts = column([pattern * (size // len(pattern.encode()))])
+        times = []
+        for _ in range(3):
+            begin = time.process_time()
+            cpu.find_entities(texts, ENTITIES)
+            times.append(time.process_time() - begin)
+        return min(times)
+
+    short, long = seconds(SIZE), seconds(8 * SIZE)
+    assert long <= 24 * max(short, 0.001)  # in proportion it is 8 times, in the square 64 times

@@ -304,6 +304,23 @@ def test_a_social_security_number_may_be_announced() -> None:
     assert found("social security number 219099999") == [("ssn", "219099999")]
 
 
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("?to=jane%40corp.org&x", [("email", "jane%40corp.org")]),
+        ("jane＠corp.org", [("email", "jane＠corp.org")]),
+        ("ｊａｎｅ＠ｃｏｒｐ．ｏｒｇ。", [("email", "ｊａｎｅ＠ｃｏｒｐ．ｏｒｇ")]),
+        ("j\u200ban\u200de\u2060@co\xadrp.org\u200b ", [("email", "j\u200ban\u200de\u2060@co\xadrp.org")]),
+        ("卡号４１１１ １１１１ １１１１ １１１１，", [("credit_card", "４１１１ １１１１ １１１１ １１１１")]),
+        ("a@b.com and 8.8\ufeff.8.8", [("email", "a@b.com"), ("ip", "8.8\ufeff.8.8")]),
+        ("电话：４１５－５５５－０１２３！", [("phone", "４１５－５５５－０１２３")]),
+        ("%40d 100%40 می\u200cخواهم １２，３４ １年", []),
+    ],
+)
+def test_what_is_behind_a_disguise(text: str, values: list[tuple[str, str]]) -> None:
+    assert found(text) == values
+
+
 VALUES = [value for values in FOUND.values() for value in values]
 
 

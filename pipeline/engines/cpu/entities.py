@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from pipeline.engines import ENTITIES
 from pipeline.engines.columns import TextColumn, from_arrow
+from pipeline.engines.cpu.disguises import undisguise
 from pipeline.engines.cpu.names import known
 from pipeline.engines.phones import COUNTRIES, is_phone, unknown_countries
 from pipeline.engines.spans import Spans
@@ -30,7 +31,7 @@ def find_entities(
     Kernels find candidates; numbering plans and the check sums of wallets confirm those of the two entities that need
     it, each distinct candidate once. Of spans that overlap the first is taken, of those that begin together the
     longest, of equally long ones the first in `ENTITIES`; but a telephone number, the least certain, only where nothing
-    else is.
+    else is. Full-width characters, characters of no width, and a `%40` are looked behind.
 
     Args:
         texts: n texts.
@@ -45,18 +46,26 @@ def find_entities(
         raise ValueError(f"no country with a numbering plan has the code {country!r}")
     wanted = sum(1 << ENTITIES.index(entity) for entity in set(entities))
     column = from_arrow(texts)
-    rows, starts, ends, kinds = _candidates(column, wanted)
-    plans = tuple(countries)
-    sure = _confirm(column, starts, ends, kinds == PHONE, lambda number: is_phone(number, False, plans))
-    sure &= _confirm(column, starts, ends, kinds == PHONE + ANNOUNCED, lambda number: is_phone(number, True, plans))
-    sure &= _confirm(column, starts, ends, kinds == CRYPTO, is_wallet)
-    kinds &= ANNOUNCED - 1
-    order = np.lexsort((kinds, -ends, starts))
-    order = order[sure[order]]
-    spans = Spans(rows[order], starts[order], ends[order], kinds[order])
+    found = _confirmed(column, wanted, tuple(countries))
+    plain = undisguise(column)
+    if len(plain.rows):
+        rows, starts, ends, kinds = _confirmed(plain.texts, wanted, tuple(countries))
+        hidden = plain.rows[rows], plain.begins[starts], plain.stops[ends - 1], kinds
+        found = Spans(*map(np.concatenate, zip(found, hidden, strict=True)))
+    order = np.lexsort((found.entities, -found.ends, found.starts))
+    found = Spans(*(array[order] for array in found))
     keep = np.empty(len(order), np.bool_)
-    settle(spans.starts, spans.ends, spans.entities, PHONE, keep)
-    return Spans(*(array[keep] for array in spans))
+    settle(found.starts, found.ends, found.entities, PHONE, keep)
+    return Spans(*(array[keep] for array in found))
+
+
+def _confirmed(column: TextColumn, wanted: int, countries: tuple[str, ...]) -> Spans:
+    """All candidates that are confirmed; they may overlap."""
+    rows, starts, ends, kinds = _candidates(column, wanted)
+    sure = _confirm(column, starts, ends, kinds == PHONE, lambda number: is_phone(number, False, countries))
+    sure &= _confirm(column, starts, ends, kinds == PHONE + ANNOUNCED, lambda number: is_phone(number, True, countries))
+    sure &= _confirm(column, starts, ends, kinds == CRYPTO, is_wallet)
+    return Spans(rows[sure], starts[sure], ends[sure], kinds[sure] & (ANNOUNCED - 1))
 
 
 def _candidates(column: TextColumn, wanted: int) -> Spans:

@@ -40,6 +40,14 @@ def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
             for room in (0, 12):
                 spans = np.zeros(room, np.int64), np.zeros(room, np.int64), np.zeros(room, np.int8)
                 yield "find.find_candidates", (*row, wanted, *spans, room // 4)
+    for text in ("j\u200ban\xade%40co\ufeffrp ＊ｊ＠４．～ 100%4\u2060", "é\u200cé，。％"):
+        row = as_row(text.encode())
+        yield "disguises.is_disguised", row
+        for at in range(row[1], row[2]):
+            yield "disguises.disguise_at", (row[0], row[1], at, row[2])
+        for at in (-1, 2):
+            output = np.zeros(80, np.uint8), np.zeros(80, np.int64), np.zeros(80, np.int64)
+            yield "disguises.undisguise", (*row, *output, at)
     for byte in range(256):
         for name in ("boundaries.is_digit", "boundaries.is_letter", "boundaries.is_word", "api_key.is_filler"):
             yield name, (np.uint8(byte),)
