@@ -7,7 +7,7 @@ import numpy as np
 from pipeline.text.boundaries import is_digit, is_letter
 from pipeline.text.kernel import declare, int64
 
-__all__ = ["LONGEST", "match_email"]
+__all__ = ["domain_end", "email_start", "letter_width"]
 
 LONGEST = 64
 """Bytes of a local part (RFC 5321, 4.5.3.1.1)."""
@@ -17,39 +17,13 @@ LONGEST_DOMAIN = 255
 
 
 @declare("int64(uint8[::1], int64, int64)")
-def match_email(buffer: np.ndarray, at: int, end: int) -> int:
-    """Return where the address that begins at `at` ends, or minus the place before which none can begin.
+def email_start(buffer: np.ndarray, floor: int, at: int) -> int:
+    """Return where the local part before the `@` at `at` begins, or `at` if there is none.
 
     The local part is letters, digits and `. _ % + - '`, beginning with a letter, digit or `_`; the domain is labels of
     letters, digits and hyphens with a dot between them, the last of two letters or more (or `xn--…`). Letters are
     ASCII and Latin up to U+024F. So `user@localhost`, `a @ b` and `@decorator` stay, and so does `git@…`, which is
     nobody's address but how the URLs of repositories begin.
-
-    Args:
-        buffer: Bytes of the column.
-        at: A letter, digit or `_` that no character of a local part precedes.
-        end: One past the row's last byte.
-    """
-    i = at
-    width = 1
-    while i < end and width:
-        width = letter_width(buffer, i, end)
-        if width == 0:
-            c = int64(buffer[i])
-            if c == 95 or c == 37 or c == 39 or c == 43 or c == 45 or c == 46:  # _ % ' + - .
-                width = 1
-        i += width
-    if i >= end or buffer[i] != 64 or i == at or i - at > LONGEST:  # @
-        return -max(i, at + 1)
-    if i - at == 3 and buffer[at] == 103 and buffer[at + 1] == 105 and buffer[at + 2] == 116:
-        return -i
-    domain = domain_end(buffer, i + 1, end)
-    return domain if domain > 0 else -i
-
-
-@declare("int64(uint8[::1], int64, int64)")
-def email_start(buffer: np.ndarray, floor: int, at: int) -> int:
-    """Return where the local part before the `@` at `at` begins, or `at` if there is none; `match_email` has its form.
 
     Args:
         buffer: Bytes of the column.
