@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # a kernel's integers are `int` to the type checker, Python's
 else:
     from numpy import int64
 
-__all__ = ["KERNELS", "Kernel", "compiled", "declare", "int64", "source_digest"]
+__all__ = ["KERNELS", "Kernel", "compiled", "compiled_files", "declare", "int64", "source_digest"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -95,3 +95,10 @@ def source_digest() -> str:
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
+
+
+def compiled_files() -> Path:
+    """Return the folder in which Numba keeps the machine code of the kernels here."""
+    from pipeline.text import hashing
+
+    return Path(hashing.mix._cache.cache_path)

@@ -1,0 +1,159 @@
+"""Compile the kernels once on a machine, in several processes at a time, before the workers need them.
+
+Numba compiles a kernel when it is first called and keeps the machine code on disk. Left to that, every worker of a
+cold machine compiles all kernels, each for itself and on one core. `ensure_compiled` has it done once, the parts of
+curation side by side; whoever comes meanwhile waits.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import numba
+import numpy as np
+import pyarrow as pa
+
+from pipeline.config import Clean, Source
+from pipeline.engines import ENTITIES, cpu
+from pipeline.errors import MachineError
+from pipeline.ingest import plan_parts, read_blocks, survey
+from pipeline.text.kernel import compiled_files, source_digest
+
+__all__ = ["ensure_compiled", "is_compiled"]
+
+_TEXTS = ("Some words \u00e9\u00e0 \u212b by a@b.example, +1 415 555 0123\r\n", "def f():\n    return 1  # some\n", "")
+
+
+def ensure_compiled(tell: Callable[[], None] = lambda: None) -> None:
+    """Compile what is not compiled yet for this machine and this source; else return at once.
+
+    Args:
+        tell: called once if there is something to do, which takes half a minute.
+
+    Raises:
+        MachineError: a process that compiles failed.
+    """
+    if is_compiled():
+        return
+    tell()
+    with _alone():
+        if is_compiled():  # by whoever held the lock
+            return
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+            for done in pool.map(_in_a_process, _STEPS):
+                if done.returncode:
+                    raise MachineError(
+                        f"the text kernels cannot be compiled: {(done.stderr.strip().splitlines() or ['no message'])[-1]}",
+                        where="pipeline.text",
+                        mend="`curate-and-train doctor` shows the versions; set NUMBA_CACHE_DIR to a folder that can be written",
+                    )
+        _stamp().touch()
+
+
+def is_compiled() -> bool:
+    """Whether the kernels of this source are compiled for this processor."""
+    return _stamp().exists()
+
+
+def _in_a_process(step: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", __name__, step], capture_output=True, text=True, check=False)
+
+
+@cache
+def _stamp() -> Path:
+    """A file beside the machine code, named after all that it depends on."""
+    from numba.core.registry import cpu_target
+
+    processor = cpu_target.target_context.codegen().magic_tuple()
+    key = repr((source_digest(), numba.__version__, sys.version_info[:3], processor))
+    return compiled_files() / f"compiled-{hashlib.blake2b(key.encode(), digest_size=8).hexdigest()}"
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    handle = os.open(_stamp().with_name("compiling.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _compile_redaction() -> None:
+    texts = pa.array(_TEXTS, pa.large_string())
+    cpu.redact(texts, ENTITIES)
+    cpu.redact_json(pa.array(['{"k": ["x@y.example \\n", 4111111111111111]}'], pa.large_string()), ENTITIES)
+
+
+def _compile_signals() -> None:
+    cpu.signals(pa.array(_TEXTS, pa.large_string()), np.zeros(len(_TEXTS), np.int8))
+
+
+def _compile_the_rest() -> None:
+    texts = pa.array(_TEXTS, pa.large_string())
+    for cleaners in Clean().model_dump().values():
+        cpu.clean(texts, cleaners)
+    normal = cpu.normalise(texts)
+    digests = cpu.digest(normal, normalised=True)
+    cpu.combine(digests, np.array([0, 1, 3], np.int64))
+    sketches = cpu.sketch(normal)
+    cpu.band_keys(sketches, 16, 7)
+    cpu.similarity(sketches, sketches)
+
+
+def _compile_reading() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.jsonl"
+        path.write_text('{"text": "some words", "n": ["x"]}\n', encoding="utf-8")
+        seen = survey(Source(name="s", kind="text", format="text", path=str(path)), part_bytes=1 << 20)
+        for blocks in plan_parts([seen], 1 << 20):
+            read_blocks(blocks, max_row_bytes=1 << 20)
+
+
+_STEPS = {
+    "redaction": _compile_redaction,
+    "signals": _compile_signals,
+    "rest": _compile_the_rest,
+    "reading": _compile_reading,
+}
+"""Parts of curation that share few kernels, the longest first."""
+
+
+def _remember_types() -> None:
+    """Have Numba look up the type of a built-in operation only once for the same types of operands.
+
+    It looks through all its templates for each `a + b` of a source, a quarter of what compiling kernels takes. Only a
+    process that does nothing but compile does this; the machine code is the same.
+    """
+    from numba.core.types.functions import BaseFunction, Function
+
+    look_up = BaseFunction.get_call_type
+    known: dict[object, tuple[object, object]] = {}
+
+    def get_call_type(self: Function, context: object, args: tuple[object, ...], kws: dict[str, object]) -> object:
+        key = (self.key, args)
+        if kws or id(context) != known.setdefault("context", (id(context), None))[0]:
+            return look_up(self, context, args, kws)
+        if key not in known:
+            signature = look_up(self, context, args, kws)
+            known[key] = (signature, self._impl_keys[signature.args])
+        signature, implementation = known[key]
+        self._impl_keys[signature.args] = implementation
+        return signature
+
+    Function.get_call_type = get_call_type
+
+
+if __name__ == "__main__":
+    _remember_types()
+    _STEPS[sys.argv[1]]()
