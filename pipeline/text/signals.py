@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.text import measures as m
+from pipeline.text.ascii_counts import add_ascii
 from pipeline.text.digest import digest
 from pipeline.text.hashing import FACTOR, mix
 from pipeline.text.kernel import declare, int64
@@ -95,38 +96,28 @@ def measure(
     lengths = grams[4]
 
     # `int64(0)` and not 0: Numba would compile the kernels below once more, for a constant.
-    characters = int64(0)
-    letters = int64(0)
-    numbers = int64(0)
-    digits = int64(0)
-    ascii_letters = int64(0)
-    ascii_digits = int64(0)
-    spaces = int64(0)
-    parentheses = int64(0)
-    sentences = int64(0)
+    characters = compared_characters = int64(0)
+    letters = numbers = digits = int64(0)
+    ascii_letters = ascii_digits = int64(0)
+    spaces = parentheses = int64(0)
+    sentences = ellipses = int64(0)
     found = int64(0)  # words
-    compared_characters = int64(0)
     url_floor = start  # where the last URL ended
-    ellipses = int64(0)
     ending = int64(0)  # 1 behind an end mark, 2 behind one that has been counted
     line = start
     line_first = int64(-1)
     line_characters = int64(0)  # before the line
     indent_characters = int64(0)
-    indent = key
-    body = key
+    indent = body = word_hash = key
     piece = start
-    piece_first = int64(-1)
+    piece_first = line_first
     last = start - 1  # where the last word ended
     word = int64(-1)  # where the open word began
-    word_hash = key
     packed = ONE
     word_characters = int64(0)  # before the word
-    traits = int64(0)
     single = False  # the word is a letter of a script without spaces
-    dots = int64(0)
+    dots = hash_runs = traits = int64(0)
     hash_run = False
-    hash_runs = int64(0)
     i = start
     while i <= end:
         if word >= 0 and not single:  # most characters are letters and digits of ASCII
@@ -307,19 +298,3 @@ def measure(
     measures[m.GRAM_CHARACTERS] = characters if found <= WORDS_COMPARED else compared_characters
     count_repeated_ngrams(words, lengths, min(found, WORDS_COMPARED), key, table, grams, measures)
     return found
-
-
-@declare("int64(int64[::1], int64[::1])")
-def add_ascii(counts: np.ndarray, measures: np.ndarray) -> int:
-    """Add the characters of each class, from how often each of ASCII's comes that is no letter or digit; return all."""
-    other = 0
-    for code in range(128):
-        count = counts[code]
-        flags = int64(ASCII[code])
-        other += count
-        measures[m.SPACES] += count if flags & SPACE else 0
-        measures[m.PARENTHESES] += count if flags & PARENTHESIS else 0
-        # NeMo Curator's class is [a-zA-Z0-9\n?!,.]
-        kept = code == 10 or code == 63 or code == 33 or code == 44 or code == 46
-        measures[m.KEPT_CHARACTERS] += count if kept else 0
-    return other

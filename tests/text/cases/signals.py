@@ -27,7 +27,7 @@ def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
     """Yield (kernel, arguments)."""
     for row in (*as_rows(), as_row(MARKED), as_row(GRAMS)):
         yield "signals.measure", (*row, *scratch(row[2] - row[1]))
-    yield "signals.add_ascii", (np.arange(128), np.zeros(MEASURES, np.int64))
+    yield "ascii_counts.add_ascii", (np.arange(128), np.zeros(MEASURES, np.int64))
     urls = as_bytes(b"see https://a.io/x http://|http:// ahttps://b https:/c ttp://d https://")
     for at in range(4, len(urls)):
         if urls[at] == 58:
