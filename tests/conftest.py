@@ -15,6 +15,14 @@ ROOT = Path(__file__).resolve().parents[1]
 TINY = ROOT / "data" / "tiny.yaml"
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Compile the kernels once, on all cores, before the workers of the tests start to do it one by one."""
+    if not hasattr(session.config, "workerinput"):
+        from pipeline.curate.compilation import ensure_compiled
+
+        ensure_compiled()
+
+
 def command(*arguments: str) -> list[str]:
     """The `curate-and-train` of the environment that runs the tests."""
     return [str(Path(sys.executable).with_name("curate-and-train")), *arguments]

@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numba
 import numpy as np
@@ -52,10 +53,11 @@ def ensure_compiled(tell: Callable[[], None] = lambda: None) -> None:
         with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
             for done in pool.map(_in_a_process, _STEPS):
                 if done.returncode:
+                    last = (done.stderr.strip().splitlines() or ["no message"])[-1]
                     raise MachineError(
-                        f"the text kernels cannot be compiled: {(done.stderr.strip().splitlines() or ['no message'])[-1]}",
-                        where="pipeline.text",
-                        mend="`curate-and-train doctor` shows the versions; set NUMBA_CACHE_DIR to a folder that can be written",
+                        f"the text kernels cannot be compiled: {last}",
+                        where=str(_stamp().parent),
+                        mend="see `curate-and-train doctor`; NUMBA_CACHE_DIR names a folder that can be written",
                     )
         _stamp().touch()
 
@@ -138,12 +140,12 @@ def _remember_types() -> None:
     from numba.core.types.functions import BaseFunction, Function
 
     look_up = BaseFunction.get_call_type
-    known: dict[object, tuple[object, object]] = {}
+    known: dict[Any, tuple[Any, Any]] = {}
 
-    def get_call_type(self: Function, context: object, args: tuple[object, ...], kws: dict[str, object]) -> object:
-        key = (self.key, args)
-        if kws or id(context) != known.setdefault("context", (id(context), None))[0]:
+    def get_call_type(self: Any, context: Any, args: tuple[Any, ...], kws: dict[str, Any]) -> Any:
+        if kws:
             return look_up(self, context, args, kws)
+        key = (id(context), self.key, args)
         if key not in known:
             signature = look_up(self, context, args, kws)
             known[key] = (signature, self._impl_keys[signature.args])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from pipeline.cluster import run_parts
 from pipeline.config import RULE_KINDS, Recipe
+from pipeline.curate.compilation import ensure_compiled
 from pipeline.curate.excerpts import first_of_each_rule, merge_excerpts
 from pipeline.curate.keys import keys_of
 from pipeline.curate.parquet import write_parquet
@@ -84,6 +86,8 @@ def run_stage(run: RunDirectory, recipe: Recipe, surveys: Sequence[Survey], clie
         for number, blocks in enumerate(parts)
         if f"part-{number:05d}" not in finished
     ]
+    if jobs and recipe.cluster.address is None:
+        ensure_compiled(_tell_of_compiling)  # else every worker would do it, one core each
     rejections = Rejections(run, recipe, parts)
     with Progress("documents", total=len(parts)) as progress:
 
@@ -120,6 +124,10 @@ def run_stage(run: RunDirectory, recipe: Recipe, surveys: Sequence[Survey], clie
     )
 
 
+def _tell_of_compiling() -> None:
+    print("compiling the text kernels: once on this machine, about half a minute", file=sys.stderr, flush=True)
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Job:
     stage: Stage
@@ -131,6 +139,7 @@ class _Job:
 def curate_part(job: _Job) -> PartRecord:
     """Read the blocks of one part, do all row-wise work, write its files and its record."""
     recipe = job.recipe
+    ensure_compiled()  # a worker of a joined scheduler may be the first on its machine
     engine = engine_for("cpu")
     ingested = read_blocks(job.blocks, max_row_bytes=recipe.ingest.max_row_bytes)
     ledger = [ingested.rejected]

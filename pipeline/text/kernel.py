@@ -101,4 +101,4 @@ def compiled_files() -> Path:
     """Return the folder in which Numba keeps the machine code of the kernels here."""
     from pipeline.text import hashing
 
-    return Path(hashing.mix._cache.cache_path)
+    return Path(hashing.mix._cache.cache_path)  # type: ignore[attr-defined]
