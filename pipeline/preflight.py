@@ -26,6 +26,7 @@ def check(recipe: Recipe) -> None:
     problems += _local("pack.tokenizer", recipe.pack.tokenizer)
     problems += _tokenizer(recipe)
     problems += _pii(recipe.curate.pii)
+    problems += _language(recipe)
     if recipe.pack.template.endswith(".jinja") and not Path(recipe.pack.template).is_file():
         problems.append(f"pack.template: there is no file {recipe.pack.template}")
     if problems:
@@ -53,6 +54,18 @@ def _tokenizer(recipe: Recipe) -> list[str]:
     if folder.is_dir() and not any((folder / name).exists() for name in _TOKENIZER_FILES):
         return []
     return [f"pack.tokenizer: the model {model} has its own tokenizer; set pack.tokenizer: {model}"]
+
+
+def _language(recipe: Recipe) -> list[str]:
+    if not recipe.curate.language:
+        return []
+    from pipeline.curate.language import check_language
+
+    try:
+        check_language()
+    except ProjectError as error:
+        return [f"{error.where}: {error.what} ({error.mend})"]
+    return []
 
 
 def _pii(pii: Pii | None) -> list[str]:

