@@ -92,10 +92,10 @@ def gather(
     for path in groups:
         shared[load(path)[1]] = True
     rows = np.flatnonzero(shared)
-    bounds = np.searchsorted(rows, [part.start for part in parts])
+    bounds = [*np.searchsorted(rows, [part.start for part in parts]).tolist(), len(rows)]
     jobs = [
         _Gather(part=part, number=number, rows=rows[start:end] - part.start, dedup=dedup, folder=folder)
-        for number, (part, start, end) in enumerate(zip(parts, bounds, [*bounds[1:], len(rows)], strict=True))
+        for number, (part, start, end) in enumerate(zip(parts, bounds, bounds[1:], strict=False))
         if end > start
     ]
     run(gather_part, jobs)

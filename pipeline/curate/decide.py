@@ -147,7 +147,8 @@ def _stars(
     agreement = Agreement(values=fuzzy.sketch, needed=needed, joined=joined, fixed=found.earlier)
     starts = (*np.searchsorted(found.rows, [part.start for part in parts]).tolist(), len(found.rows))
     count = len(found.rows)
-    part = np.where(same == np.arange(count), 2, 0)
+    distinct = same == np.arange(count)
+    part = np.where(distinct, 2, 0)
     edges: list[Path] = []
     turn = known = 0
     while True:
@@ -168,5 +169,5 @@ def _stars(
         if done.found == known or not done.orphan.any():
             return done, edges, agreement
         known, turn = done.found, turn + 1
-        alive = (part > 0) & (done.survivor == np.arange(count))[found.rank]
+        alive = distinct & (done.survivor == np.arange(count))[found.rank]
         part = np.where(alive, np.where(done.orphan[found.rank], 2, 1), 0)
