@@ -23,7 +23,7 @@ def check(decisions: Decisions, rows: int, fuzzy: Fuzzy) -> None:
         InputError: with the largest cluster's survivor and size, and what to set.
     """
     # Exact copies are sure, however many they are.
-    distinct = ~decisions.exact
+    distinct = ~decisions.exact & decisions.own
     near = int((decisions.removed & distinct).sum())
     sizes = np.bincount(decisions.root[distinct], minlength=1)
     largest = int(sizes.argmax())

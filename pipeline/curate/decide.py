@@ -46,8 +46,13 @@ class Decisions:
 
     @property
     def removed(self) -> NDArray[np.bool_]:
-        """bool [candidates]."""
-        return self.survivor != np.arange(len(self.survivor))
+        """bool [candidates]; rows of the index are not this run's to remove."""
+        return (self.survivor != np.arange(len(self.survivor))) & self.own
+
+    @property
+    def own(self) -> NDArray[np.bool_]:
+        """bool [candidates], the row is this run's, not the index's."""
+        return self.candidates.rank >= self.candidates.earlier
 
 
 def bands_of(fuzzy: Fuzzy) -> tuple[int, int]:
@@ -106,7 +111,7 @@ def _decisions(
     root: NDArray[np.int64],
 ) -> Decisions:
     # A copy of a row that went as a near duplicate went as one too: it is only similar to what was kept.
-    exact = (survivor == copy_of) & (survivor != np.arange(len(survivor)))
+    exact = (survivor == copy_of) & (survivor != np.arange(len(survivor))) & (found.rank >= found.earlier)
     return Decisions(candidates=found, survivor=survivor, similarity=similarity, exact=exact, root=root)
 
 

@@ -22,6 +22,7 @@ from pipeline.config import Recipe
 from pipeline.curate import breaker
 from pipeline.curate.collisions import Part, digests_of
 from pipeline.curate.decide import Decisions, bands_of, decide
+from pipeline.curate.index import Index
 from pipeline.curate.parquet import write_parquet
 from pipeline.progress import Progress
 from pipeline.run import Manifest, PartRecord, Rows, RunDirectory, Stage
@@ -50,7 +51,9 @@ def stage(run: RunDirectory, recipe: Recipe) -> Stage | None:
     if keys is None:
         return None
     dedup = recipe.curate.dedup
-    inputs = {"keys": keys.content_of("keys")}
+    inputs: dict[str, Any] = {"keys": keys.content_of("keys")}
+    if index := _index(run, recipe):
+        inputs["index"] = [batch["key"] for batch in index.batches]
     if any(not isinstance(by, str) for by in dedup.order):  # the signals are there
         inputs["documents"] = keys.content_of("documents")
     return Stage(
@@ -67,23 +70,31 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
     """Run the stage unless it is there.
 
     Raises:
-        InputError: near duplicates would remove more than `dedup.fuzzy` allows, or two rows have one id.
+        InputError: near duplicates would remove more than `dedup.fuzzy` allows, two rows have one id, or the index was
+            made with other parameters.
     """
     this = stage(run, recipe)
     assert this is not None
+    dedup, index = recipe.curate.dedup, _index(run, recipe)
+
+    def on_workers(function: Callable[[Any], Any], jobs: Any, on_done: Any = lambda _: None) -> list[Any]:
+        return run_parts(client(), function, jobs, stage="duplicates", on_done=on_done) if jobs else []
+
+    def append() -> None:
+        if index:
+            names = sorted(run.path("keys").glob("part-*.parquet"))
+            index.append(names, [run.path("duplicates") / name.name for name in names], on_workers)
+
     if done := this.manifest():
+        append()
         return done
-    dedup = recipe.curate.dedup
     finished = this.begin()
-    parts = _parts(run)
+    earlier = index.parts() if index else []
+    parts = _parts(run, sum(part.rows for part in earlier))
     count = sum(part.rows for part in parts)
     work = run.path("duplicates/_work")
     with Progress("duplicates", total=len(parts)) as progress:
-
-        def on_workers(function: Callable[[Any], Any], jobs: Any, on_done: Any = lambda _: None) -> list[Any]:
-            return run_parts(client(), function, jobs, stage="duplicates", on_done=on_done) if jobs else []
-
-        decisions = decide(parts, dedup, work, on_workers)
+        decisions = decide([*earlier, *parts], dedup, work, on_workers)
         if dedup.fuzzy is not None:
             breaker.check(decisions, count, dedup.fuzzy)
         jobs = [
@@ -91,14 +102,22 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
         ]
         progress.advance(len(parts) - len(jobs))
         on_workers(write_part, jobs, lambda record: progress.advance(rows=record.files[0].rows))
+    append()
     shutil.rmtree(work)
-    return this.finish(parts=len(parts), rows=_rows(decisions, count), summary=_summary(decisions, recipe))
+    return this.finish(parts=len(parts), rows=_rows(decisions, count), summary=_summary(decisions, recipe, count))
 
 
-def _parts(run: RunDirectory) -> list[Part]:
+def _index(run: RunDirectory, recipe: Recipe) -> Index | None:
+    dedup, keys = recipe.curate.dedup, Manifest.read(run.path("documents"))
+    assert keys is not None
+    return Index.open(dedup.index, dedup, keys.content_of("keys")) if dedup.index else None
+
+
+def _parts(run: RunDirectory, first: int) -> list[Part]:
+    """The run's own rows, numbered from `first`."""
     parts: list[Part] = []
     for path in sorted(run.path("keys").glob("part-*.parquet")):
-        start = parts[-1].start + parts[-1].rows if parts else 0
+        start = parts[-1].start + parts[-1].rows if parts else first
         parts.append(Part(path=path, start=start, rows=pq.read_metadata(path).num_rows))
     return parts
 
@@ -108,15 +127,15 @@ def _rows(decisions: Decisions, count: int) -> Rows:
     return Rows(in_=count, kept=count - dropped, dropped=dropped)
 
 
-def _summary(decisions: Decisions, recipe: Recipe) -> dict[str, Any]:
+def _summary(decisions: Decisions, recipe: Recipe, count: int) -> dict[str, Any]:
     fuzzy = recipe.curate.dedup.fuzzy
-    sizes = np.bincount(decisions.root, minlength=1)
+    sizes = np.bincount(decisions.root[decisions.own], minlength=1)
     exact = int(decisions.exact.sum())
     return {
         "exact": exact,
         "fuzzy": int(decisions.removed.sum()) - exact,
         "clusters": int((sizes > 1).sum()),
-        "largest_cluster": int(sizes.max()),
+        "largest_cluster": max(int(sizes.max()), min(count, 1)),
         "bands": list(bands_of(fuzzy)) if fuzzy else None,
     }
 
