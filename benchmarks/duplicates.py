@@ -5,8 +5,8 @@
 The corpora are planted (`dups-planted-text` in the data): the one that lies there, and others made with its generator:
 other seeds, rows under 300 characters, and code (the standard library). A *pair* counts for recall where the
 normalised Jaccard similarity is 0.85 or more by character-24-grams and by word-5-grams; it is found if not both rows
-are kept. A removed row counts as right where its Jaccard similarity to its survivor is 0.7 or more by one of the truth's
-five measures. The threshold is 0.8 throughout.
+are kept. A removed row counts as right where its Jaccard similarity to its survivor is 0.7 or more by one of the
+truth's five measures. The threshold is 0.8 throughout.
 
 Word shingles are sketched by the same kernel over texts in which one byte (of a hash) stands for each word.
 `--peer` runs datatrove's four MinHash stages (14 buckets of 8, word-5-grams) on the same rows and cores, and the exact
@@ -26,7 +26,7 @@ import tempfile
 import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -55,6 +55,7 @@ class Corpus:
     texts: list[str]
     pairs: list[tuple[int, int]]
     generator: ModuleType
+    known: dict[tuple[int, int], float] = field(default_factory=dict)
 
 
 def main() -> None:
@@ -95,7 +96,13 @@ def judged(corpus: Corpus, survivor: dict[int, int]) -> tuple[float, float, int]
 
 
 def alike(corpus: Corpus, a: int, b: int) -> float:
-    """The largest of the truth's five similarities."""
+    """The largest of the truth's five similarities, or the first of 0.7 or more."""
+    if (a, b) not in corpus.known:
+        corpus.known[a, b] = _alike(corpus, a, b)
+    return corpus.known[a, b]
+
+
+def _alike(corpus: Corpus, a: int, b: int) -> float:
     make = corpus.generator
     one, other = corpus.texts[a], corpus.texts[b]
     best = 0.0
@@ -152,22 +159,23 @@ def word_bytes(normal: pa.LargeStringArray) -> pa.LargeStringArray:
 def corpora(data: Path, seeds: Sequence[int], folder: Path) -> Iterator[Corpus]:
     home = data / "dups-planted-text"
     spec = importlib.util.spec_from_file_location("planted_dups", home / "planted_dups.py")
-    assert spec and spec.loader
+    assert spec
+    assert spec.loader
     generator = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(generator)
     yield read("as it lies there", home / "corpus", generator)
     peps, code = str(data / "text-peps" / "peps.jsonl.gz"), folder / "code.jsonl"
     library(code)
-    few = ["--clusters", "80", "--singles", "200", "--traps", "10"]
+    few = ["--clusters", "120", "--chains", "8", "--singles", "150"]
     for seed in seeds:
         for name, base, more in (
-            ("text", peps, ["--piece"]),
+            ("text", peps, ["--piece", "--traps", "40"]),
             ("under 300", peps, ["--piece", "--min-chars", "150", "--max-chars", "300", "--traps", "0"]),
-            ("code", str(code), ["--kind", "code", "--piece", *few, "--chains", "5"]),
+            ("code", str(code), ["--kind", "code", "--piece", "--traps", "10"]),
         ):
             out = folder / f"{name}-{seed}"
             command = [sys.executable, str(home / "planted_dups.py"), "--base", base, "--out", str(out)]
-            subprocess.run([*command, "--seed", str(seed), *more], check=True, stdout=subprocess.DEVNULL)
+            subprocess.run([*command, "--seed", str(seed), *few, *more], check=True, stdout=subprocess.DEVNULL)
             yield read(f"{name}, seed {seed}", out, generator)
 
 

@@ -28,7 +28,7 @@ def check(decisions: Decisions, rows: int, fuzzy: Fuzzy) -> None:
     sizes = np.bincount(decisions.root[distinct], minlength=1)
     largest = int(sizes.argmax())
     mend = (
-        "raise curate.dedup.fuzzy.threshold; look at that cluster with `curate.dedup.fuzzy: null` first: text that many "
+        "raise curate.dedup.fuzzy.threshold; look at that cluster first (`curate.dedup.fuzzy: null`): text that many "
         "rows share (a template, a system prompt) makes them alike"
     )
     where = ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +56,7 @@ class Sketches:
         self._starts = np.asarray(starts)
         self._files = [
             load(folder / f"sketches-{part:05d}.npy") if end > start else np.zeros((0, values), np.uint32)
-            for part, (start, end) in enumerate(zip(starts, starts[1:], strict=False))
+            for part, (start, end) in enumerate(pairwise(starts))
         ]
 
     def __getitem__(self, candidates: NDArray[np.int64]) -> NDArray[np.uint32]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -92,7 +93,7 @@ def collisions(
     jobs = [
         _Collide(table=table, number=number, bytes=(low, high), parts=tuple(parts), folder=folder)
         for number, table in enumerate(scheme.tables)
-        for low, high in zip(edges, edges[1:], strict=False)
+        for low, high in pairwise(edges)
     ]
     run(collide, jobs)
     return {table: [job.path for job in jobs if job.table == table] for table in scheme.tables}

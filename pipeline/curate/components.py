@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -25,9 +26,7 @@ _RANKS = 1 << 28
 """Ranks whose union-find fits a worker: 2 GB."""
 
 
-def components(
-    edges: Sequence[Path], count: int, folder: Path, run: Map, *, fits: int = _RANKS
-) -> NDArray[np.int64]:
+def components(edges: Sequence[Path], count: int, folder: Path, run: Map, *, fits: int = _RANKS) -> NDArray[np.int64]:
     """The best rank that each rank is connected with.
 
     Args:
@@ -74,7 +73,7 @@ def alternating_stars(
                 large=turn % 2 == 1,
                 path=folder / f"star-{turn % 2}-{share:05d}.npy",
             )
-            for share, (low, high) in enumerate(zip(bounds, bounds[1:], strict=False))
+            for share, (low, high) in enumerate(pairwise(bounds))
         ]
         found = run(star, jobs)
         states.append((sum(arcs for arcs, _ in found), sum(mixed for _, mixed in found) % 2**64))

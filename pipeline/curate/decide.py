@@ -46,13 +46,14 @@ class Decisions:
 
     @property
     def removed(self) -> NDArray[np.bool_]:
-        """bool [candidates]; rows of the index are not this run's to remove."""
+        """Which were removed: bool [candidates]; rows of the index are not this run's to remove."""
         return (self.survivor != np.arange(len(self.survivor))) & self.own
 
     @property
     def own(self) -> NDArray[np.bool_]:
-        """bool [candidates], the row is this run's, not the index's."""
-        return self.candidates.rank >= self.candidates.earlier
+        """Which rows are this run's and not the index's: bool [candidates]."""
+        own: NDArray[np.bool_] = self.candidates.rank >= self.candidates.earlier
+        return own
 
 
 def bands_of(fuzzy: Fuzzy) -> tuple[int, int]:

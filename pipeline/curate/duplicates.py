@@ -97,9 +97,7 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
         decisions = decide([*earlier, *parts], dedup, work, on_workers)
         if dedup.fuzzy is not None:
             breaker.check(decisions, count, dedup.fuzzy)
-        jobs = [
-            job for number, job in enumerate(_jobs(this, parts, decisions)) if f"part-{number:05d}" not in finished
-        ]
+        jobs = [job for number, job in enumerate(_jobs(this, parts, decisions)) if f"part-{number:05d}" not in finished]
         progress.advance(len(parts) - len(jobs))
         on_workers(write_part, jobs, lambda record: progress.advance(rows=record.files[0].rows))
     append()

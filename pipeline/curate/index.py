@@ -1,5 +1,6 @@
-"""The index: digests, sketches and ids of what earlier batches kept, so that a new one is held against them without
-their text.
+"""The index: digests, sketches and ids of what earlier batches kept.
+
+A new batch is held against them without their text.
 
     INDEX/_index.json                       format, parameters, and the batches in their order
     INDEX/batch-00000-<key>/part-*.parquet  what one run kept

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ def as_parts(table: pa.Table, folder: Path, cuts: Sequence[int] = ()) -> list[Pa
     folder.mkdir(parents=True, exist_ok=True)
     parts = []
     edges = [0, *sorted(cuts), len(table)]
-    for number, (start, end) in enumerate(zip(edges, edges[1:], strict=False)):
+    for number, (start, end) in enumerate(pairwise(edges)):
         path = folder / f"part-{number:05d}.parquet"
         pq.write_table(table.slice(start, end - start), path)
         parts.append(Part(path=path, start=start, rows=end - start))

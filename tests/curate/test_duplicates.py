@@ -116,11 +116,14 @@ def test_steps_can_be_switched_off(tmp_path: Path, change: dict[str, Any]) -> No
     removed = {
         name: row[2] for name, row in decided(keys_table(sketches), tmp_path, **change).items() if row[0] != name
     }
-    assert sorted(removed.values()) == {
-        "exact": [False, False],
-        "fuzzy": [True],
-        "exact fuzzy": [],
-    }[" ".join(change)]
+    assert (
+        sorted(removed.values())
+        == {
+            "exact": [False, False],
+            "fuzzy": [True],
+            "exact fuzzy": [],
+        }[" ".join(change)]
+    )
 
 
 def test_nothing_in(tmp_path: Path) -> None:

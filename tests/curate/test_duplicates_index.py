@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from pipeline.config import Dedup
 from pipeline.curate import duplicates
 from pipeline.curate.collisions import Part
-from pipeline.curate.decide import Decisions, decide
+from pipeline.curate.decide import decide
 from pipeline.curate.duplicates import DECISIONS
 from pipeline.curate.index import Index
 from pipeline.errors import InputError, StageError
