@@ -26,9 +26,9 @@ class Fuzzy(Section):
 
     threshold: float = Field(0.8, gt=0, le=1)
     """Similarity (Jaccard of shingles, estimated from sketches) at which a row is a duplicate of its survivor."""
-    shingle: int = Field(8, ge=2, le=64)
+    shingle: int = Field(5, ge=2, le=64)
     """Bytes of normalised text in a shingle."""
-    sketch: int = Field(112, ge=16, le=512, multiple_of=4)
+    sketch: int = Field(128, ge=16, le=512, multiple_of=4)
     """Values in a sketch."""
     bands: Bands | None = None
     """How sketches are cut into bands; null: the best for the threshold."""
