@@ -254,7 +254,9 @@ def datatrove(corpus: Corpus) -> set[int]:
     """The rows that the peer's four stages remove."""
     from datatrove.data import Document
     from datatrove.pipeline.dedup import minhash
+    from loguru import logger
 
+    logger.disable("datatrove")
     with tempfile.TemporaryDirectory(prefix="datatrove-") as name:
         folder, config = Path(name), minhash.MinhashConfig()
         rows = [Document(text=text, id=str(row)) for row, text in enumerate(corpus.texts)]

@@ -1,8 +1,8 @@
 """Rows whose keys collide, found without holding all keys: they are parted by their first bits, and each part grouped.
 
-A *table* is one kind of key: the hash of the id, the digest, the hash of the whole sketch, or one band of it. `scan`
-reads one part of the rows and writes its keys, each table in the order of the keys' first byte. `collide` takes one
-table's keys with some of those bytes from the files of all parts, and writes the groups of rows that share a key. So
+A *table* holds one key of every row: the hash of its id, the digest, the hash of the whole sketch, or one band of it.
+`scan` reads one part of the rows and writes its keys, each table in the order of the keys' first byte. `collide` takes
+the keys with some of those bytes from the files of all parts, and writes the groups of rows that share a key. So
 nothing is ever in memory but one part, or one table's share, and the files of one step can be read by any worker.
 """
 
@@ -63,11 +63,12 @@ class Scheme:
     bands: int = 0
     rows: int = 0
 
-    @property
-    def tables(self) -> list[str]:
-        """The names of the tables."""
-        near = ["sketch", *(f"band-{band:03d}" for band in range(self.bands))] if self.values else []
-        return ["id", *(["digest"] if self.exact else []), *near]
+    def tables(self, at_once: int) -> list[tuple[str, range]]:
+        """Kinds of keys, and the numbers of their tables, at most `at_once` of the bands together."""
+        names = ["id", *(["digest"] if self.exact else []), *(["sketch"] if self.values else [])]
+        first, end = len(names), len(names) + self.bands
+        bands = [("bands", range(low, min(low + at_once, end))) for low in range(first, end, at_once)]
+        return [*((name, range(number, number + 1)) for number, name in enumerate(names)), *bands]
 
 
 def collisions(
@@ -83,20 +84,21 @@ def collisions(
         entries: keys that one task groups.
 
     Returns:
-        For each table the files of its groups: int64 [2, entries], the group's number in that file (ascending) and
-        the row's number.
+        For each kind of keys (`id`, `digest`, `sketch`, `bands`) the files of its groups: int64 [2, entries], the
+        group's number in that file (ascending) and the row's number.
     """
     keys = folder / "keys"
     run(scan, [_Scan(part=part, number=number, scheme=scheme, folder=keys) for number, part in enumerate(parts)])
-    shares = min(_FIRST, -(-sum(part.rows for part in parts) // entries))
+    total = sum(part.rows for part in parts)
+    shares = min(_FIRST, -(-total // entries))
     edges = [_FIRST * share // shares for share in range(shares + 1)] if shares else [0]
     jobs = [
-        _Collide(table=table, number=number, bytes=(low, high), parts=tuple(parts), folder=folder)
-        for number, table in enumerate(scheme.tables)
+        _Collide(kind=kind, tables=tables, bytes=(low, high), parts=tuple(parts), folder=folder)
+        for kind, tables in scheme.tables(max(1, entries // max(1, total)))
         for low, high in pairwise(edges)
     ]
     run(collide, jobs)
-    return {table: [job.path for job in jobs if job.table == table] for table in scheme.tables}
+    return {kind: [job.path for job in jobs if job.kind == kind] for kind in ("id", "digest", "sketch", "bands")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,27 +152,28 @@ def _tables(part: Part, scheme: Scheme) -> Iterator[tuple[NDArray[np.uint64], ND
 
 @dataclass(frozen=True, kw_only=True)
 class _Collide:
-    table: str
-    number: int  # of the table
+    kind: str
+    tables: range  # a band's keys hash its number too, so those of several bands do not collide
     bytes: tuple[int, int]
     parts: tuple[Part, ...]
     folder: Path
 
     @property
     def path(self) -> Path:
-        return self.folder / f"groups/{self.table}-{self.bytes[0]:03d}.npy"
+        return self.folder / f"groups/{self.kind}-{self.tables[0]:03d}-{self.bytes[0]:03d}.npy"
 
 
 def collide(job: _Collide) -> None:
-    """Group one table's keys whose first byte is in a range."""
+    """Group the keys of some tables whose first byte is in a range."""
     if job.path.exists():
         return
     keys, rows = [], []
     for number, part in enumerate(job.parts):
-        offsets = load(job.folder / f"keys/offsets-{number:05d}.npy")[job.number]
-        here = slice(offsets[job.bytes[0]], offsets[job.bytes[1]])
-        keys.append(load(job.folder / f"keys/keys-{number:05d}.npy")[here])
-        rows.append(part.start + load(job.folder / f"keys/rows-{number:05d}.npy")[here].astype(np.int64))
+        offsets, key, row = (load(job.folder / f"keys/{name}-{number:05d}.npy") for name in ("offsets", "keys", "rows"))
+        for table in job.tables:
+            here = slice(offsets[table, job.bytes[0]], offsets[table, job.bytes[1]])
+            keys.append(key[here])
+            rows.append(part.start + row[here].astype(np.int64))
     save(job.path, _groups(np.concatenate(keys), np.concatenate(rows)))
 
 

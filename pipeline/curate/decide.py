@@ -85,7 +85,7 @@ def decide(parts: Sequence[Part], dedup: Dedup, folder: Path, run: Map, *, centr
     groups = collisions(parts, scheme, folder, run)
     found = gather(parts, [path for paths in groups.values() for path in paths], dedup, folder / "candidates", run)
     count = len(found.rows)
-    copy_of = _best_of(groups.get("digest", []), found, 0)
+    copy_of = _best_of(groups["digest"], found, 0)
     if fuzzy is None:
         return _decisions(found, copy_of, copy_of, np.ones(count), copy_of)
     # Rows with one sketch are one row to everything that follows, so a million of them cost no comparison.
@@ -147,7 +147,7 @@ def _stars(
     centre only are *orphans*; their buckets are looked at again, without the rows removed so far. Edges only become
     more, so this ends; and with all of them the survivors are those of a search through all pairs.
     """
-    buckets = [path for table, paths in groups.items() if table.startswith("band-") for path in paths]
+    buckets = groups["bands"]
     lower = lower_threshold(fuzzy.threshold, fuzzy.sketch)
     needed, joined = (int(np.ceil(share * fuzzy.sketch - 1e-9)) for share in (fuzzy.threshold, lower))
     agreement = Agreement(values=fuzzy.sketch, needed=needed, joined=joined, fixed=found.earlier)
