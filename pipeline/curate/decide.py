@@ -47,7 +47,8 @@ class Decisions:
     @property
     def removed(self) -> NDArray[np.bool_]:
         """Which were removed: bool [candidates]; rows of the index are not this run's to remove."""
-        return (self.survivor != np.arange(len(self.survivor))) & self.own
+        removed: NDArray[np.bool_] = (self.survivor != np.arange(len(self.survivor))) & self.own
+        return removed
 
     @property
     def own(self) -> NDArray[np.bool_]:
