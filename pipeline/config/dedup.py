@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
 
 from pipeline.config.section import Section
+from pipeline.signals import SIGNALS
 
-__all__ = ["Dedup", "Fuzzy"]
+__all__ = ["Bands", "Dedup", "Fuzzy", "SignalOrder"]
+
+
+class Bands(Section):
+    """How a sketch is cut: rows that agree in every value of one band are compared."""
+
+    count: int = Field(ge=1)
+    """How many bands."""
+    rows: int = Field(ge=1)
+    """Values in a band; a pair of similarity s meets with probability 1 - (1 - s^rows)^count."""
 
 
 class Fuzzy(Section):
@@ -14,16 +26,61 @@ class Fuzzy(Section):
 
     threshold: float = Field(0.8, gt=0, le=1)
     """Similarity (Jaccard of shingles, estimated from sketches) at which a row is a duplicate of its survivor."""
-    shingle: int = Field(8, ge=2, le=64)
+    shingle: int = Field(5, ge=2, le=64)
     """Bytes of normalised text in a shingle."""
-    sketch: int = Field(112, ge=16, le=512, multiple_of=4)
+    sketch: int = Field(128, ge=16, le=512, multiple_of=4)
     """Values in a sketch."""
+    bands: Bands | None = None
+    """How sketches are cut into bands; null: the best for the threshold."""
     max_removed: float = Field(0.9, gt=0, le=1)
     """The breaker: the run stops when near duplicates would take a larger share of the rows."""
+    max_cluster: int = Field(5000, ge=1)
+    """The breaker: the run stops when one cluster holds more rows than this, exact copies counted once."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Fuzzy:
+        if self.bands and self.bands.count * self.bands.rows > self.sketch:
+            raise ValueError(
+                f"{self.bands.count} bands of {self.bands.rows} values need more than the {self.sketch} of a sketch"
+            )
+        return self
+
+
+class SignalOrder(Section):
+    """A signal in `order`."""
+
+    signal: str
+    """A number about the row; `pipeline/signals.py` lists them."""
+    largest: bool = True
+    """Whether the row with the largest value is kept, or that with the smallest; a row without a value goes first."""
+
+    @field_validator("signal")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        numbers = [signal.name for signal in SIGNALS.values() if signal.type != "string"]
+        if name not in numbers:
+            raise ValueError(f"no signal with a number is called {name!r}; there are {', '.join(numbers)}")
+        return name
 
 
 class Dedup(Section):
     """Duplicates; `exact: false` and `fuzzy: null` switch a step off."""
 
     exact: bool = True
+    """Whether copies of one content are removed."""
     fuzzy: Fuzzy | None = Fuzzy()
+    order: list[Literal["priority", "length", "id"] | SignalOrder] = ["priority", "length", "id"]
+    """Which of several duplicates is kept, the first that differs deciding: the source of higher priority, a signal,
+    the longer text, the smaller id (as text). `id` must come last, so that no two rows are equal."""
+    index: str | None = None
+    """A folder that holds what earlier batches kept; rows that are in it are duplicates, and what is kept is added."""
+
+    @field_validator("order")
+    @classmethod
+    def _total(
+        cls, order: list[Literal["priority", "length", "id"] | SignalOrder]
+    ) -> list[Literal["priority", "length", "id"] | SignalOrder]:
+        names = [by if isinstance(by, str) else by.signal for by in order]
+        if not names or names[-1] != "id" or len(set(names)) < len(names):
+            raise ValueError("name each thing once, and `id` last")
+        return order

@@ -1,120 +1,98 @@
 """Near duplicates as stars: a row is removed only if it is similar to the survivor kept instead of it.
 
-Rows are taken best first. A row is compared with the survivors it shares a bucket with (a bucket: the rows that agree
-in one band); if one reaches the threshold, the row is removed in favour of the most similar one (the better-ranked
-where equal), else it survives. So no row is removed by a chain of resemblances, and two rows that share a bucket and
-both survive are known to be unlike.
-
-Clusters are looser than stars on purpose: everything connected by a similarity that was verified, down to a lower
-threshold that allows for the error of the estimate. Splits are drawn by
-cluster, so even the two ends of a chain stay on one side of a split.
+Rows are taken best first. A row is removed if a survivor that it was compared with reaches the threshold, in favour of
+the most similar one (the better-ranked where equal); else it survives. So no row is removed by a chain of resemblances,
+and two rows that were compared and both survive are unlike. Of the graph whose edges point from each row to the better
+ones it is similar to, the survivors are the kernel, and a graph without cycles has exactly one: it does not matter in
+which order, or on how many workers, the edges were found.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["stars"]
+from pipeline.curate.work import load
+
+__all__ = ["Stars", "edge_ranges", "stars"]
+
+_EDGES = 1 << 22
+"""Edges in memory at once."""
 
 
-def stars(
-    buckets: NDArray[np.int64], sketches: NDArray[np.uint32], threshold: float, lower: float | None = None
-) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
-    """Choose survivors among candidate rows.
+@dataclass(frozen=True, kw_only=True)
+class Stars:
+    """What became of every rank.
+
+    Attributes:
+        survivor: int64 [rows], the rank kept instead; a row that survives is its own.
+        equal: int64 [rows], how many values the two have in common; -1 for a survivor.
+        orphan: bool [rows], the row survives though it is similar to a better one, which did not.
+        found: how many different edges there are.
+    """
+
+    survivor: NDArray[np.int64]
+    equal: NDArray[np.int64]
+    orphan: NDArray[np.bool_]
+    found: int
+
+
+def stars(edges: Sequence[Path], count: int, needed: int, *, fixed: int = 0, batch: int = _EDGES) -> Stars:
+    """Choose the survivors.
 
     Args:
-        buckets: [rows, bands] number of the bucket (0…, unique over bands) that a row shares with another, or -1.
-            Rows are in survivor order, best first.
-        sketches: [rows, values].
-        threshold: share of equal values at which a row is a duplicate.
-        lower: share at which two rows are of one cluster; `threshold` unless given.
-
-    Returns:
-        survivor [rows] (a row that survives is its own), similarity to it [rows], cluster root [rows] (the best-ranked
-        row of the cluster).
+        edges: files of `comparisons.compare`.
+        count: of ranks.
+        needed: equal values of a duplicate.
+        fixed: ranks below that survive in any case: they were kept by an earlier run.
+        batch: edges in memory at once.
     """
-    count = int(buckets.max()) + 1 if buckets.size else 0
-    needed, joined = (
-        int(np.ceil(share * sketches.shape[1] - 1e-9)) for share in (threshold, threshold if lower is None else lower)
-    )
-    survivor, agreeing, root = _stars(buckets, sketches, needed, joined, count)
-    return survivor, agreeing / max(1, sketches.shape[1]), root
+    survivor, equal = np.arange(count), np.full(count, -1, dtype=np.int64)
+    orphan = np.zeros(count, dtype=np.bool_)
+    found = 0
+    for part in edge_ranges(edges, count, batch):
+        found += part.shape[1]
+        _stars(np.ascontiguousarray(part), needed, fixed, survivor, equal, orphan)
+    return Stars(survivor=survivor, equal=equal, orphan=orphan, found=found)
+
+
+def edge_ranges(edges: Sequence[Path], count: int, batch: int = _EDGES) -> Iterator[NDArray[np.int64]]:
+    """All edges in the order of (worse rank, better rank), each once, about `batch` of them at a time.
+
+    Args:
+        edges: files, each in the order of the worse rank.
+        count: of ranks.
+        batch: edges in memory at once.
+
+    Yields:
+        int64 [3, edges]; the edges of one worse rank come together.
+    """
+    files = [load(path) for path in edges]
+    files = [file for file in files if file.shape[1]]
+    total = sum(file.shape[1] for file in files)
+    bounds = np.linspace(0, count, -(-total // batch) + 1).astype(np.int64)
+    cuts = [np.searchsorted(file[0], bounds) for file in files]
+    for i in range(len(bounds) - 1):
+        part = np.concatenate([file[:, cut[i] : cut[i + 1]] for file, cut in zip(files, cuts, strict=True)], axis=1)
+        part = part[:, np.lexsort((part[1], part[0]))]
+        fresh = np.ones(part.shape[1], dtype=np.bool_)
+        fresh[1:] = (part[:2, 1:] != part[:2, :-1]).any(axis=0)
+        yield part[:, fresh]
 
 
 @njit(cache=True, nogil=True)
-def _find(parent, row):  # type: ignore[no-untyped-def]
-    while parent[row] != row:
-        parent[row] = parent[parent[row]]
-        row = parent[row]
-    return row
-
-
-@njit(cache=True, nogil=True)
-def _union(parent, a, b):  # type: ignore[no-untyped-def]
-    a, b = _find(parent, a), _find(parent, b)
-    if a < b:
-        parent[b] = a
-    else:
-        parent[a] = b
-
-
-@njit(cache=True, nogil=True)
-def _agreeing(sketches, a, b):  # type: ignore[no-untyped-def]
-    equal = 0
-    for k in range(sketches.shape[1]):
-        equal += sketches[a, k] == sketches[b, k]
-    return equal
-
-
-@njit(cache=True, nogil=True)
-def _stars(buckets, sketches, needed, joined, count):  # type: ignore[no-untyped-def]
-    rows, bands = buckets.shape
-    survivor = np.arange(rows)
-    best = np.full(rows, sketches.shape[1], dtype=np.int64)
-    root = np.arange(rows)
-    # A linked list of survivors for each bucket, and the bucket's last row, survivor or not.
-    head = np.full(count, -1, dtype=np.int64)
-    following = np.full(rows * bands, -1, dtype=np.int64)
-    member = np.empty(rows * bands, dtype=np.int64)
-    last = np.full(count, -1, dtype=np.int64)
-    filled = 0
-    seen = np.full(rows, -1, dtype=np.int64)
-    for row in range(rows):
-        chosen, most = -1, needed - 1
-        for band in range(bands):
-            bucket = buckets[row, band]
-            if bucket < 0:
-                continue
-            at = head[bucket]
-            while at >= 0:
-                other = member[at]
-                at = following[at]
-                if seen[other] == row:
-                    continue
-                seen[other] = row
-                equal = _agreeing(sketches, row, other)
-                if equal < joined:
-                    continue
-                _union(root, row, other)
-                if equal > most or (equal == most and other < chosen):
-                    chosen, most = other, equal
-            other = last[bucket]
-            if other >= 0 and seen[other] != row:
-                seen[other] = row
-                if _agreeing(sketches, row, other) >= joined:
-                    _union(root, row, other)
-            last[bucket] = row
-        if chosen >= 0:
-            survivor[row], best[row] = chosen, most
+def _stars(edges, needed, fixed, survivor, equal, orphan):  # type: ignore[no-untyped-def]
+    for i in range(edges.shape[1]):
+        worse, better, agreeing = edges[0, i], edges[1, i], edges[2, i]
+        if agreeing < needed or worse < fixed:
             continue
-        for band in range(bands):
-            bucket = buckets[row, band]
-            if bucket >= 0:
-                member[filled], following[filled] = row, head[bucket]
-                head[bucket] = filled
-                filled += 1
-    for row in range(rows):
-        root[row] = _find(root, row)
-    return survivor, best, root
+        # Better ranks are decided: their edges came before.
+        if survivor[better] != better:
+            orphan[worse] |= survivor[worse] == worse
+        elif agreeing > equal[worse]:
+            survivor[worse], equal[worse], orphan[worse] = better, agreeing, False

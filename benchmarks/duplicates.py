@@ -1,0 +1,273 @@
+"""Precision and recall of near duplicates for every kind of shingle and size of sketch, and datatrove beside them.
+
+    python benchmarks/duplicates.py [--seeds 1 2] [--values 64 112 128 192 256] [--peer] [--data ../shared/data]
+
+The corpora are planted (`dups-planted-text` in the data): the one that lies there, and others made with its generator:
+other seeds, rows under 300 characters, and code (the standard library). A *pair* counts for recall where the
+normalised Jaccard similarity is 0.85 or more by character-24-grams and by word-5-grams; it is found if not both rows
+are kept. A removed row counts as right where its Jaccard similarity to its survivor is 0.7 or more by one of the
+truth's five measures. The threshold is 0.8 throughout.
+
+Word shingles are sketched by the same kernel over texts in which one byte (of a hash) stands for each word.
+`--peer` runs datatrove's four MinHash stages (14 buckets of 8, word-5-grams) on the same rows and cores, and the exact
+and near stage beside it: from normalised texts to the rows that are kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import importlib.util
+import json
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.config import Dedup
+from pipeline.curate.collisions import Part
+from pipeline.curate.decide import bands_of, decide
+from pipeline.engines import engine_for
+
+SHINGLES = {
+    **{f"bytes {width}": (False, width) for width in (5, 8, 12, 24)},
+    **{f"words {width}": (True, width) for width in (3, 5)},
+}
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Rows, and the pairs of them that must not both be kept."""
+
+    name: str
+    ids: list[str]
+    texts: list[str]
+    pairs: list[tuple[int, int]]
+    generator: ModuleType
+    known: dict[tuple[int, int], float] = field(default_factory=dict)
+
+
+def main() -> None:
+    ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ask.add_argument("--data", type=Path, default=Path(__file__).resolve().parents[2] / "shared" / "data")
+    ask.add_argument("--seeds", type=int, nargs="*", default=[1, 2])
+    ask.add_argument("--values", type=int, nargs="*", default=[64, 112, 128, 192, 256])
+    ask.add_argument("--peer", action="store_true")
+    options = ask.parse_args()
+    if not (options.data / "dups-planted-text").exists():
+        sys.exit(f"the data set dups-planted-text is not in {options.data}: give --data")
+    with tempfile.TemporaryDirectory(prefix="duplicates-") as folder:
+        found = list(corpora(options.data, options.seeds, Path(folder)))
+        print("corpus: rows, pairs to find")
+        for corpus in found:
+            print(f"  {corpus.name}: {len(corpus.ids)}, {len(corpus.pairs)}")
+        print(f"\n{'shingle':<10}{'values':>7}{'bands':>8}   recall / precision of each corpus; MB/s of the sketch")
+        for (shingle, (words, width)), values in ((s, v) for s in SHINGLES.items() for v in options.values):
+            dedup = Dedup.model_validate({"exact": False, "fuzzy": {"sketch": values}})
+            assert dedup.fuzzy
+            bands = "×".join(map(str, bands_of(dedup.fuzzy)))
+            cells, rates = [], []
+            for corpus in found:
+                recall, precision, _ = judged(corpus, ours(corpus, dedup, words, width, rates))
+                cells.append(f"{recall:.3f} / {precision:.3f}")
+            print(f"{shingle:<10}{values:>7}{bands:>8}   {'   '.join(cells)}   {np.median(rates):.0f}", flush=True)
+        if options.peer:
+            print("\ndatatrove: 14 buckets of 8, word-5-grams; seconds of both on one core")
+            for corpus in found:
+                compared(corpus)
+
+
+def judged(corpus: Corpus, survivor: dict[int, int]) -> tuple[float, float, int]:
+    """Recall, precision, and rows removed; `survivor` names every removed row's, or itself where it is not known."""
+    found = sum(a in survivor or b in survivor for a, b in corpus.pairs) / max(1, len(corpus.pairs))
+    right = [alike(corpus, row, kept) >= 0.7 for row, kept in survivor.items()]
+    return found, sum(right) / max(1, len(right)), len(right)
+
+
+def alike(corpus: Corpus, a: int, b: int) -> float:
+    """The largest of the truth's five similarities, or the first of 0.7 or more."""
+    if (a, b) not in corpus.known:
+        corpus.known[a, b] = _alike(corpus, a, b)
+    return corpus.known[a, b]
+
+
+def _alike(corpus: Corpus, a: int, b: int) -> float:
+    make = corpus.generator
+    one, other = corpus.texts[a], corpus.texts[b]
+    best = 0.0
+    for x, y in ((one, other), (make.normal(one), make.normal(other))):
+        for shingles in (lambda t: make.char_shingles(t, 24), lambda t: make.char_shingles(t, 5), make.word_shingles):
+            best = max(best, make.jaccard(set(shingles(x)), set(shingles(y))))
+            if best >= 0.7:
+                return best
+    return best
+
+
+def ours(corpus: Corpus, dedup: Dedup, words: bool, width: int, rates: list[float]) -> dict[int, int]:
+    """Removed row → survivor, as the stage decides."""
+    engine = engine_for("cpu")
+    normal = engine.normalise(pa.array(corpus.texts, pa.large_string()))
+    if words:
+        normal = word_bytes(normal)
+    assert dedup.fuzzy
+    engine.sketch(normal.slice(0, 1), values=dedup.fuzzy.sketch, shingle=width)
+    began = time.process_time()
+    sketches = engine.sketch(normal, values=dedup.fuzzy.sketch, shingle=width)
+    rates.append(sum(map(len, corpus.texts)) / 1e6 / (time.process_time() - began))
+    return decided(corpus, dedup, sketches, engine.digest(normal, normalised=True))
+
+
+def decided(corpus: Corpus, dedup: Dedup, sketches: np.ndarray, digests: np.ndarray) -> dict[int, int]:
+    """Write the keys, decide, and give back removed row → survivor."""
+    with tempfile.TemporaryDirectory(prefix="keys-") as folder:
+        path, count = Path(folder) / "part-00000.parquet", len(corpus.ids)
+        offsets = pa.array(np.arange(count + 1, dtype=np.int32) * sketches.shape[1])
+        table = pa.table(
+            {
+                "id": corpus.ids,
+                "priority": np.zeros(count, np.int32),
+                "length": [len(text) for text in corpus.texts],
+                "digest": pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), count, [None, pa.py_buffer(digests)]),
+                "sketch": pa.ListArray.from_arrays(offsets, pa.array(sketches.reshape(-1))),
+            }
+        )
+        pq.write_table(table, path, compression="none")
+        part = Part(path=path, start=0, rows=count)
+        done = decide([part], dedup, Path(folder) / "work", lambda function, jobs: [function(job) for job in jobs])
+    rows = done.candidates.rows
+    return {int(rows[at]): int(rows[done.survivor[at]]) for at in np.flatnonzero(done.removed)}
+
+
+def word_bytes(normal: pa.LargeStringArray) -> pa.LargeStringArray:
+    """Texts of one byte a word. The kernel reads bytes, whatever they mean."""
+    texts = [bytes(zlib.crc32(word.encode()) & 0xFF for word in text.split()) for text in normal.to_pylist()]
+    bounds = np.cumsum([0, *map(len, texts)], dtype=np.int64)
+    return pa.LargeStringArray.from_buffers(len(texts), pa.py_buffer(bounds), pa.py_buffer(b"".join(texts)))
+
+
+def corpora(data: Path, seeds: Sequence[int], folder: Path) -> Iterator[Corpus]:
+    home = data / "dups-planted-text"
+    spec = importlib.util.spec_from_file_location("planted_dups", home / "planted_dups.py")
+    assert spec
+    assert spec.loader
+    generator = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generator)
+    yield read("as it lies there", home / "corpus", generator)
+    peps, code = str(data / "text-peps" / "peps.jsonl.gz"), folder / "code.jsonl"
+    library(code)
+    few = ["--clusters", "120", "--chains", "8", "--singles", "150"]
+    for seed in seeds:
+        for name, base, more in (
+            ("text", peps, ["--piece", "--traps", "40"]),
+            ("under 300", peps, ["--piece", "--min-chars", "150", "--max-chars", "300", "--traps", "0"]),
+            ("code", str(code), ["--kind", "code", "--piece", "--traps", "10"]),
+        ):
+            out = folder / f"{name}-{seed}"
+            command = [sys.executable, str(home / "planted_dups.py"), "--base", base, "--out", str(out)]
+            subprocess.run([*command, "--seed", str(seed), *few, *more], check=True, stdout=subprocess.DEVNULL)
+            yield read(f"{name}, seed {seed}", out, generator)
+
+
+def read(name: str, folder: Path, generator: ModuleType) -> Corpus:
+    def lines(file: str) -> Iterator[dict[str, Any]]:
+        with gzip.open(folder / file, "rt", encoding="utf-8") as rows:
+            yield from map(json.loads, rows)
+
+    rows = list(lines("corpus.jsonl.gz"))
+    at = {row["id"]: place for place, row in enumerate(rows)}
+    pairs = [
+        (at[line["a"]], at[line["b"]])
+        for line in lines("truth_pairs.jsonl.gz")
+        if min(line["jn_char24"], line["jn_word5"]) >= 0.85
+    ]
+    return Corpus(name, [row["id"] for row in rows], [row["text"] for row in rows], pairs, generator)
+
+
+def library(path: Path) -> None:
+    """The standard library as JSON lines."""
+    with path.open("w", encoding="utf-8") as file:
+        for source in sorted(Path(sysconfig.get_paths()["stdlib"]).rglob("*.py")):
+            if "site-packages" in source.parts or "test" in source.parts:
+                continue
+            text = source.read_text(encoding="utf-8", errors="ignore")
+            file.write(json.dumps({"text": text}) + "\n")
+
+
+def compared(corpus: Corpus) -> None:
+    """Both on one core, from texts to removed rows."""
+    dedup = Dedup()
+    assert dedup.fuzzy
+    fuzzy = dedup.fuzzy
+    engine = engine_for("cpu")
+
+    def mine() -> dict[int, int]:
+        normal = engine.normalise(pa.array(corpus.texts, pa.large_string()))
+        sketches = engine.sketch(normal, values=fuzzy.sketch, shingle=fuzzy.shingle)
+        return decided(corpus, dedup, sketches, engine.digest(normal, normalised=True))
+
+    mine()
+    (survivor, seconds), (theirs, peer_seconds) = timed(mine), timed(lambda: datatrove(corpus))
+    recall, precision, removed = judged(corpus, survivor)
+    found = sum(a in theirs or b in theirs for a, b in corpus.pairs) / max(1, len(corpus.pairs))
+    # It names no survivor, so a removed row is right where any row that it keeps is alike: the kinder measure.
+    kept = [row for row in range(len(corpus.ids)) if row not in theirs]
+    right = sum(any(alike(corpus, row, other) >= 0.7 for other in near(corpus, row, kept)) for row in theirs)
+    print(
+        f"  {corpus.name:<20} ours {recall:.3f} / {precision:.3f} ({removed} removed, {seconds:.2f} s)   "
+        f"datatrove {found:.3f} / {right / max(1, len(theirs)):.3f} ({len(theirs)} removed, {peer_seconds:.1f} s)   "
+        f"{peer_seconds / seconds:.0f} times as fast",
+        flush=True,
+    )
+
+
+def near(corpus: Corpus, row: int, kept: list[int]) -> Iterator[int]:
+    """Kept rows that share a word-3-gram with the row, those that share most first, at most five."""
+    grams = _grams(corpus.texts[row])
+    shared = [(len(grams & _grams(corpus.texts[other])), other) for other in kept]
+    yield from (other for count, other in sorted(shared, reverse=True)[:5] if count)
+
+
+def _grams(text: str, memo: dict[str, frozenset[int]] = {}) -> frozenset[int]:  # noqa: B006
+    if text not in memo:
+        words = text.lower().split()
+        memo[text] = frozenset(hash(" ".join(words[i : i + 3])) for i in range(len(words)))
+    return memo[text]
+
+
+def timed(call: Callable[[], Any]) -> tuple[Any, float]:
+    began = time.process_time()
+    return call(), time.process_time() - began
+
+
+def datatrove(corpus: Corpus) -> set[int]:
+    """The rows that the peer's four stages remove."""
+    from datatrove.data import Document
+    from datatrove.pipeline.dedup import minhash
+    from loguru import logger
+
+    logger.disable("datatrove")
+    with tempfile.TemporaryDirectory(prefix="datatrove-") as name:
+        folder, config = Path(name), minhash.MinhashConfig()
+        rows = [Document(text=text, id=str(row)) for row, text in enumerate(corpus.texts)]
+        minhash.MinhashDedupSignature(str(folder / "signatures"), config=config).run(iter(rows), 0, 1)
+        buckets = minhash.MinhashDedupBuckets(str(folder / "signatures"), str(folder / "buckets"), config=config)
+        for bucket in range(config.num_buckets):
+            buckets.run(None, bucket, config.num_buckets)
+        minhash.MinhashDedupCluster(str(folder / "buckets"), str(folder / "remove"), config=config).run(None, 0, 1)
+        kept = minhash.MinhashDedupFilter(str(folder / "remove")).run(iter(rows), 0, 1)
+        return set(range(len(rows))) - {int(row.id) for row in kept}
+
+
+if __name__ == "__main__":
+    main()

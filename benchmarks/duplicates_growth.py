@@ -1,0 +1,139 @@
+"""How time and memory of finding duplicates grow with the number of rows: synthetic keys on two Dask workers.
+
+    python benchmarks/duplicates_growth.py [MILLIONS …]        0.2 1 5 unless given; the issue's table: 0.2 1 5 20
+
+One row in five is a near copy of an earlier one (90 of 112 values or more are equal), one in twenty an exact copy. The
+exponent is that of a line through the logarithms of processor seconds over all processes; memory is the largest sum,
+over those processes, of what they hold themselves (anonymous) and with mapped files (resident).
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.cluster import dask_client, run_parts
+from pipeline.config import Cluster, Dedup
+from pipeline.curate.collisions import Part
+from pipeline.curate.decide import decide
+
+VALUES = 112
+PART = 100_000
+
+
+def main() -> None:
+    sizes = [int(float(size) * 1e6) for size in sys.argv[1:]] or [200_000, 1_000_000, 5_000_000]
+    print(f"{'rows':>12}{'removed':>12}{'wall s':>10}{'CPU s':>10}{'µs a row':>10}{'anonymous':>12}{'resident':>12}")
+    seconds = []
+    for rows in sizes:
+        removed, wall, cpu, anonymous, resident = measured(rows)
+        seconds.append(cpu)
+        print(
+            f"{rows:>12,}{removed:>12,}{wall:>10.1f}{cpu:>10.1f}{cpu / rows * 1e6:>10.1f}"
+            f"{anonymous / 1e9:>9.2f} GB{resident / 1e9:>9.2f} GB",
+            flush=True,
+        )
+    if len(sizes) > 1:
+        print(f"processor seconds grow as n^{np.polyfit(np.log(sizes), np.log(seconds), 1)[0]:.3f}")
+
+
+def measured(rows: int) -> tuple[int, float, float, int, int]:
+    """Rows removed, wall seconds, processor seconds, and the peaks of anonymous and resident bytes."""
+    folder = Path(tempfile.mkdtemp(prefix="growth-"))
+    try:
+        with dask_client(Cluster(workers=2)) as client:
+
+            def run(function: Callable[[Any], Any], jobs: Sequence[Any]) -> list[Any]:
+                return run_parts(client, function, jobs, stage="duplicates")
+
+            (folder / "keys").mkdir()
+            starts = range(0, rows, PART)
+            parts = [
+                Part(path=folder / f"keys/part-{number:05d}.parquet", start=start, rows=min(PART, rows - start))
+                for number, start in enumerate(starts)
+            ]
+            run(write_keys, parts)
+            with Watch() as watch:
+                done = decide(parts, Dedup(), folder / "work", run)
+            return int(done.removed.sum()), watch.wall, watch.cpu, watch.anonymous, watch.resident
+    finally:
+        shutil.rmtree(folder)
+
+
+def write_keys(part: Part) -> None:
+    """Keys of some rows; what a row is like depends on its number only."""
+    number = np.arange(part.start, part.start + part.rows, dtype=np.uint64)
+    draw = mix(number)
+    near, exact = draw % 20 < 4, draw % 20 == 4
+    origin = np.where((near | exact) & (number > 0), mix(draw) % np.maximum(number, 1), number)
+    flat = mix((origin[:, None] * np.uint64(VALUES) + np.arange(VALUES, dtype=np.uint64)).reshape(-1))
+    sketches = (flat >> np.uint64(33)).astype(np.uint32).reshape(-1, VALUES)
+    changed = mix(draw + np.uint64(1))[:, None] * np.arange(1, 23, dtype=np.uint64) % np.uint64(VALUES)
+    rows = np.flatnonzero(near)
+    sketches[rows[:, None], changed[rows].astype(np.int64)] = mix(draw[rows])[:, None].astype(np.uint32)
+    digests = np.column_stack([mix(np.where(near, number, origin)), np.where(near, number, origin)])
+    table = pa.table(
+        {
+            "id": pa.array(np.char.add("source/shard.jsonl#", number.astype(str))),
+            "priority": np.zeros(part.rows, np.int32),
+            "length": (draw % 5000).astype(np.int64),
+            "digest": pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), part.rows, [None, pa.py_buffer(digests)]),
+            "sketch": pa.ListArray.from_arrays(
+                pa.array(np.arange(part.rows + 1, dtype=np.int32) * VALUES), pa.array(sketches.reshape(-1))
+            ),
+        }
+    )
+    pq.write_table(table, part.path, compression="none", use_dictionary=False)
+
+
+def mix(value: np.ndarray) -> np.ndarray:
+    """SplitMix64 (Steele, Lea, Flood 2014)."""
+    value = value * np.uint64(0x9E3779B97F4A7C15) + np.uint64(0x9E3779B97F4A7C15)
+    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return value ^ (value >> np.uint64(31))
+
+
+class Watch:
+    """Time and memory of this process and its children between enter and exit."""
+
+    def __enter__(self) -> Watch:
+        self.anonymous = self.resident = 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._sample, daemon=True)
+        self._cpu, self._began = self._seconds(), time.perf_counter()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        self.cpu, self.wall = self._seconds() - self._cpu, time.perf_counter() - self._began
+
+    def _sample(self) -> None:
+        while not self._stop.wait(0.1):
+            memory = [process.memory_info() for process in self._tree()]
+            self.resident = max(self.resident, sum(one.rss for one in memory))
+            self.anonymous = max(self.anonymous, sum(one.rss - one.shared for one in memory))
+
+    def _seconds(self) -> float:
+        return sum(sum(process.cpu_times()[:2]) for process in self._tree())
+
+    def _tree(self) -> list[psutil.Process]:
+        me = psutil.Process()
+        return [me, *me.children(recursive=True)]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,217 @@
+"""Rows whose keys collide, found without holding all keys: they are parted by their first bits, and each part grouped.
+
+A *table* holds one key of every row: the hash of its id, the digest, the hash of the whole sketch, or one band of it.
+`scan` reads one part of the rows and writes its keys, each table in the order of the keys' first byte. `collide` takes
+the keys with some of those bytes from the files of all parts, and writes the groups of rows that share a key. So
+nothing is ever in memory but one part, or one table's share, and the files of one step can be read by any worker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from pipeline.curate.work import Map, load, save
+from pipeline.engines import engine_for
+from pipeline.text.sketch import EMPTY
+
+__all__ = ["Part", "Scheme", "collisions", "digests_of", "hashes_of", "sketches_of"]
+
+_FIRST = 256
+"""Shares that a table is written in: the values of a key's first byte."""
+_ENTRIES = 1 << 22
+"""Keys that one task groups: about 200 MB at work."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One file of `schema.KEYS`.
+
+    Attributes:
+        path: the file.
+        start: the number of its first row, over all parts.
+        rows: how many it has.
+        batch: of the index, counted from 0; -1 for a part of this run.
+    """
+
+    path: Path
+    start: int
+    rows: int
+    batch: int = -1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scheme:
+    """What is looked for.
+
+    Attributes:
+        exact: whether equal digests are.
+        values: in a sketch; 0 where near duplicates are not looked for.
+        bands: of a sketch.
+        rows: values in a band.
+    """
+
+    exact: bool
+    values: int = 0
+    bands: int = 0
+    rows: int = 0
+
+    def tables(self, at_once: int) -> list[tuple[str, range]]:
+        """Kinds of keys, and the numbers of their tables, at most `at_once` of the bands together."""
+        names = ["id", *(["digest"] if self.exact else []), *(["sketch"] if self.values else [])]
+        first, end = len(names), len(names) + self.bands
+        bands = [("bands", range(low, min(low + at_once, end))) for low in range(first, end, at_once)]
+        return [*((name, range(number, number + 1)) for number, name in enumerate(names)), *bands]
+
+
+def collisions(
+    parts: Sequence[Part], scheme: Scheme, folder: Path, run: Map, *, entries: int = _ENTRIES
+) -> dict[str, list[Path]]:
+    """Find the rows that share a key.
+
+    Args:
+        parts: all rows.
+        scheme: the tables.
+        folder: for the files between the steps.
+        run: runs tasks.
+        entries: keys that one task groups.
+
+    Returns:
+        For each kind of keys (`id`, `digest`, `sketch`, `bands`) the files of its groups: int64 [2, entries], the
+        group's number in that file (ascending) and the row's number.
+    """
+    keys = folder / "keys"
+    run(scan, [_Scan(part=part, number=number, scheme=scheme, folder=keys) for number, part in enumerate(parts)])
+    total = sum(part.rows for part in parts)
+    shares = min(_FIRST, -(-total // entries))
+    edges = [_FIRST * share // shares for share in range(shares + 1)] if shares else [0]
+    jobs = [
+        _Collide(kind=kind, tables=tables, bytes=(low, high), parts=tuple(parts), folder=folder)
+        for kind, tables in scheme.tables(max(1, entries // max(1, total)))
+        for low, high in pairwise(edges)
+    ]
+    run(collide, jobs)
+    return {kind: [job.path for job in jobs if job.kind == kind] for kind in ("id", "digest", "sketch", "bands")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Scan:
+    part: Part
+    number: int
+    scheme: Scheme
+    folder: Path
+
+
+def scan(job: _Scan) -> None:
+    """Write the keys of one part, table by table, those with the same first byte together."""
+    name = f"{job.number:05d}.npy"
+    last = job.folder / f"offsets-{name}"
+    if last.exists():
+        return
+    keys, rows, offsets, total = [], [], [], 0
+    for key, row in _tables(job.part, job.scheme):
+        first = (key >> np.uint64(56)).astype(np.uint8)
+        order = np.argsort(first, kind="stable")  # of bytes: a radix sort
+        keys.append(key[order])
+        rows.append(row[order])
+        offsets.append(total + np.cumsum([0, *np.bincount(first, minlength=_FIRST)]))
+        total += len(key)
+    save(job.folder / f"keys-{name}", np.concatenate(keys))
+    save(job.folder / f"rows-{name}", np.concatenate(rows))
+    save(last, np.stack(offsets))
+
+
+def _tables(part: Part, scheme: Scheme) -> Iterator[tuple[NDArray[np.uint64], NDArray[np.uint32]]]:
+    """The keys of every table of one part, and the rows that have them."""
+    engine = engine_for("cpu")
+    every = np.arange(part.rows, dtype=np.uint32)
+    if part.batch < 0:
+        ids = pq.read_table(part.path, columns=["id"])["id"].combine_chunks().cast(pa.large_string())
+        yield engine.digest(ids, normalised=True).view(np.uint64)[:, 0], every
+    else:  # another batch may use the same names
+        yield np.zeros(0, np.uint64), every[:0]
+    if scheme.exact:
+        yield digests_of(pq.read_table(part.path, columns=["digest"])["digest"])[:, 0], every
+    if scheme.values:
+        sketches = sketches_of(part.path, scheme.values)
+        # Texts without a shingle have nothing to be alike in.
+        filled = np.flatnonzero((sketches != EMPTY).any(axis=1)).astype(np.uint32)
+        sketches = sketches[filled]
+        yield hashes_of(sketches)[:, 0], filled
+        keys = engine.band_keys(sketches, scheme.bands, scheme.rows)
+        for band in range(scheme.bands):
+            yield np.ascontiguousarray(keys[:, band]), filled
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Collide:
+    kind: str
+    tables: range  # a band's keys hash its number too, so those of several bands do not collide
+    bytes: tuple[int, int]
+    parts: tuple[Part, ...]
+    folder: Path
+
+    @property
+    def path(self) -> Path:
+        return self.folder / f"groups/{self.kind}-{self.tables[0]:03d}-{self.bytes[0]:03d}.npy"
+
+
+def collide(job: _Collide) -> None:
+    """Group the keys of some tables whose first byte is in a range."""
+    if job.path.exists():
+        return
+    keys, rows = [], []
+    for number, part in enumerate(job.parts):
+        offsets, key, row = (load(job.folder / f"keys/{name}-{number:05d}.npy") for name in ("offsets", "keys", "rows"))
+        for table in job.tables:
+            here = slice(offsets[table, job.bytes[0]], offsets[table, job.bytes[1]])
+            keys.append(key[here])
+            rows.append(part.start + row[here].astype(np.int64))
+    save(job.path, _groups(np.concatenate(keys), np.concatenate(rows)))
+
+
+def _groups(keys: NDArray[np.uint64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Rows that share a key: [2, entries], groups numbered in the order of their keys, rows ascending within."""
+    ordered = np.sort(keys)  # far faster than sorting positions, and most keys occur once
+    shared = ordered[1:][ordered[1:] == ordered[:-1]]
+    shared = shared[np.flatnonzero(np.diff(shared, prepend=~shared[:1]))]
+    if not len(shared):
+        return np.zeros((2, 0), dtype=np.int64)
+    group = np.searchsorted(shared, keys)
+    members = np.flatnonzero(shared[np.minimum(group, len(shared) - 1)] == keys)
+    members = members[np.lexsort((rows[members], group[members]))]
+    return np.stack([group[members], rows[members]])
+
+
+def digests_of(column: pa.ChunkedArray) -> NDArray[np.uint64]:
+    """A column of 16-byte digests as uint64 [rows, 2]."""
+    array = pa.concat_arrays([pa.array([], pa.binary(16)), *column.chunks])
+    flat = np.frombuffer(array.buffers()[1] or b"", dtype="<u8")
+    return flat.reshape(-1, 2)[: len(array)]
+
+
+def sketches_of(path: Path, values: int) -> NDArray[np.uint32]:
+    """The sketches of a part: [rows, values]; of a row without one all values are `EMPTY`."""
+    column = pq.read_table(path, columns=["sketch"])["sketch"].combine_chunks()
+    flat: NDArray[np.uint32] = column.flatten().to_numpy()
+    if not column.null_count:
+        return flat.reshape(len(column), values)
+    sketches = np.full((len(column), values), EMPTY)
+    sketches[column.is_valid().to_numpy(zero_copy_only=False)] = flat.reshape(-1, values)
+    return sketches
+
+
+def hashes_of(sketches: NDArray[np.uint32]) -> NDArray[np.uint64]:
+    """A 128-bit hash of every sketch: [rows, 2]."""
+    flat = np.ascontiguousarray(sketches)
+    bounds = np.arange(len(flat) + 1, dtype=np.int64) * flat.shape[1] * flat.itemsize
+    # The kernel reads bytes, whatever they mean.
+    column = pa.LargeStringArray.from_buffers(len(flat), pa.py_buffer(bounds), pa.py_buffer(flat))
+    return engine_for("cpu").digest(column, normalised=True).view(np.uint64)

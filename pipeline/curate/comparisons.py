@@ -1,0 +1,215 @@
+"""Candidates compared, bucket by bucket, against a bounded number of others: similarities as *edges*.
+
+A bucket is the rows that agree in one band. Its rows are taken best first. Each is compared with the bucket's
+*centres*, the rows that were like no centre before them, and if it is like none it becomes one. So rows that are all
+alike cost one comparison each. Of rows that are all unlike, the best `CENTRES` become centres, and the others are
+compared with these only: a pair of similar rows is lost if neither is a centre in any bucket that they share, and only
+buckets of more than `CENTRES` unlike rows can lose one. The row before is compared too, so that a chain of
+resemblances is seen as one cluster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from pipeline.curate.candidates import Sketches
+from pipeline.curate.work import Map, load, save
+
+__all__ = ["CENTRES", "Agreement", "compare"]
+
+CENTRES = 64
+"""Rows of a bucket that others are compared with."""
+_BYTES = 1 << 26
+"""Sketches in memory at once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agreement:
+    """When two sketches are alike.
+
+    Attributes:
+        values: in a sketch.
+        needed: how many must be equal for a duplicate.
+        joined: how many for a common cluster.
+        fixed: ranks below that survive in any case, so that they are centres in any case.
+    """
+
+    values: int
+    needed: int
+    joined: int
+    fixed: int = 0
+
+
+def compare(
+    groups: Sequence[Path],
+    state: Path,
+    sketches: tuple[Path, tuple[int, ...]],
+    agreement: Agreement,
+    turn: int,
+    folder: Path,
+    run: Map,
+    *,
+    centres: int = CENTRES,
+) -> list[Path]:
+    """Compare the rows of every bucket.
+
+    Args:
+        groups: files of `collisions`, of the bands.
+        state: int64 [3, candidates]: row number, rank, and whether to take part: 0 no, 1 yes, 2 yes, and its buckets
+            are to be looked at. A bucket without a row of the last kind is passed over.
+        sketches: what makes `Sketches`: folder, and the first candidate of every part.
+        agreement: of two sketches.
+        turn: number of the round, in the names of files.
+        folder: for the results.
+        run: runs tasks.
+        centres: as `CENTRES`.
+
+    Returns:
+        Files of edges: int64 [3, edges], the worse rank (ascending), the better rank, how many values are equal; every
+        pair that agrees in `joined` values or more.
+    """
+    jobs = [
+        _Compare(
+            group=group,
+            state=state,
+            sketches=sketches,
+            agreement=agreement,
+            centres=centres,
+            path=folder / f"edges-{turn:02d}-{group.name}",
+        )
+        for group in groups
+    ]
+    run(compare_group, jobs)
+    return [job.path for job in jobs]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Compare:
+    group: Path
+    state: Path
+    sketches: tuple[Path, tuple[int, ...]]
+    agreement: Agreement
+    centres: int
+    path: Path
+
+
+def compare_group(job: _Compare) -> None:
+    """Compare the rows of the buckets in one file."""
+    if job.path.exists():
+        return
+    bucket, row = load(job.group)
+    rows, rank, part = load(job.state)
+    candidate = np.searchsorted(rows, row)
+    bucket, candidate = _taking_part(bucket, candidate, part[candidate])
+    order = np.lexsort((rank[candidate], bucket))
+    bucket, candidate = bucket[order], candidate[order]
+    agreement, width = job.agreement, job.centres
+    folder, starts = job.sketches
+    sketches = Sketches(folder, starts, agreement.values)
+    found = [np.zeros((3, 0), dtype=np.int64)]
+    # What the kernel remembers of the bucket that a batch may end in.
+    memory = np.array([-1, 0, -1], dtype=np.int64)
+    kept, last = np.zeros((width, agreement.values), np.uint32), np.zeros(agreement.values, np.uint32)
+    names = np.zeros(width, np.int64)
+    step = max(1, _BYTES // (4 * agreement.values))
+    for start in range(0, len(bucket), step):
+        here = slice(start, start + step)
+        distinct, place = np.unique(candidate[here], return_inverse=True)
+        found.append(
+            _edges(
+                np.ascontiguousarray(bucket[here]),
+                rank[candidate[here]],
+                place,
+                sketches[distinct],
+                np.array([agreement.needed, agreement.joined, agreement.fixed]),
+                memory,
+                kept,
+                names,
+                last,
+            )
+        )
+    edges = np.concatenate(found, axis=1)
+    edges = edges[:, np.lexsort((edges[1], edges[0]))]
+    fresh = np.ones(edges.shape[1], dtype=np.bool_)
+    fresh[1:] = (edges[:2, 1:] != edges[:2, :-1]).any(axis=0)
+    save(job.path, edges[:, fresh])
+
+
+def _taking_part(
+    bucket: NDArray[np.int64], candidate: NDArray[np.int64], part: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Only rows that take part, in buckets that are to be looked at and hold two of them."""
+    here = part > 0
+    bucket, candidate, part = bucket[here], candidate[here], part[here]
+    if not len(bucket):
+        return bucket, candidate
+    size = np.bincount(bucket)
+    wanted = np.zeros(len(size), dtype=np.bool_)
+    wanted[bucket[part == 2]] = True
+    here = ((size > 1) & wanted)[bucket]
+    return bucket[here], candidate[here]
+
+
+@njit(cache=True, nogil=True)
+def _agreeing(a, b):  # type: ignore[no-untyped-def]
+    equal = 0
+    for k in range(len(a)):
+        equal += a[k] == b[k]
+    return equal
+
+
+@njit(cache=True, nogil=True)
+def _edges(bucket, rank, place, sketches, agreement, memory, kept, names, last):  # type: ignore[no-untyped-def]
+    """Edges of rows in the order of (bucket, rank); `memory`, `kept`, `names` and `last` go on where a batch ended.
+
+    Args:
+        bucket: int64 [rows].
+        rank: int64 [rows].
+        place: int64 [rows], the row's sketch in
+        sketches: uint32 [distinct, values].
+        agreement: (needed, joined, fixed).
+        memory: the bucket, how many centres it has, the rank of its last row.
+        kept: uint32 [centres, values], their sketches.
+        names: int64 [centres], their ranks.
+        last: uint32 [values], the sketch of the last row.
+    """
+    needed, joined, fixed = agreement
+    edges = np.empty((3, 2 * len(bucket) + 2 * len(names)), dtype=np.int64)
+    count = 0
+    current, filled, before = memory
+    for i in range(len(bucket)):
+        mine = sketches[place[i]]
+        if bucket[i] != current:
+            current, filled, before = bucket[i], 0, -1
+        alike = False
+        linked = before < 0
+        if count + filled + 1 > edges.shape[1]:
+            more = np.empty((3, 2 * edges.shape[1]), dtype=np.int64)
+            more[:, :count] = edges[:, :count]
+            edges = more
+        for c in range(filled):
+            equal = _agreeing(mine, kept[c])
+            if equal >= joined:
+                edges[0, count], edges[1, count], edges[2, count] = rank[i], names[c], equal
+                count += 1
+                alike |= equal >= needed
+            linked |= names[c] == before
+        if not linked:
+            equal = _agreeing(mine, last)
+            if equal >= joined:
+                edges[0, count], edges[1, count], edges[2, count] = rank[i], before, equal
+                count += 1
+        if (not alike or rank[i] < fixed) and filled < len(names):
+            kept[filled] = mine
+            names[filled] = rank[i]
+            filled += 1
+        before = rank[i]
+        last[:] = mine
+    memory[0], memory[1], memory[2] = current, filled, before
+    return edges[:, :count].copy()

@@ -1,0 +1,207 @@
+"""The index: digests, sketches and ids of what earlier batches kept.
+
+A new batch is held against them without their text.
+
+    INDEX/_index.json                       format, parameters, and the batches in their order
+    INDEX/batch-00000-<key>/part-*.parquet  what one run kept
+
+It only ever grows. A batch's files are written first, each atomically, and then the manifest is replaced, so an append
+that is killed leaves the index as it was, and the same command appends again. A batch is known by its key (a
+fingerprint of its keys and of the recipe's section): a run that is repeated finds its batch there, is not held against
+it, and does not append it twice.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline import fingerprint
+from pipeline.atomic import write_json
+from pipeline.config import Dedup
+from pipeline.curate.collisions import Part
+from pipeline.curate.parquet import write_parquet
+from pipeline.curate.work import Map
+from pipeline.errors import InputError, StageError
+from pipeline.schema import KEYS
+
+__all__ = ["INDEX", "Index"]
+
+FORMAT = 1
+"""Of the files; also grows when the normal form, the digest or the sketch of a text changes."""
+
+INDEX = pa.schema(
+    [KEYS.field("id"), KEYS.field("digest"), KEYS.field("sketch"), pa.field("cluster", pa.uint64(), nullable=False)]
+)
+"""A row that was kept, as later batches see it."""
+
+_MANIFEST = "_index.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Index:
+    """The batches that a run is held against.
+
+    Attributes:
+        folder: of the index.
+        parameters: what digests and sketches depend on, and what counts as a duplicate.
+        key: of the run's own batch.
+        batches: those before it, as in the manifest.
+        appended: whether its own batch is there.
+    """
+
+    folder: Path
+    parameters: dict[str, Any]
+    key: str
+    batches: list[dict[str, Any]]
+    appended: bool
+
+    @classmethod
+    def open(cls, folder: str | Path, dedup: Dedup, keys: str) -> Index:
+        """Read the manifest; a folder that is not there is an empty index.
+
+        Args:
+            folder: of the index.
+            dedup: section of the recipe.
+            keys: fingerprint of the run's keys.
+
+        Raises:
+            InputError: the index was made with other parameters, or is damaged.
+        """
+        home = Path(folder).absolute()
+        parameters = _parameters(dedup)
+        section = dedup.model_dump(mode="json", exclude={"index"})
+        key = fingerprint.of_value({"keys": keys, "dedup": section})
+        batches = _batches(home, parameters)
+        place = [batch["key"] for batch in batches].index(key) if key in [b["key"] for b in batches] else None
+        before = batches if place is None else batches[:place]
+        return cls(folder=home, parameters=parameters, key=key, batches=before, appended=place is not None)
+
+    def parts(self) -> list[Part]:
+        """What earlier batches kept, in their order."""
+        parts: list[Part] = []
+        for number, batch in enumerate(self.batches):
+            for file in batch["files"]:
+                path = self.folder / file["name"]
+                if not path.exists() or path.stat().st_size != file["bytes"]:
+                    raise InputError(
+                        "a file of the index of duplicates is missing or damaged",
+                        where=str(path),
+                        mend="restore it from a copy, or point curate.dedup.index at a new folder",
+                    )
+                start = parts[-1].start + parts[-1].rows if parts else 0
+                parts.append(Part(path=path, start=start, rows=file["rows"], batch=number))
+        return parts
+
+    def append(self, keys: Sequence[Path], decisions: Sequence[Path], run: Map) -> None:
+        """Add what this run kept, unless it is there.
+
+        Args:
+            keys: the parts of the run's keys.
+            decisions: their parts of `duplicates`.
+            run: runs tasks.
+
+        Raises:
+            StageError: another run has appended since this one was decided.
+        """
+        if self.appended:
+            return
+        name = f"batch-{len(self.batches):05d}-{self.key[:12]}"
+        jobs = [
+            _Append(keys=key, decisions=decision, path=self.folder / name / key.name)
+            for key, decision in zip(keys, decisions, strict=True)
+        ]
+        counts = run(append_part, jobs)
+        files = [
+            {
+                "name": f"{name}/{job.path.name}",
+                "rows": rows,
+                "bytes": job.path.stat().st_size,
+                "blake2b": fingerprint.of_file(job.path),
+            }
+            for job, rows in zip(jobs, counts, strict=True)
+        ]
+        batch = {"key": self.key, "name": name, "rows": sum(counts), "files": files}
+        with _lock(self.folder):
+            if _batches(self.folder, self.parameters) != self.batches:
+                raise StageError(
+                    "the index of duplicates grew while this run was deduplicated",
+                    where=str(self.folder),
+                    mend="run the same command again: it is held against the new batches too",
+                )
+            write_json(
+                self.folder / _MANIFEST,
+                {"format": FORMAT, "parameters": self.parameters, "batches": [*self.batches, batch]},
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Append:
+    keys: Path
+    decisions: Path
+    path: Path
+
+
+def append_part(job: _Append) -> int:
+    """Write what is kept of one part; return how many rows it has."""
+    if not job.path.exists():
+        decisions = pq.read_table(job.decisions, columns=["stage", "cluster"])
+        table = pq.read_table(job.keys, columns=["id", "digest", "sketch"])
+        table = table.append_column("cluster", decisions["cluster"]).filter(pc.is_null(decisions["stage"]))
+        write_parquet(job.path, table, INDEX)
+    return int(pq.read_metadata(job.path).num_rows)
+
+
+def _parameters(dedup: Dedup) -> dict[str, Any]:
+    fuzzy = dedup.fuzzy
+    return {
+        "exact": dedup.exact,
+        "fuzzy": {"sketch": fuzzy.sketch, "shingle": fuzzy.shingle, "threshold": fuzzy.threshold} if fuzzy else None,
+    }
+
+
+def _batches(folder: Path, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+    path = folder / _MANIFEST
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        made, made_from = manifest["format"], manifest["parameters"]
+        batches: list[dict[str, Any]] = manifest["batches"]
+    except FileNotFoundError:
+        return []
+    except (ValueError, TypeError, KeyError):
+        raise InputError(
+            "the manifest of the index of duplicates is damaged",
+            where=str(path),
+            mend="restore it from a copy, or point curate.dedup.index at a new folder",
+        ) from None
+    if made != FORMAT or made_from != parameters:
+        shown = f"format {made}" if made != FORMAT else json.dumps(made_from)
+        wanted = f"format {FORMAT}" if made != FORMAT else json.dumps(parameters)
+        raise InputError(
+            f"the index of duplicates was made with {shown}, and this recipe asks for {wanted}",
+            where=str(path),
+            mend="set curate.dedup as it was, or point curate.dedup.index at a new folder",
+        )
+    return batches
+
+
+@contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    """Hold the index for one append; the kernel lets go when the process ends, however it ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

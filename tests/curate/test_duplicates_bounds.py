@@ -1,0 +1,82 @@
+"""Nothing is quadratic: buckets of any size cost a bounded number of comparisons a row."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline.config import Dedup
+from pipeline.curate.decide import Decisions, decide
+from tests.curate.planted import as_parts, by_id, families, keys_table, serial
+
+MILLION = 1_000_000
+FUZZY = {"sketch": 16, "threshold": 0.75, "bands": {"count": 4, "rows": 4}}
+
+
+def _unlike(count: int, values: int = 16) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 2**32 - 1, (count, values), dtype=np.uint32)
+
+
+def _decide(sketches: np.ndarray, folder: Path, **options: Any) -> tuple[Decisions, float]:
+    parts = as_parts(keys_table(sketches), folder / "keys", [len(sketches) // 2])
+    dedup = Dedup.model_validate({"exact": False, "fuzzy": FUZZY})
+    began = time.process_time()
+    done = decide(parts, dedup, folder / "work", serial, **options)
+    return done, time.process_time() - began
+
+
+@pytest.fixture(autouse=True)
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Machine code is loaded before the clock runs."""
+    _decide(families(0, 50), tmp_path_factory.mktemp("first"))
+
+
+@pytest.mark.parametrize(
+    ("make", "kept"),
+    [
+        (lambda rows: np.zeros_like(rows) + rows[0], 1),
+        (lambda rows: np.concatenate([np.zeros_like(rows[:, :4]), rows[:, 4:]], axis=1), MILLION),
+        (lambda rows: np.concatenate([np.zeros_like(rows[:, :13]), rows[:, 13:]], axis=1), 1),
+    ],
+    ids=["identical", "unlike", "alike"],
+)
+def test_a_bucket_of_a_million_takes_seconds(
+    make: Callable[[np.ndarray], np.ndarray], kept: int, tmp_path: Path
+) -> None:
+    done, seconds = _decide(make(_unlike(MILLION)), tmp_path)
+    assert MILLION - int(done.removed.sum()) == kept
+    assert seconds < 60, "a comparison of all pairs would take hours"
+
+
+def test_what_a_full_bucket_loses_is_found_in_the_others(tmp_path: Path) -> None:
+    """All rows share one band; each has a near copy that shares two or three of the other three."""
+    rows = _unlike(2000)
+    rows[:, :4] = 7
+    copies = rows.copy()
+    copies[:, 5] += 1  # 15 of 16 values
+    sketches = np.concatenate([rows, copies])
+    few, _ = _decide(sketches, tmp_path / "few", centres=8)
+    assert few.removed.sum() == 2000, "the third and fourth band still hold the pairs"
+    # Pairs that meet nowhere but in the full bucket are lost, save those of its centres.
+    copies[:, [5, 9, 13]] = rows[:, [5, 9, 13]] + 1  # 13 of 16 values
+    sketches = np.concatenate([rows, copies])
+    lost, _ = _decide(sketches, tmp_path / "lost", centres=8)
+    assert 1 <= lost.removed.sum() <= 8
+    whole, _ = _decide(sketches, tmp_path / "whole", centres=4000)
+    assert whole.removed.sum() == 2000
+
+
+def test_a_full_bucket_is_the_same_however_it_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = families(4, 900, alphabet=10)
+    rows[:, :4] = 7
+    one, _ = _decide(rows, tmp_path / "one", centres=5)
+    monkeypatch.setattr("pipeline.curate.comparisons._BYTES", 64 * 37)
+    other, _ = _decide(rows, tmp_path / "other", centres=5)
+    table = keys_table(rows)
+    assert by_id(table, one) == by_id(table, other)
+    assert 0 < one.removed.sum() < 900

@@ -1,0 +1,187 @@
+"""A batch after a batch keeps the rows of both at once, and the index survives whatever stops an append."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.config import Dedup
+from pipeline.curate import duplicates
+from pipeline.curate.collisions import Part
+from pipeline.curate.decide import decide
+from pipeline.curate.duplicates import DECISIONS
+from pipeline.curate.index import Index
+from pipeline.errors import InputError, StageError
+from tests.curate.conftest import Curated
+from tests.curate.planted import DEDUP, as_parts, by_id, families, keys_table, serial
+from tests.curate.test_curate import NO_RULES, edited, prose
+
+Curation = Callable[..., Curated]
+
+
+def _batch(table: pa.Table, dedup: Dedup, folder: Path, index: Index, name: str) -> set[str]:
+    """Deduplicate one batch against the index, append what is kept, and return its ids."""
+    earlier = index.parts()
+    start = sum(part.rows for part in earlier)
+    own = [
+        Part(path=part.path, start=part.start + start, rows=part.rows)
+        for part in as_parts(table, folder / name, [len(table) // 3])
+    ]
+    found = by_id(table, decide([*earlier, *own], dedup, folder / f"{name}-work", serial))
+    paths = []
+    for part in own:
+        rows = [found[row] for row in pq.read_table(part.path)["id"].to_pylist()]
+        names = pq.read_table(part.path)["id"].to_pylist()
+        paths.append(folder / f"{name}-decisions-{part.path.name}")
+        decisions = [
+            {
+                "survivor": None if row[0] == own_name else row[0],
+                "stage": None if row[0] == own_name else "fuzzy",
+                "similarity": None,
+                "cluster": 0,
+            }
+            for own_name, row in zip(names, rows, strict=True)
+        ]
+        pq.write_table(pa.Table.from_pylist(decisions, schema=DECISIONS), paths[-1])
+    index.append([part.path for part in own], paths, serial)
+    return {row for row in table["id"].to_pylist() if found[row][0] == row}
+
+
+@settings(max_examples=8, deadline=None)
+@given(seed=st.integers(0, 2**32), counts=st.lists(st.integers(0, 40), min_size=2, max_size=3))
+def test_batches_keep_what_their_union_keeps(seed: int, counts: list[int]) -> None:
+    sketches = families(seed, max(1, sum(counts)), alphabet=6)[: sum(counts)]
+    bounds = np.cumsum([0, *counts])
+    tables = [
+        keys_table(sketches[start:end], prefix=f"{name}#", seed=seed + start)
+        for name, start, end in zip("abc", bounds, bounds[1:], strict=False)
+    ]
+    dedup = Dedup.model_validate(DEDUP)
+    with tempfile.TemporaryDirectory() as name:
+        folder, kept = Path(name), set()
+        for number, table in enumerate(tables):
+            index = Index.open(folder / "index", dedup, str(number))
+            assert len(index.batches) == number
+            kept |= _batch(table, dedup, folder, index, str(number))
+        ranked = [
+            table.set_column(1, table.schema.field(1), pa.array(table["priority"].to_numpy() - 10 * number))
+            for number, table in enumerate(tables)
+        ]
+        union = pa.concat_tables(ranked).combine_chunks()
+        found = by_id(union, decide(as_parts(union, folder / "union"), dedup, folder / "union-work", serial))
+    assert kept == {name for name, row in found.items() if row[0] == name}
+
+
+def _recipe(batch: list[str]) -> list[dict[str, Any]]:
+    return [{"text": text} for text in batch]
+
+
+A = [prose(seed) for seed in range(30)] + [prose(0), edited(prose(1), 1)]
+B = [edited(prose(2), 2), prose(3), prose(50), edited(prose(50), 3), *(prose(seed) for seed in range(60, 70))]
+
+
+def test_runs_one_after_the_other(run_curation: Curation, tmp_path: Path) -> None:
+    curate = {"dedup": {"index": str(tmp_path / "index")}, **NO_RULES}
+    first = run_curation(_recipe(A), name="first", file="a", curate=curate)
+    second = run_curation(_recipe(B), name="second", file="b", curate=curate)
+    assert len(first.kept) == 30
+    assert len(second.kept) == 11
+    lines = {line["id"]: line for line in second.ledger.to_pylist()}
+    assert lines["s/b.jsonl#0"]["stage"] == "fuzzy"
+    assert lines["s/b.jsonl#1"]["stage"] == "exact"
+    assert lines["s/b.jsonl#1"]["evidence"] == "s/a.jsonl#3"
+    manifest = json.loads((tmp_path / "index/_index.json").read_text())
+    assert [batch["rows"] for batch in manifest["batches"]] == [30, 11]
+    # Neither run, repeated, sees its own batch or a later one.
+    before = {path: path.read_bytes() for path in sorted((tmp_path / "index").rglob("*")) if path.is_file()}
+    for done, rows, file in ((first, A, "a"), (second, B, "b")):
+        (done.root / "duplicates/_manifest.json").unlink()
+        assert run_curation(_recipe(rows), name=done.root.name, file=file, curate=curate).bytes() == done.bytes()
+    assert {path: path.read_bytes() for path in sorted((tmp_path / "index").rglob("*")) if path.is_file()} == before
+
+
+def test_an_index_of_other_parameters_is_refused(run_curation: Curation, tmp_path: Path) -> None:
+    index = str(tmp_path / "index")
+    run_curation(_recipe(A), name="first", file="a", curate={"dedup": {"index": index}, **NO_RULES})
+    other = {"dedup": {"index": index, "fuzzy": {"shingle": 12}}, **NO_RULES}
+    with pytest.raises(InputError, match=r'"shingle": 5.*"shingle": 12') as raised:
+        run_curation(_recipe(B), name="second", file="b", curate=other)
+    assert "new folder" in raised.value.mend
+
+
+def test_a_damaged_index_is_refused(tmp_path: Path) -> None:
+    dedup, folder = Dedup.model_validate(DEDUP), tmp_path / "index"
+    _batch(keys_table(families(0, 20)), dedup, tmp_path, Index.open(folder, dedup, "a"), "a")
+    next(folder.glob("batch-*/*.parquet")).write_bytes(b"")
+    with pytest.raises(InputError, match="missing or damaged"):
+        Index.open(folder, dedup, "b").parts()
+    (folder / "_index.json").write_text("{}")
+    with pytest.raises(InputError, match="manifest of the index"):
+        Index.open(folder, dedup, "b")
+
+
+def test_a_killed_append_leaves_the_index_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Killed(BaseException):
+        pass
+
+    dedup, folder = Dedup.model_validate(DEDUP), tmp_path / "index"
+    _batch(keys_table(families(0, 30)), dedup, tmp_path, Index.open(folder, dedup, "a"), "a")
+    old = Index.open(folder, dedup, "b")
+    table = keys_table(families(1, 30), prefix="b#")
+    replace, stopped = os.replace, 0
+
+    for stop in range(3):  # two parts and the manifest
+        left = min(stop, 1)  # what an earlier try wrote is there
+
+        def killed(source: Any, target: Any) -> None:
+            nonlocal left, stopped
+            if "index" in str(target):
+                if left == 0:
+                    stopped += 1
+                    raise Killed
+                left -= 1
+            replace(source, target)
+
+        monkeypatch.setattr(os, "replace", killed)
+        with pytest.raises(Killed):
+            _batch(table, dedup, tmp_path, Index.open(folder, dedup, "b"), "b")
+        monkeypatch.undo()
+        assert Index.open(folder, dedup, "b") == old
+    assert stopped == 3
+    _batch(table, dedup, tmp_path, Index.open(folder, dedup, "b"), "b")
+    assert len(Index.open(folder, dedup, "c").batches) == 2
+
+
+def test_two_runs_cannot_append_unseen_by_each_other(tmp_path: Path) -> None:
+    dedup, folder = Dedup.model_validate(DEDUP), tmp_path / "index"
+    one, other = Index.open(folder, dedup, "a"), Index.open(folder, dedup, "b")
+    _batch(keys_table(families(0, 20)), dedup, tmp_path, one, "a")
+    with pytest.raises(StageError, match="grew while"):
+        _batch(keys_table(families(0, 20)), dedup, tmp_path, other, "b")
+
+
+def test_a_finished_run_appends_what_a_kill_kept_back(
+    run_curation: Curation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The index may be put back as it was before the run, from a copy."""
+    curate = {"dedup": {"index": str(tmp_path / "index")}, **NO_RULES}
+    run_curation(_recipe(A), name="first", file="a", curate=curate)
+    (tmp_path / "index/_index.json").unlink()
+    ran: list[str] = []
+    decided = duplicates.decide
+    monkeypatch.setattr(duplicates, "decide", lambda *a, **k: ran.append("again") or decided(*a, **k))
+    run_curation(_recipe(A), name="first", file="a", curate=curate)
+    assert ran == []
+    manifest = json.loads((tmp_path / "index/_index.json").read_text())
+    assert [batch["rows"] for batch in manifest["batches"]] == [30]
