@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from pipeline.config import Recipe
 from pipeline.curate.rowwise import process, settle
 from pipeline.engines import cpu
+from pipeline.engines.redaction import Redaction
 from pipeline.schema import ROWS
 from tests.curate.conftest import MODEL
 
@@ -52,40 +53,43 @@ class Peeling:
     def __getattr__(self, name: str) -> Any:
         return getattr(cpu, name)
 
-    def redact(self, contents: pa.LargeStringArray, entities: Sequence[str]) -> tuple[pa.LargeStringArray, np.ndarray]:
+    def redact(self, contents: pa.LargeStringArray, entities: Sequence[str], **_: Any) -> Redaction:
         """Take the first bracket off, where there is one."""
         found = np.zeros((len(contents), len(cpu.ENTITIES)), np.int64)
         found[:, 0] = pc.count_substring(contents, "(").to_numpy() > 0
-        return pc.replace_substring(contents, "(", "", max_replacements=1), found
+        peeled = pc.replace_substring(contents, "(", "", max_replacements=1)
+        return Redaction(peeled, found, np.ones(len(contents), np.bool_))
 
 
 def test_a_row_is_redacted_again_while_redaction_changes_it() -> None:
-    table, counts, restless = settle(rows(["plain", "((two", "(((three", "last\r\n"]), "text", RECIPE, Peeling())
-    assert texts_of(table) == ["plain", "two", "three", "last"]
-    assert table["id"].to_pylist() == [f"s/a#{number}" for number in range(4)]
-    assert counts["email"] == 5
-    assert not restless.any()
+    done = settle(rows(["plain", "((two", "(((three", "last\r\n"]), "text", RECIPE, Peeling())
+    assert texts_of(done.table) == ["plain", "two", "three", "last"]
+    assert done.table["id"].to_pylist() == [f"s/a#{number}" for number in range(4)]
+    assert done.rows.tolist() == [0, 1, 2, 3]
+    assert done.counts["email"] == 5
+    assert sum(map(len, done.ledger)) == 0
 
 
 def test_a_row_that_does_not_settle_is_dropped_with_the_reason() -> None:
-    done = process(rows(["fine", "(" * 9 + "never", "\x00"]), "text", RECIPE, Peeling())
+    done = process(rows(["fine", "(" * 9 + "never", "\x00"]), "text", RECIPE, Peeling(), {})
     assert done.kept["id"].to_pylist() == done.measured["id"].to_pylist() == ["s/a#0"]
     lines = [line for table in done.ledger for line in table.select(["id", "stage", "rule"]).to_pylist()]
     assert lines == [
-        {"id": "s/a#2", "stage": "clean", "rule": "empty"},
         {"id": "s/a#1", "stage": "redact", "rule": "restless"},
+        {"id": "s/a#2", "stage": "clean", "rule": "empty"},
     ]
 
 
 def test_settled_rows_are_settled() -> None:
     given = rows(["Write to jane.roe@northwind.org\r\n", "e\u0301 \x00 4111 1111 1111 1111", "  indented"])
-    once, counts, _ = settle(given, "text", RECIPE, cpu)
-    again, none, _ = settle(once, "text", RECIPE, cpu)
-    assert sum(counts.values()) == 2
-    assert sum(none.values()) == 0
-    assert again.equals(once)
+    once = settle(given, "text", RECIPE, cpu)
+    again = settle(once.table, "text", RECIPE, cpu)
+    assert sum(once.counts.values()) == 2
+    assert sum(again.counts.values()) == 0
+    assert again.table.equals(once.table)
 
 
 def test_no_rows() -> None:
-    table, _, restless = settle(ROWS.empty_table(), "text", RECIPE, cpu)
-    assert len(table) == len(restless) == 0
+    done = settle(ROWS.empty_table(), "text", RECIPE, cpu)
+    assert len(done.table) == len(done.rows) == 0
+    assert done.table.schema == ROWS
