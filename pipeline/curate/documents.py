@@ -6,37 +6,27 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from pipeline.cluster import run_parts
 from pipeline.config import RULE_KINDS, Recipe
 from pipeline.curate.compilation import ensure_compiled
-from pipeline.curate.excerpts import first_of_each_rule, merge_excerpts
-from pipeline.curate.keys import keys_of
-from pipeline.curate.parquet import write_parquet
+from pipeline.curate.excerpts import merge_excerpts
+from pipeline.curate.part import PartJob, curate_part, total_rules
 from pipeline.curate.redact import identity
 from pipeline.curate.rejections import Rejections, check_rejected
-from pipeline.curate.rowwise import process
 from pipeline.curate.rules import rules_for
-from pipeline.engines import engine_for
-from pipeline.ingest import Block, Survey, plan_parts, read_blocks, survey
+from pipeline.ingest import Survey, plan_parts, survey
 from pipeline.progress import Progress
 from pipeline.run import Manifest, PartRecord, Rows, RunDirectory, Stage
-from pipeline.schema import DOCUMENTS, KEYS, LEDGER, VERDICTS
 
 if TYPE_CHECKING:
     from distributed import Client
 
 __all__ = ["run_stage", "stage", "survey_sources"]
 
-VERSION = 2
+VERSION = 3
 
 
 def survey_sources(recipe: Recipe) -> list[Survey]:
@@ -82,7 +72,7 @@ def run_stage(run: RunDirectory, recipe: Recipe, surveys: Sequence[Survey], clie
     finished = this.begin()
     parts = plan_parts(surveys, recipe.ingest.part_bytes)
     jobs = [
-        _Job(stage=this, recipe=recipe, number=number, blocks=blocks)
+        PartJob(stage=this, recipe=recipe, number=number, blocks=blocks)
         for number, blocks in enumerate(parts)
         if f"part-{number:05d}" not in finished
     ]
@@ -117,7 +107,7 @@ def run_stage(run: RunDirectory, recipe: Recipe, surveys: Sequence[Survey], clie
                 ).to_json()
                 for source in recipe.sources
             },
-            "rules": _total_rules(count["rules"] for count in counts),
+            "rules": total_rules(count["rules"] for count in counts),
             "redacted": _total(count["redacted"] for count in counts),
             "excerpts": merge_excerpts(count["excerpts"] for count in counts),
         },
@@ -128,108 +118,11 @@ def _tell_of_compiling() -> None:
     print("compiling the text kernels: once on this machine, about half a minute", file=sys.stderr, flush=True)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Job:
-    stage: Stage
-    recipe: Recipe
-    number: int
-    blocks: tuple[Block, ...]
-
-
-def curate_part(job: _Job) -> PartRecord:
-    """Read the blocks of one part, do all row-wise work, write its files and its record."""
-    recipe = job.recipe
-    ensure_compiled()  # a worker of a joined scheduler may be the first on its machine
-    engine = engine_for("cpu")
-    ingested = read_blocks(job.blocks, max_row_bytes=recipe.ingest.max_row_bytes)
-    ledger = [ingested.rejected]
-    redacted: Counter[str] = Counter()
-    excerpts: dict[str, str] = {}
-    rules = []
-    kept, measured = _Ordered(DOCUMENTS), _Ordered(VERDICTS)
-    kinds = np.asarray(ingested.rows["kind"])
-    for kind in sorted(set(kinds.tolist())):
-        rows = np.flatnonzero(kinds == kind)
-        done = process(ingested.rows.take(pa.array(rows)).combine_chunks(), kind, recipe, engine)
-        measured.add(done.measured, rows[done.reached])
-        kept.add(done.kept, rows[done.reached][done.passed])
-        ledger += done.ledger
-        rules.append(done.rules)
-        redacted.update(done.redacted)
-        excerpts.update(done.excerpts)
-    table = kept.table()
-    name = f"part-{job.number:05d}"
-    lines = pa.concat_tables([LEDGER.empty_table(), *ledger])
-    path = job.stage.run.path
-    write_parquet(path(f"documents/{name}.parquet"), table, DOCUMENTS)
-    write_parquet(path(f"documents/dropped-{job.number:05d}.parquet"), lines, LEDGER)
-    write_parquet(path(f"keys/{name}.parquet"), keys_of(table, recipe, engine), KEYS)
-    signals = measured.table()
-    write_parquet(path(f"signals/{name}.parquet"), signals, VERDICTS)
-    return job.stage.commit(
-        name,
-        {
-            f"documents/{name}.parquet": len(table),
-            f"documents/dropped-{job.number:05d}.parquet": len(lines),
-            f"keys/{name}.parquet": len(table),
-            f"signals/{name}.parquet": len(signals),
-        },
-        {
-            "rows": _rows(ingested.rows_in, len(table), len(ingested.rejected)),
-            "bytes_in": ingested.bytes_in,
-            "sources": _by_source(ingested.rows, ingested.rejected, table),
-            "rules": _total_rules(rules),
-            "redacted": dict(redacted),
-            "excerpts": first_of_each_rule(lines, excerpts),
-        },
-    )
-
-
-class _Ordered:
-    """Rows of several kinds put back into the order in which they came."""
-
-    def __init__(self, schema: pa.Schema) -> None:
-        self._tables = [schema.empty_table()]
-        self._places = [np.zeros(0, np.int64)]
-
-    def add(self, table: pa.Table, places: NDArray[np.int64]) -> None:
-        """Add rows and where each stood."""
-        self._tables.append(table)
-        self._places.append(places)
-
-    def table(self) -> pa.Table:
-        """All of them, in order."""
-        order = np.argsort(np.concatenate(self._places), kind="stable")
-        return pa.concat_tables(self._tables).take(pa.array(order))
-
-
-def _rows(in_: int, kept: int, rejected: int) -> dict[str, int]:
-    return Rows(in_=in_, kept=kept, dropped=in_ - kept - rejected, rejected=rejected).to_json()
-
-
-def _by_source(rows: pa.Table, rejected: pa.Table, kept: pa.Table) -> dict[str, dict[str, int]]:
-    read, bad, left = (_count(table["source"]) for table in (rows, rejected, kept))
-    return {name: _rows(read[name] + bad[name], left[name], bad[name]) for name in sorted({*read, *bad})}
-
-
-def _count(column: pa.ChunkedArray) -> Counter[str]:
-    return Counter({pair["values"]: pair["counts"] for pair in pc.value_counts(column).to_pylist()})
-
-
 def _total_rows(counts: Iterable[dict[str, int]]) -> Rows:
     total = Counter({"in": 0, "kept": 0, "dropped": 0, "rejected": 0})
     for count in counts:
         total.update(count)
     return Rows.from_json(total)
-
-
-def _total_rules(counts: Iterable[dict[str, dict[str, int]]]) -> dict[str, dict[str, int]]:
-    """Rule → how many rows fail it, and how many fail it alone."""
-    total: dict[str, Counter[str]] = {}
-    for count in counts:
-        for rule, rows in count.items():
-            total.setdefault(rule, Counter(failed=0, alone=0)).update(rows)
-    return {rule: dict(rows) for rule, rows in sorted(total.items())}
 
 
 def _total(counts: Iterable[dict[str, Any]]) -> dict[str, int]:

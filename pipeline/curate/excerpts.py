@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from pipeline.engines import ENTITIES, Engine
 
-__all__ = ["CHARACTERS", "PER_RULE", "excerpts_of", "first_of_each_rule", "merge_excerpts"]
+__all__ = ["CHARACTERS", "PER_RULE", "Excerpts", "excerpts_of", "merge_excerpts"]
 
 PER_RULE = 5
 """Rows of each rule."""
@@ -22,7 +22,34 @@ CHARACTERS = 300
 """Of each row."""
 
 
-def excerpts_of(failed: pa.Table, ids: pa.Array, texts: pa.LargeStringArray, engine: Engine) -> dict[str, str]:
+class Excerpts:
+    """The excerpts of a part, gathered slice by slice.
+
+    Attributes:
+        chosen: rule → id → excerpt.
+        left: rule → how many more rows are wanted of it; `PER_RULE` of a rule that is not there.
+    """
+
+    def __init__(self) -> None:
+        self.chosen: dict[str, dict[str, str]] = {}
+        self.left: dict[str, int] = {}
+
+    def add(self, failed: pa.Table, excerpts: Mapping[str, str]) -> None:
+        """Choose among the next rows.
+
+        Args:
+            failed: ledger lines (`schema.LEDGER`), in the order of rows.
+            excerpts: id → excerpt, of the rows among them that have one.
+        """
+        for rule, rows in _first(failed, self.left).items():
+            self.left[rule] = self.left.get(rule, PER_RULE) - len(rows)
+            if found := {row: excerpts[row] for row in rows if row in excerpts}:
+                self.chosen.setdefault(rule, {}).update(found)
+
+
+def excerpts_of(
+    failed: pa.Table, ids: pa.Array, texts: pa.LargeStringArray, engine: Engine, left: Mapping[str, int]
+) -> dict[str, str]:
     """Id → redacted beginning of the text, for the first rows of each rule.
 
     Args:
@@ -30,18 +57,15 @@ def excerpts_of(failed: pa.Table, ids: pa.Array, texts: pa.LargeStringArray, eng
         ids: string [rows].
         texts: [rows].
         engine: that redacts.
+        left: rule → how many rows are wanted, `PER_RULE` of one that is not there.
     """
-    wanted = pa.array([row for rows in _first(failed).values() for row in rows], pa.string())
-    some = texts.filter(pc.is_in(ids, wanted))
-    cut = pc.utf8_slice_codeunits(_redacted(some, engine), 0, CHARACTERS)
-    excerpts = zip(ids.filter(pc.is_in(ids, wanted)).to_pylist(), cut.to_pylist(), strict=True)
+    names = [row for rows in _first(failed, left).values() for row in rows]
+    if not names:
+        return {}
+    wanted = pc.is_in(ids, pa.array(names, pa.string()))
+    cut = pc.utf8_slice_codeunits(_redacted(texts.filter(wanted), engine), 0, CHARACTERS)
+    excerpts = zip(ids.filter(wanted).to_pylist(), cut.to_pylist(), strict=True)
     return {row: excerpt for row, excerpt in excerpts if excerpt}
-
-
-def first_of_each_rule(failed: pa.Table, excerpts: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    """Rule → id → excerpt, of one part."""
-    chosen = {rule: {row: excerpts[row] for row in rows if row in excerpts} for rule, rows in _first(failed).items()}
-    return {rule: rows for rule, rows in chosen.items() if rows}
 
 
 def merge_excerpts(parts: Iterable[Mapping[str, Mapping[str, str]]]) -> dict[str, dict[str, str]]:
@@ -50,7 +74,8 @@ def merge_excerpts(parts: Iterable[Mapping[str, Mapping[str, str]]]) -> dict[str
     for part in parts:
         for rule, rows in part.items():
             there = merged.setdefault(rule, {})
-            there.update(list(rows.items())[: PER_RULE - len(there)])
+            # Sorted as in a record that is read again: an interruption must not change which ones they are.
+            there.update(sorted(rows.items())[: PER_RULE - len(there)])
     return dict(sorted(merged.items()))
 
 
@@ -64,9 +89,10 @@ def _redacted(texts: pa.LargeStringArray, engine: Engine) -> pa.LargeStringArray
     return pa.concat_arrays([_redacted(texts.slice(row, 1), engine) for row in range(len(texts))])
 
 
-def _first(failed: pa.Table) -> dict[str, list[str]]:
-    """The ids of the first `PER_RULE` rows of each rule."""
+def _first(failed: pa.Table, left: Mapping[str, int]) -> dict[str, list[str]]:
+    """The ids of the first rows of each rule, as many as are left."""
     found: dict[str, list[str]] = {}
     for rule in pc.unique(failed["rule"]).to_pylist():
-        found[rule] = failed["id"].filter(pc.equal(failed["rule"], rule)).slice(0, PER_RULE).to_pylist()
+        if wanted := left.get(rule, PER_RULE):
+            found[rule] = failed["id"].filter(pc.equal(failed["rule"], rule)).slice(0, wanted).to_pylist()
     return found

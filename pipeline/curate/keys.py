@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,9 +12,6 @@ from pipeline.engines import Engine
 from pipeline.schema import KEYS
 
 __all__ = ["keys_of"]
-
-_AT_ONCE = 8 << 20
-"""Bytes of contents whose normal form is held at once: what a part takes beside itself does not grow with it."""
 
 
 def keys_of(table: pa.Table, recipe: Recipe, engine: Engine) -> pa.Table:
@@ -34,18 +29,17 @@ def keys_of(table: pa.Table, recipe: Recipe, engine: Engine) -> pa.Table:
     messages = one_array(table["messages"])
     # Case and indentation are meaning everywhere but in running text.
     running = one_array(pc.equal(table["kind"], "text")).to_numpy(zero_copy_only=False)
+    tools = one_array(table["tools"])
+    sketches = None
     digests = np.empty((len(table), 16), np.uint8)
-    sketches = None if fuzzy is None else np.empty((len(table), fuzzy.sketch), np.uint32)
-    for rows in _slices(messages):
-        tools = one_array(table["tools"][rows])
-        if sketches is not None or running[rows].any():
-            normal = engine.normalise(whole_texts(messages[rows], tools, engine))
-            digests[rows] = engine.digest(normal, normalised=True)
-            if fuzzy is not None and sketches is not None:
-                sketches[rows] = engine.sketch(normal, values=fuzzy.sketch, shingle=fuzzy.shingle)
-        if not running[rows].all():
-            exact = _exact_digests(messages[rows], tools, engine)
-            digests[rows] = np.where(running[rows, None], digests[rows], exact)
+    if fuzzy is not None or running.any():
+        normal = engine.normalise(whole_texts(messages, tools, engine))
+        digests = engine.digest(normal, normalised=True)
+        if fuzzy is not None:
+            sketches = engine.sketch(normal, values=fuzzy.sketch, shingle=fuzzy.shingle)
+        del normal
+    if not running.all():
+        digests = np.where(running[:, None], digests, _exact_digests(messages, tools, engine))
     names = [source.name for source in recipe.sources]
     priorities = pa.array([source.priority for source in recipe.sources], pa.int32())
     return pa.table(
@@ -58,18 +52,6 @@ def keys_of(table: pa.Table, recipe: Recipe, engine: Engine) -> pa.Table:
         },
         schema=KEYS,
     )
-
-
-def _slices(messages: pa.ListArray) -> Iterator[slice]:
-    """Consecutive rows of about `_AT_ONCE` bytes of contents, or a single row of more."""
-    offsets = messages.offsets.to_numpy()
-    lengths = pc.binary_length(contents_of(messages)).to_numpy(zero_copy_only=False)
-    ends = np.concatenate([[0], np.cumsum(lengths)])[offsets - offsets[0]]
-    first = 0
-    while first < len(messages):
-        last = max(int(np.searchsorted(ends, ends[first] + _AT_ONCE, "right")) - 1, first + 1)
-        yield slice(first, last)
-        first = last
 
 
 def _exact_digests(messages: pa.ListArray, tools: pa.LargeStringArray, engine: Engine) -> np.ndarray:

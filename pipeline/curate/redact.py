@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from pipeline.config import Pii
 from pipeline.curate import names
-from pipeline.curate.messages import contents_of, extras_of, rows_of, with_contents
+from pipeline.curate.messages import contents_of, extras_of, one_array, rows_of, with_contents
 from pipeline.curate.operators import key_check, key_problem, operators_of
 from pipeline.engines import ENTITIES, Engine
 from pipeline.engines.phones import COUNTRIES
@@ -122,7 +122,7 @@ def identity(pii: Pii | None) -> dict[str, Any] | None:
 
 def _redact(table: pa.Table, pii: Pii, engine: Engine, entities: Sequence[str], options: dict[str, Any]) -> Redacted:
     """All rows at once; whatever fails in one of them is raised."""
-    messages = table["messages"].combine_chunks()
+    messages = one_array(table["messages"])
     homes = rows_of(messages)
     settled = np.ones(len(table), np.bool_)
     counts = np.zeros(0, np.int64)
@@ -142,7 +142,7 @@ def _redact(table: pa.Table, pii: Pii, engine: Engine, entities: Sequence[str], 
         extras = extras.cast(pa.string())
         note(done, homes)
         for name in ("tools", "metadata"):
-            column, done = _redact_json(table[name].combine_chunks(), rows, engine, entities, options)
+            column, done = _redact_json(one_array(table[name]), rows, engine, entities, options)
             note(done, rows)
             table = table.set_column(table.schema.get_field_index(name), table.schema.field(name), column)
     place = table.schema.get_field_index("messages")

@@ -6,6 +6,7 @@ Signals are of the text that is kept, cleaned and redacted, so curating what was
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,11 +18,11 @@ from pipeline.config import Recipe
 from pipeline.curate.excerpts import excerpts_of
 from pipeline.curate.families import families_of
 from pipeline.curate.language import identify, unknown
-from pipeline.curate.messages import contents_of, rows_of, with_contents
+from pipeline.curate.messages import contents_of, one_array, rows_of, with_contents
 from pipeline.curate.redact import ledger_of, redact
 from pipeline.curate.rules import judge, rules_for
 from pipeline.engines import Engine
-from pipeline.schema import DOCUMENTS, LEDGER, SIGNALS, VERDICTS
+from pipeline.schema import DOCUMENTS, LEDGER, ROWS, SIGNALS, VERDICTS
 
 __all__ = ["Processed", "Settled", "process", "settle"]
 
@@ -74,7 +75,7 @@ class Settled:
     ledger: list[pa.Table]
 
 
-def process(table: pa.Table, kind: str, recipe: Recipe, engine: Engine) -> Processed:
+def process(table: pa.Table, kind: str, recipe: Recipe, engine: Engine, left: Mapping[str, int]) -> Processed:
     """Clean, redact, measure and judge rows of one kind.
 
     Args:
@@ -82,19 +83,20 @@ def process(table: pa.Table, kind: str, recipe: Recipe, engine: Engine) -> Proce
         kind: of all of them.
         recipe: of the run.
         engine: that computes.
+        left: rule → of how many more rows excerpts are wanted (`Excerpts.left`).
     """
     settled = settle(table, kind, recipe, engine)
     table = settled.table
-    filled = _filled(table["messages"].combine_chunks(), kind)
+    filled = _filled(one_array(table["messages"]), kind)
     ledger = [*settled.ledger, _lines(table, ~filled, stage="clean", rule="empty", value=0.0, threshold=1.0)]
     if not filled.all():
         table = table.filter(pa.array(filled)).combine_chunks()
 
-    texts = engine.join(table["messages"].combine_chunks())
+    texts = engine.join(one_array(table["messages"]))
     signals = engine.signals(texts, families_of(table, recipe.sources))
     languages = identify(texts) if recipe.curate.language else unknown(len(texts))
     signals |= {"language": languages.codes, "language_score": languages.scores}
-    ids, sources = table["id"].combine_chunks(), table["source"].combine_chunks()
+    ids, sources = one_array(table["id"]), one_array(table["source"])
     verdicts = judge(rules_for(recipe.curate.rules, kind), signals, ids, sources)
     for name, dtype in SIGNALS.items():
         # What this recipe does not measure is null, or NaN; no rule bounds it (`judge`).
@@ -103,14 +105,14 @@ def process(table: pa.Table, kind: str, recipe: Recipe, engine: Engine) -> Proce
     measured = table.append_column(VERDICTS.field("failed"), verdicts.names()).select(VERDICTS.names)
     passed = np.flatnonzero(verdicts.passed)
     return Processed(
-        kept=table.take(pa.array(passed)).combine_chunks().cast(DOCUMENTS),
+        kept=(table if len(passed) == len(table) else table.take(pa.array(passed))).cast(DOCUMENTS),
         measured=measured,
         reached=settled.rows[filled],
         passed=passed,
         ledger=[*ledger, verdicts.lines],
         rules=verdicts.counts(),
         redacted=settled.counts,
-        excerpts=excerpts_of(verdicts.lines, ids, texts, engine),
+        excerpts=excerpts_of(verdicts.lines, ids, texts, engine, left),
     )
 
 
@@ -130,10 +132,10 @@ def settle(table: pa.Table, kind: str, recipe: Recipe, engine: Engine) -> Settle
     cleaners = getattr(curate.clean, kind) if curate.clean else []
     ledger: list[pa.Table] = []
     counts: Counter[str] = Counter()
-    done, places = [table.slice(0, 0)], [np.zeros(0, np.int64)]
+    done, places = [ROWS.empty_table()], [np.zeros(0, np.int64)]
     here = np.arange(len(table))
     for _ in range(_ROUNDS):
-        messages = table["messages"].combine_chunks()
+        messages = one_array(table["messages"])
         contents, calm = engine.clean_until_stable(contents_of(messages), cleaners)
         table = _with_messages(table, with_contents(messages, contents))
         if not calm.all():
@@ -151,7 +153,7 @@ def settle(table: pa.Table, kind: str, recipe: Recipe, engine: Engine) -> Settle
             ledger.append(ledger_of(table, redacted))
             table, here = table.filter(pa.array(~redacted.failed)).combine_chunks(), here[~redacted.failed]
         # Cleaning twice is cleaning once, so only what redaction changed can change again.
-        changed = _changed(table["messages"].combine_chunks(), redacted.table["messages"].combine_chunks())
+        changed = _changed(one_array(table["messages"]), one_array(redacted.table["messages"]))
         done.append(redacted.table.filter(pa.array(~changed)) if changed.any() else redacted.table)
         places.append(here[~changed])
         if not changed.any():
@@ -160,11 +162,10 @@ def settle(table: pa.Table, kind: str, recipe: Recipe, engine: Engine) -> Settle
     else:
         ledger.append(_lines(table, np.ones(len(table), np.bool_), stage="redact", rule="restless"))
     at = np.concatenate(places)
-    order = np.argsort(at)
-    table = pa.concat_tables(done)
-    if len(done) > 2:  # more than one round's: back into their order
-        table = table.take(pa.array(order))
-    return Settled(table=table.combine_chunks(), rows=at[order], counts=dict(counts), ledger=ledger)
+    done = [rows for rows in done if len(rows)] or done[:1]
+    # Where several rounds have rows, back into their order.
+    table = done[0] if len(done) == 1 else pa.concat_tables(done).take(pa.array(np.argsort(at)))
+    return Settled(table=table.combine_chunks(), rows=np.sort(at), counts=dict(counts), ledger=ledger)
 
 
 def _with_messages(table: pa.Table, messages: pa.ListArray) -> pa.Table:

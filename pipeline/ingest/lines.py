@@ -77,6 +77,7 @@ def lines_of(block: Block, *, max_row_bytes: int) -> Iterator[Lines]:
                     row += 1
                 else:
                     lines, count = _lines(whole, row, max_row_bytes)
+                    del whole
                     yield lines
                     row += count
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
@@ -176,9 +177,9 @@ def _whole_lines(chunks: Iterator[bytes], limit: int) -> Iterator[tuple[bytes | 
         elif cut:
             whole = b"".join([*begun, chunk[:cut]])
         if cut:
+            begun, length = [], 0  # before a long line goes out, so that it is not held twice
             if whole:
                 yield whole, len(whole)
-            begun, length = [], 0
         rest = chunk[cut:]
         length, last = length + len(rest), rest[-1:] or last
         if length <= limit + 1:

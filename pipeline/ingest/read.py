@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from pipeline.config import Source
 from pipeline.ingest.blocks import Block
 from pipeline.ingest.exact_json import parse
 from pipeline.ingest.formats import Adapter, adapter_for
@@ -18,26 +20,30 @@ from pipeline.ingest.plain import PlainRows
 from pipeline.ingest.rejected import Rejected
 from pipeline.ingest.rows import RowsBuilder
 from pipeline.ingest.targets import lines_of_target
-from pipeline.schema import LEDGER
+from pipeline.schema import LEDGER, ROWS
 
-__all__ = ["Ingested", "read_blocks"]
+__all__ = ["Ingested", "read_blocks", "read_slices"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ingested:
-    """The rows of some blocks; `rows_in` is the sum of both tables' lengths."""
+    """Rows that follow each other in some blocks; `rows_in` is the sum of both tables' lengths."""
 
     rows: pa.Table
     """`schema.ROWS`, in the order of the blocks and of their lines."""
     rejected: pa.Table
     """`schema.LEDGER`, one line for each row that could not be read."""
+    places: np.ndarray
+    """int64 (rows), where each row stands among all that came in."""
+    rejected_places: np.ndarray
+    """int64 (rejected), the same of those that could not be read."""
     rows_in: int
     bytes_in: int
     """Unpacked bytes of the rows, without ends of lines."""
 
 
 def read_blocks(blocks: Sequence[Block], *, max_row_bytes: int) -> Ingested:
-    """Read blocks into rows.
+    """Read blocks into rows, all at once.
 
     Args:
         blocks: of any sources, as `plan_parts` groups them.
@@ -46,17 +52,41 @@ def read_blocks(blocks: Sequence[Block], *, max_row_bytes: int) -> Ingested:
     Raises:
         InputError: a file cannot be read or is damaged, or a target raised.
     """
-    reading = _Reading()
+    slices = read_slices(blocks, max_row_bytes=max_row_bytes, slice_bytes=sys.maxsize)
+    return next(slices, None) or _Reading(0).take()
+
+
+def read_slices(blocks: Sequence[Block], *, max_row_bytes: int, slice_bytes: int) -> Iterator[Ingested]:
+    """Read blocks into rows, a slice of bounded size at a time, so that memory does not grow with the blocks.
+
+    Args:
+        blocks: as of `read_blocks`.
+        max_row_bytes: as of `read_blocks`.
+        slice_bytes: of the rows of a slice at most, save where what is read at once (`lines.CHUNK`, or a longer row and
+            the few that end with it) is more.
+
+    Yields:
+        Slices of at least one row each, in order. Nothing of a slice is held here once it is out.
+
+    Raises:
+        InputError: as of `read_blocks`.
+    """
+    reading = _Reading(min(slice_bytes, sum(block.bytes for block in blocks)))
+    batches = _batches(blocks, max_row_bytes)
+    while batch := next(batches, None):  # not `for`, whose variable would hold the last batch to the end
+        if reading.rows_in and reading.bytes_in + batch[1].size > slice_bytes:
+            yield reading.take()
+        reading.add(*batch)
+    if reading.rows_in:
+        yield reading.take()
+
+
+def _batches(blocks: Sequence[Block], max_row_bytes: int) -> Iterator[tuple[Block, Lines, Adapter]]:
     for source, group in groupby(blocks, key=lambda block: block.source):
-        of_source = list(group)
         adapter = adapter_for(source)
-        plain = PlainRows(source, adapter.strings, sum(block.bytes for block in of_source)) if adapter.strings else None
-        for block in of_source:
+        for block in group:
             for lines in _lines_of(block, max_row_bytes):
-                reading.add(block, lines, adapter, plain)
-        if plain is not None:
-            reading.plain.append(plain.table())
-    return reading.done()
+                yield block, lines, adapter
 
 
 def _lines_of(block: Block, max_row_bytes: int) -> Iterator[Lines]:
@@ -66,21 +96,32 @@ def _lines_of(block: Block, max_row_bytes: int) -> Iterator[Lines]:
 
 
 class _Reading:
-    """What has been read so far."""
+    """What has been read since it was last taken.
 
-    def __init__(self) -> None:
-        self.plain: list[pa.Table] = []
+    Args:
+        room: about how many bytes will come; more may.
+    """
+
+    def __init__(self, room: int) -> None:
+        self._room = room
+        self._begin()
+
+    def _begin(self) -> None:
+        self.rows_in = self.bytes_in = 0
+        self._plain: dict[str, PlainRows] = {}  # by source, in the order in which they come
         self._others = RowsBuilder()
         self._rejected: list[dict[str, Any]] = []
-        self._rows_in = self._bytes_in = 0
-        self._plain_places: list[np.ndarray] = []  # the place of every row among all lines
+        # The place of every row among all that came in.
+        self._plain_places: list[np.ndarray] = []
         self._other_places: list[int] = []
+        self._rejected_places: list[int] = []
 
-    def add(self, block: Block, lines: Lines, adapter: Adapter, plain: PlainRows | None) -> None:
+    def add(self, block: Block, lines: Lines, adapter: Adapter) -> None:
         """Read some lines: those that the kernel knows at once, the others one by one."""
         prefix = f"{block.source.name}/{block.shard}#"
+        plain = self._plain_rows(block.source, adapter)
         known = np.zeros(len(lines.numbers), np.bool_) if plain is None else plain.add(prefix, lines)
-        self._plain_places.append(self._rows_in + np.flatnonzero(known))
+        self._plain_places.append(self.rows_in + np.flatnonzero(known))
         for index in np.flatnonzero(~known).tolist():
             row = int(lines.numbers[index])
             try:
@@ -97,21 +138,43 @@ class _Reading:
                         "evidence": f"{block.place}:{row + 1}: {why.reason}",
                     }
                 )
+                self._rejected_places.append(self.rows_in + index)
             else:
                 self._others.add(f"{prefix}{row}", block.source, conversation)
-                self._other_places.append(self._rows_in + index)
-        self._rows_in += len(known)
-        self._bytes_in += lines.size
+                self._other_places.append(self.rows_in + index)
+        self.rows_in += len(known)
+        self.bytes_in += lines.size
 
-    def done(self) -> Ingested:
-        """Everything, in the order in which it came."""
-        rows = pa.concat_tables([*self.plain, self._others.table()]).combine_chunks()
-        if self._other_places and any(map(len, self.plain)):
-            places = np.concatenate([*self._plain_places, self._other_places])
-            rows = rows.take(pa.array(np.argsort(places, kind="stable")))
-        return Ingested(
+    def take(self) -> Ingested:
+        """Everything, in the order in which it came; then there is nothing."""
+        rows, places = self._rows()
+        taken = Ingested(
             rows=rows,
             rejected=pa.Table.from_pylist(self._rejected, schema=LEDGER),
-            rows_in=self._rows_in,
-            bytes_in=self._bytes_in,
+            places=places,
+            rejected_places=np.array(self._rejected_places, np.int64),
+            rows_in=self.rows_in,
+            bytes_in=self.bytes_in,
         )
+        self._begin()
+        return taken
+
+    def _rows(self) -> tuple[pa.Table, np.ndarray]:
+        tables = [ROWS.empty_table(), *(rows.table() for rows in self._plain.values())]
+        if self._other_places:
+            tables.append(self._others.table())
+        tables = [table for table in tables if len(table)] or tables[:1]
+        # One source's plain rows are in their order, and in one piece; only others must be copied to theirs.
+        rows = tables[0] if len(tables) == 1 else pa.concat_tables(tables).combine_chunks()
+        places = np.concatenate([np.zeros(0, np.int64), *self._plain_places, np.array(self._other_places, np.int64)])
+        if len(tables) > 1 and self._other_places:
+            order = np.argsort(places, kind="stable")
+            rows, places = rows.take(pa.array(order)), places[order]
+        return rows, places
+
+    def _plain_rows(self, source: Source, adapter: Adapter) -> PlainRows | None:
+        if not adapter.strings:
+            return None
+        if source.name not in self._plain:
+            self._plain[source.name] = PlainRows(source, adapter.strings, self._room)
+        return self._plain[source.name]

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pytest
 
 from pipeline.config import Recipe
 from pipeline.curate import keys
@@ -63,9 +62,7 @@ def test_sketches_are_of_all_that_a_row_says() -> None:
     assert sketches[7] == cpu.sketch(pa.array(["a b[1]"], pa.large_string()))[0].tolist()
 
 
-@pytest.mark.parametrize("at_once", [1, 4, 1 << 20])
-def test_neighbours_change_nothing(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keys, "_AT_ONCE", at_once)
+def test_neighbours_change_nothing() -> None:
     whole = keys.keys_of(ROWS, RECIPE, cpu)
     assert whole.schema == KEYS
     assert whole["priority"].to_pylist() == [0, 1] + [0] * 9

@@ -123,3 +123,4 @@ def test_settled_rows_are_settled() -> None:
 def test_no_rows() -> None:
     done = settle(ROWS.empty_table(), "text", RECIPE, cpu)
     assert len(done.table) == len(done.rows) == 0
+    assert done.table.schema == ROWS

@@ -1,0 +1,116 @@
+"""One part of pass one, a slice of its rows at a time: what a worker holds does not grow with the part."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.config import Recipe
+from pipeline.curate.compilation import ensure_compiled
+from pipeline.curate.excerpts import Excerpts
+from pipeline.curate.parquet import parquet_part
+from pipeline.curate.slices import CuratedSlice, curate_slice
+from pipeline.engines import engine_for
+from pipeline.ingest import Block, Ingested, read_slices
+from pipeline.run import PartRecord, Rows, Stage
+from pipeline.schema import DOCUMENTS, KEYS, LEDGER, VERDICTS
+
+__all__ = ["SLICE", "PartJob", "curate_part", "total_rules"]
+
+SLICE = 4 << 20
+"""Bytes of rows that are held at once, or a single longer row: what each step makes of them comes on top."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartJob:
+    """A part that is to be made: all that a worker must know."""
+
+    stage: Stage
+    recipe: Recipe
+    number: int
+    blocks: tuple[Block, ...]
+
+
+def curate_part(job: PartJob) -> PartRecord:
+    """Read the blocks of one part, do all row-wise work, write its files and its record."""
+    ensure_compiled()  # a worker of a joined scheduler may be the first on its machine
+    recipe, engine = job.recipe, engine_for("cpu")
+    name = f"part-{job.number:05d}"
+    files = {
+        f"documents/{name}.parquet": DOCUMENTS,
+        f"documents/dropped-{job.number:05d}.parquet": LEDGER,
+        f"keys/{name}.parquet": KEYS,
+        f"signals/{name}.parquet": VERDICTS,
+    }
+    counts, excerpts = _Counts(), Excerpts()
+    with ExitStack() as writing:
+        parts = [writing.enter_context(parquet_part(job.stage.run.path(f), schema)) for f, schema in files.items()]
+        for ingested in read_slices(job.blocks, max_row_bytes=recipe.ingest.max_row_bytes, slice_bytes=SLICE):
+            done = curate_slice(ingested, recipe, engine, excerpts.left)
+            counts.add(ingested, done)
+            excerpts.add(done.ledger, done.excerpts)
+            del ingested
+            for part, table in zip(parts, (done.kept, done.ledger, done.keys, done.measured), strict=True):
+                part.write(table)
+            del done, table  # before the next is read
+    return job.stage.commit(
+        name,
+        {file: part.rows for file, part in zip(files, parts, strict=True)},
+        {**counts.to_json(), "excerpts": excerpts.chosen},
+    )
+
+
+class _Counts:
+    """How many rows of each source are where, and what became of them."""
+
+    def __init__(self) -> None:
+        self._rows_in: Counter[str] = Counter()
+        self._kept: Counter[str] = Counter()
+        self._rejected: Counter[str] = Counter()
+        self._redacted: Counter[str] = Counter()
+        self._rules: dict[str, dict[str, int]] = {}
+        self._bytes_in = 0
+
+    def add(self, ingested: Ingested, done: CuratedSlice) -> None:
+        """Count one slice, before and after."""
+        rejected = _count(ingested.rejected["source"])
+        self._rows_in += _count(ingested.rows["source"]) + rejected
+        self._rejected += rejected
+        self._kept += _count(done.kept["source"])
+        self._redacted.update(done.redacted)  # an entity that was not found is there with 0
+        self._rules = total_rules([self._rules, *done.rules])
+        self._bytes_in += ingested.bytes_in
+
+    def to_json(self) -> dict[str, Any]:
+        """The counts of a part's record."""
+        rows = (self._rows_in, self._kept, self._rejected)
+        return {
+            "rows": _rows(*(count.total() for count in rows)),
+            "bytes_in": self._bytes_in,
+            "sources": {name: _rows(*(count[name] for count in rows)) for name in sorted(self._rows_in)},
+            "rules": self._rules,
+            "redacted": dict(self._redacted),
+        }
+
+
+def total_rules(counts: Iterable[Mapping[str, Mapping[str, int]]]) -> dict[str, dict[str, int]]:
+    """Rule → how many rows fail it, and how many fail it alone."""
+    total: dict[str, Counter[str]] = {}
+    for count in counts:
+        for rule, rows in count.items():
+            total.setdefault(rule, Counter(failed=0, alone=0)).update(rows)
+    return {rule: dict(rows) for rule, rows in sorted(total.items())}
+
+
+def _rows(in_: int, kept: int, rejected: int) -> dict[str, int]:
+    return Rows(in_=in_, kept=kept, dropped=in_ - kept - rejected, rejected=rejected).to_json()
+
+
+def _count(column: pa.ChunkedArray) -> Counter[str]:
+    return Counter({pair["values"]: pair["counts"] for pair in pc.value_counts(column).to_pylist()})
