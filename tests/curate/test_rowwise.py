@@ -71,7 +71,7 @@ def test_a_row_is_redacted_again_while_redaction_changes_it() -> None:
 
 
 def test_a_row_that_does_not_settle_is_dropped_with_the_reason() -> None:
-    done = process(rows(["fine", "(" * 9 + "never", "\x00"]), "text", RECIPE, Peeling())
+    done = process(rows(["fine", "(" * 9 + "never", "\x00"]), "text", RECIPE, Peeling(), {})
     assert done.kept["id"].to_pylist() == done.measured["id"].to_pylist() == ["s/a#0"]
     lines = [line for table in done.ledger for line in table.select(["id", "stage", "rule"]).to_pylist()]
     assert lines == [
@@ -87,7 +87,7 @@ def test_a_row_that_cannot_be_redacted_is_dropped_with_the_reason() -> None:
                 raise ValueError("what it quotes must not get out")
             return super().redact(texts, entities, **options)
 
-    done = process(rows(["fine", "bad", "(good", "bad too"]), "text", RECIPE, Failing())
+    done = process(rows(["fine", "bad", "(good", "bad too"]), "text", RECIPE, Failing(), {})
     assert done.kept["id"].to_pylist() == ["s/a#0", "s/a#2"]
     assert done.reached.tolist() == [0, 2]
     lines = [line for table in done.ledger for line in table.to_pylist()]
@@ -104,7 +104,7 @@ def test_a_row_that_cleaning_does_not_settle_is_dropped_with_the_reason() -> Non
         ) -> tuple[pa.LargeStringArray, np.ndarray]:
             return contents, ~pc.match_substring(contents, "moving").to_numpy(zero_copy_only=False)
 
-    done = process(rows(["moving", "fine"]), "text", RECIPE, Moving())
+    done = process(rows(["moving", "fine"]), "text", RECIPE, Moving(), {})
     assert done.kept["id"].to_pylist() == ["s/a#1"]
     assert [line for table in done.ledger for line in table.select(["id", "stage", "rule"]).to_pylist()] == [
         {"id": "s/a#0", "stage": "clean", "rule": "restless"}
