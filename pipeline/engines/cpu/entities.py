@@ -15,7 +15,7 @@ from pipeline.engines.phones import COUNTRIES, is_phone, unknown_countries
 from pipeline.engines.spans import Spans
 from pipeline.engines.wallets import is_wallet
 from pipeline.text.find import ANNOUNCED, find_candidates
-from pipeline.text.kernel import compiled
+from pipeline.text.kernel import compiled, int64
 
 __all__ = ["find_entities"]
 
@@ -108,7 +108,7 @@ def find_rows(
     kinds: np.ndarray,
 ) -> None:
     """Find candidates in every row, one row's after another's as far as there is room, and count them."""
-    at = 0
+    at = int64(0)  # not a literal, for which the kernel would be compiled a second time
     for row in range(len(bounds) - 1):
         counts[row] = find_candidates(buffer, bounds[row], bounds[row + 1], wanted, starts, ends, kinds, at)
         at += counts[row]
