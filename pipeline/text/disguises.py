@@ -6,11 +6,14 @@ import numpy as np
 
 from pipeline.text.kernel import declare, int64
 
-__all__ = ["is_disguised", "undisguise"]
+__all__ = ["WIDTH", "is_disguised", "undisguise"]
 
 LEADS = np.zeros(256, np.int64)
 """1 for a byte that one of these characters may begin with."""
 LEADS[[0x25, 0xC2, 0xE2, 0xEF]] = 1
+
+WIDTH = 3
+"""Bytes of what stands for an ASCII character; what stands for none has two or three."""
 
 
 @declare("int64(uint8[::1], int64, int64)")
@@ -59,22 +62,40 @@ def disguise_at(buffer: np.ndarray, start: int, at: int, end: int) -> int:
     return width << 8 if inside else 0
 
 
-@declare("int64(uint8[::1], int64, int64, uint8[::1], int64[::1], int64[::1], int64)")
+@declare("int64(uint8[::1], int64, int64, uint8[::1], int64, int64[::1], int64[::1], int64, int64)")
 def undisguise(
-    buffer: np.ndarray, start: int, end: int, output: np.ndarray, begins: np.ndarray, stops: np.ndarray, at: int
+    buffer: np.ndarray,
+    start: int,
+    end: int,
+    output: np.ndarray,
+    at: int,
+    places: np.ndarray,
+    sources: np.ndarray,
+    first: int,
+    last: int,
 ) -> int:
     """Write the row without disguises, and return its new length in bytes.
+
+    Between two disguises the output is the row itself, so where its bytes come from is said at these places only: the
+    byte `places[k] + n` of the output comes from `sources[k] + n` of the buffer, up to `places[k + 1]`.
 
     Args:
         buffer: Bytes of the column; the row is `[start, end)`.
         start: Its first byte.
         end: One past its last byte.
         output: Where to write.
-        begins: Where to write for each byte of the output where in `buffer` its character begins.
-        stops: Where to write where it ends.
-        at: Where in the three; below 0, nothing is written and only the length is measured.
+        at: Where in it; below 0, nothing is written and only the length is measured.
+        places: Where to write the row's begin, and the place behind each disguise, in the output.
+        sources: Where to write the same in the buffer.
+        first: Where in these two.
+        last: Where the row's part of them ends, one more than half the bytes that it loses at least. What is not needed
+            is filled with the row's end.
     """
     length = 0
+    entry = first
+    if at >= 0:
+        places[entry] = at
+        sources[entry] = start
     i = start
     while i < end:
         byte = int64(buffer[i])
@@ -87,8 +108,14 @@ def undisguise(
         if width == 1 or byte:
             if at >= 0:
                 output[at + length] = byte
-                begins[at + length] = i
-                stops[at + length] = i + width
             length += 1
         i += width
+        if width > 1 and at >= 0:
+            entry += 1
+            places[entry] = at + length
+            sources[entry] = i
+    if at >= 0:
+        for rest in range(entry + 1, last):
+            places[rest] = at + length
+            sources[rest] = end
     return length

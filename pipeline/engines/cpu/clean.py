@@ -9,9 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.engines import CLEANERS
-from pipeline.engines.columns import from_arrow
+from pipeline.engines.columns import from_arrow, to_arrow
 from pipeline.engines.cpu.names import known
+from pipeline.engines.cpu.replace import replace
 from pipeline.engines.cpu.rewrite import Rewrite, put_rows, rewrite_where
+from pipeline.engines.spans import Spans, values_of
 from pipeline.engines.unicode_repair import characters, follow, repair_lines
 from pipeline.text.kernel import compiled
 from pipeline.text.suspects import BREAK, CONTROL, MARKDOWN, MARKUP, MOJIBAKE, QUOTE, SPACE, UNNORMAL, suspects
@@ -20,6 +22,8 @@ __all__ = ["clean", "clean_until_stable"]
 
 ROUNDS = 16
 """How often the cleaners run over a row at most. Real rows settle in two or three; nested markup takes one a level."""
+
+LINE_FEED = 10
 
 Change = Callable[[pa.LargeStringArray, np.ndarray], tuple[pa.LargeStringArray, np.ndarray]]
 """Texts, and bool (n) which ones may change → texts, and bool (n) which ones did."""
@@ -104,14 +108,26 @@ def flags_of(texts: pa.LargeStringArray) -> np.ndarray:
 
 def repair(texts: pa.LargeStringArray, chosen: np.ndarray) -> tuple[pa.LargeStringArray, np.ndarray]:
     """Undo wrong decodings in the chosen rows."""
-    mask = pa.array(chosen)
-    lines = pc.split_pattern(texts.filter(mask), "\n")
-    flat = lines.flatten()
-    # A line is looked at with its line break, which a regular expression of ftfy's counts as whitespace.
-    ends = pa.scalar("\n", pa.large_string())
-    flagged = flags_of(pc.binary_join_element_wise(flat, ends, pa.scalar("", pa.large_string()))) & MOJIBAKE != 0
-    new = pc.binary_join(pa.ListArray.from_arrays(lines.offsets, repair_lines(flat, flagged)), ends)
-    return put_rows(texts, chosen, new, certain=False)
+    some = texts if chosen.all() else texts.filter(pa.array(chosen))
+    column = from_arrow(some)
+    first, last = column.bounds[0], column.bounds[-1]
+    breaks = first + 1 + np.flatnonzero(column.buffer[first:last] == LINE_FEED)
+    # Lines where they are: one is looked at with its line break, which a regular expression of ftfy's counts as
+    # whitespace, or with one put behind it at the end of a text.
+    bounds = np.union1d(column.bounds, breaks)
+    lines = to_arrow(column.buffer, bounds)
+    flagged = flags_of(lines) & MOJIBAKE != 0
+    broken = column.buffer[bounds[1:] - 1] == LINE_FEED
+    line_feed, nothing = (pa.scalar(text, pa.large_string()) for text in ("\n", ""))
+    ends = pc.binary_join_element_wise(lines.filter(pa.array(~broken)), line_feed, nothing)
+    flagged[~broken] |= flags_of(ends) & MOJIBAKE != 0
+    here = np.flatnonzero(flagged)
+    if not len(here):
+        return texts, np.zeros(len(texts), np.bool_)
+    rows = np.searchsorted(column.bounds, bounds[here], "right") - 1
+    spans = Spans(rows, bounds[here], bounds[here + 1] - broken[here], np.zeros(len(here), np.int8))
+    new = repair_lines(values_of(some, spans), np.ones(len(here), np.bool_))
+    return put_rows(texts, chosen, replace(some, spans, new), certain=False)
 
 
 def compose(texts: pa.LargeStringArray, chosen: np.ndarray) -> tuple[pa.LargeStringArray, np.ndarray]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.engines.columns import TextColumn
 from pipeline.engines.write import NOTHING, NOWHERE
-from pipeline.text.disguises import is_disguised
+from pipeline.text.disguises import WIDTH, is_disguised
 from pipeline.text.disguises import undisguise as undisguise_row
 from pipeline.text.kernel import compiled
 
@@ -20,15 +20,28 @@ class Plain(NamedTuple):
 
     Attributes:
         rows: int64 (m), which texts these are.
-        texts: Of m rows, b bytes in all.
-        begins: int64 (b), where in the buffer of the n texts the character begins that a byte is of.
-        stops: int64 (b), where it ends.
+        texts: Of m rows.
+        places: int64 (k), ascending, where in their buffer a row begins or a disguise has ended.
+        sources: int64 (k), the same in the buffer of the n texts: from there on both say the same.
     """
 
     rows: np.ndarray
     texts: TextColumn
-    begins: np.ndarray
-    stops: np.ndarray
+    places: np.ndarray
+    sources: np.ndarray
+
+    def begins(self, at: np.ndarray) -> np.ndarray:
+        """Where in the buffer of the n texts the characters begin that stand at `at` in this one: int64."""
+        k = np.searchsorted(self.places, at, "right") - 1
+        begins: np.ndarray = self.sources[k] + at - self.places[k]
+        return begins
+
+    def stops(self, at: np.ndarray, buffer: np.ndarray) -> np.ndarray:
+        """Where in the buffer of the n texts the characters end whose last byte stands at `at` in this one: int64."""
+        begins = self.begins(at)
+        disguised = buffer[begins] != self.texts.buffer[at]
+        stops: np.ndarray = begins + np.where(disguised, WIDTH, 1)
+        return stops
 
 
 def undisguise(column: TextColumn) -> Plain:
@@ -37,14 +50,17 @@ def undisguise(column: TextColumn) -> Plain:
     flag_disguised(column.buffer, column.bounds, flags)
     rows = np.flatnonzero(flags)
     bounds = np.zeros(len(rows) + 1, np.int64)
-    undisguise_rows(column.buffer, column.bounds, rows, NOWHERE, bounds[1:], NOTHING, NOWHERE, NOWHERE)
+    undisguise_rows(column.buffer, column.bounds, rows, NOWHERE, bounds[1:], NOTHING, NOWHERE, NOWHERE, NOWHERE)
+    entries = np.zeros(len(rows) + 1, np.int64)
+    # A disguise takes two bytes more than what it hides, or three.
+    np.cumsum(1 + (np.diff(column.bounds)[rows] - bounds[1:]) // 2, out=entries[1:])
     np.cumsum(bounds, out=bounds)
     output = np.empty(bounds[-1], np.uint8)
-    begins, stops = np.empty((2, bounds[-1]), np.int64)
-    undisguise_rows(column.buffer, column.bounds, rows, bounds, NOWHERE, output, begins, stops)
+    places, sources = np.empty((2, entries[-1]), np.int64)
+    undisguise_rows(column.buffer, column.bounds, rows, bounds, NOWHERE, output, entries, places, sources)
     for array in (output, bounds):
         array.flags.writeable = False  # as of any column: for Numba that is a type of its own
-    return Plain(rows, TextColumn(output, bounds), begins, stops)
+    return Plain(rows, TextColumn(output, bounds), places, sources)
 
 
 @compiled
@@ -59,16 +75,18 @@ def undisguise_rows(
     buffer: np.ndarray,
     bounds: np.ndarray,
     rows: np.ndarray,
-    places: np.ndarray,
+    starts: np.ndarray,
     lengths: np.ndarray,
     output: np.ndarray,
-    begins: np.ndarray,
-    stops: np.ndarray,
+    entries: np.ndarray,
+    places: np.ndarray,
+    sources: np.ndarray,
 ) -> None:
-    """Undisguise some rows: with empty `places` measure the `lengths`, else write."""
+    """Undisguise some rows: with empty `starts` measure the `lengths`, else write."""
     for k in range(len(rows)):
-        row = rows[k]
-        at = places[k] if len(places) else -1
-        length = undisguise_row(buffer, bounds[row], bounds[row + 1], output, begins, stops, at)
-        if len(places) == 0:
-            lengths[k] = length
+        start = bounds[rows[k]]
+        end = bounds[rows[k] + 1]
+        if len(starts) == 0:
+            lengths[k] = undisguise_row(buffer, start, end, output, -1, places, sources, 0, 0)
+        else:
+            undisguise_row(buffer, start, end, output, starts[k], places, sources, entries[k], entries[k + 1])

@@ -50,7 +50,7 @@ def find_entities(
     plain = undisguise(column)
     if len(plain.rows):
         rows, starts, ends, kinds = _confirmed(plain.texts, wanted, tuple(countries))
-        hidden = plain.rows[rows], plain.begins[starts], plain.stops[ends - 1], kinds
+        hidden = plain.rows[rows], plain.begins(starts), plain.stops(ends - 1, column.buffer), kinds
         found = Spans(*map(np.concatenate, zip(found, hidden, strict=True)))
     order = np.lexsort((found.entities, -found.ends, found.starts))
     found = Spans(*(array[order] for array in found))

@@ -46,8 +46,8 @@ def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
         for at in range(row[1], row[2]):
             yield "disguises.disguise_at", (row[0], row[1], at, row[2])
         for at in (-1, 2):
-            output = np.zeros(80, np.uint8), np.zeros(80, np.int64), np.zeros(80, np.int64)
-            yield "disguises.undisguise", (*row, *output, at)
+            entries = np.zeros(40, np.int64), np.zeros(40, np.int64), 3, 40
+            yield "disguises.undisguise", (*row, np.zeros(80, np.uint8), at, *entries)
     for byte in range(256):
         for name in ("boundaries.is_digit", "boundaries.is_letter", "boundaries.is_word", "api_key.is_filler"):
             yield name, (np.uint8(byte),)
