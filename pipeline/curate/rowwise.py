@@ -29,6 +29,9 @@ __all__ = ["Processed", "Settled", "process", "settle"]
 _SENDER_KINDS = ("text", "code", "pair")
 """Kinds in which no message may be blank; of a chat some message must be left."""
 
+_LONG = 16 << 20
+"""Bytes of rows from which on freed memory is given back at once; of fewer, the pool keeps it for the next slice."""
+
 _ROUNDS = 4
 """How often a row is cleaned and redacted before it is given up; the second round confirms nearly every row."""
 
@@ -87,10 +90,10 @@ def process(table: pa.Table, kind: str, recipe: Recipe, engine: Engine, left: Ma
     """
     settled = settle(table, kind, recipe, engine)
     table = settled.table
+    _give_back(table)
     filled = _filled(one_array(table["messages"]), kind)
     ledger = [*settled.ledger, _lines(table, ~filled, stage="clean", rule="empty", value=0.0, threshold=1.0)]
-    if not filled.all():
-        table = table.filter(pa.array(filled)).combine_chunks()
+    table = _only(table, filled)
 
     texts = engine.join(one_array(table["messages"]))
     signals = engine.signals(texts, families_of(table, recipe.sources))
@@ -138,11 +141,13 @@ def settle(table: pa.Table, kind: str, recipe: Recipe, engine: Engine) -> Settle
         messages = one_array(table["messages"])
         contents, calm = engine.clean_until_stable(contents_of(messages), cleaners)
         table = _with_messages(table, with_contents(messages, contents))
+        del messages, contents  # a long row is held no longer than it is used
+        _give_back(table)
         if not calm.all():
             moving = np.zeros(len(table), np.bool_)
-            moving[rows_of(messages)[~calm]] = True
+            moving[rows_of(one_array(table["messages"]))[~calm]] = True
             ledger.append(_lines(table, moving, stage="clean", rule="restless"))
-            table, here = table.filter(pa.array(~moving)).combine_chunks(), here[~moving]
+            table, here = _only(table, ~moving), here[~moving]
         if curate.pii is None:
             done.append(table)
             places.append(here)
@@ -151,14 +156,16 @@ def settle(table: pa.Table, kind: str, recipe: Recipe, engine: Engine) -> Settle
         counts.update(redacted.counts)
         if redacted.failed.any():
             ledger.append(ledger_of(table, redacted))
-            table, here = table.filter(pa.array(~redacted.failed)).combine_chunks(), here[~redacted.failed]
+            table, here = _only(table, ~redacted.failed), here[~redacted.failed]
         # Cleaning twice is cleaning once, so only what redaction changed can change again.
         changed = _changed(one_array(table["messages"]), one_array(redacted.table["messages"]))
-        done.append(redacted.table.filter(pa.array(~changed)) if changed.any() else redacted.table)
+        table = redacted.table
+        del redacted
+        done.append(_only(table, ~changed))
         places.append(here[~changed])
         if not changed.any():
             break
-        table, here = redacted.table.filter(pa.array(changed)).combine_chunks(), here[changed]
+        table, here = _only(table, changed), here[changed]
     else:
         ledger.append(_lines(table, np.ones(len(table), np.bool_), stage="redact", rule="restless"))
     at = np.concatenate(places)
@@ -166,6 +173,16 @@ def settle(table: pa.Table, kind: str, recipe: Recipe, engine: Engine) -> Settle
     # Where several rounds have rows, back into their order.
     table = done[0] if len(done) == 1 else pa.concat_tables(done).take(pa.array(np.argsort(at)))
     return Settled(table=table.combine_chunks(), rows=np.sort(at), counts=dict(counts), ledger=ledger)
+
+
+def _only(table: pa.Table, chosen: NDArray[np.bool_]) -> pa.Table:
+    """The chosen rows; the table itself, not a copy, where they are all."""
+    return table if chosen.all() else table.filter(pa.array(chosen)).combine_chunks()
+
+
+def _give_back(table: pa.Table) -> None:
+    if table.nbytes > _LONG:
+        pa.default_memory_pool().release_unused()
 
 
 def _with_messages(table: pa.Table, messages: pa.ListArray) -> pa.Table:

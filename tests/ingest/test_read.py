@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.config import Source
-from pipeline.ingest import plan_parts, read_blocks, survey
+from pipeline.ingest import lines, plan_parts, read_blocks, read_slices, survey
 from pipeline.ingest.rejected import RULES
 from pipeline.schema import LEDGER, ROWS
 from tests.ingest.conftest import MakeSource, ingest, rejected_of, rows_of
@@ -59,6 +59,26 @@ def test_rows_ids_and_ledger_do_not_depend_on_where_files_are_cut(
     assert rows_of(cut) == rows_of(whole)
     assert rejected_of(cut) == rejected_of(whole)
     assert sum(part.bytes_in for part in cut) == sum(part.bytes_in for part in whole)
+
+
+@SLOW
+@given(LINES, st.integers(1, 300), st.integers(1, 60))
+def test_slices_together_are_the_whole(
+    make_source: MakeSource, lines_given: list[bytes], slice_bytes: int, chunk: int
+) -> None:
+    blocks = survey(make_source(b"\n".join(lines_given)), part_bytes=1 << 20).blocks
+    whole = read_blocks(blocks, max_row_bytes=100)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lines, "CHUNK", chunk)
+        slices = list(read_slices(blocks, max_row_bytes=100, slice_bytes=slice_bytes))
+    assert pa.concat_tables([ROWS.empty_table(), *(one.rows for one in slices)]).equals(whole.rows)
+    assert pa.concat_tables([LEDGER.empty_table(), *(one.rejected for one in slices)]).equals(whole.rejected)
+    assert sum(one.bytes_in for one in slices) == whole.bytes_in
+    for one in slices:
+        assert sorted([*one.places, *one.rejected_places]) == list(range(one.rows_in)) != []
+        if one.bytes_in > slice_bytes:
+            # What one reading brought: the lines that end in a chunk, the first of which may begin before it.
+            assert one.bytes_in < 101 + len(GOOD * 40) + chunk
 
 
 @SLOW

@@ -13,6 +13,7 @@ from pipeline.engines.columns import from_arrow, to_arrow
 from pipeline.engines.cpu.names import known
 from pipeline.engines.cpu.replace import replace
 from pipeline.engines.cpu.rewrite import Rewrite, put_rows, rewrite_where
+from pipeline.engines.normal_forms import normal_form
 from pipeline.engines.spans import Spans, values_of
 from pipeline.engines.unicode_repair import characters, follow, repair_lines
 from pipeline.text.kernel import compiled
@@ -132,7 +133,8 @@ def repair(texts: pa.LargeStringArray, chosen: np.ndarray) -> tuple[pa.LargeStri
 
 def compose(texts: pa.LargeStringArray, chosen: np.ndarray) -> tuple[pa.LargeStringArray, np.ndarray]:
     """Bring the chosen rows into normalisation form C."""
-    return put_rows(texts, chosen, pc.utf8_normalize(texts.filter(pa.array(chosen)), form="NFC"), certain=False)
+    some = texts if chosen.all() else texts.filter(pa.array(chosen))
+    return put_rows(texts, chosen, normal_form(some, "NFC"), certain=False)
 
 
 def _kernel(which: Rewrite) -> Change:

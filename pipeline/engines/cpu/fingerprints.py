@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.engines.columns import from_arrow, to_arrow
+from pipeline.engines.normal_forms import normal_form
 from pipeline.text.bands import band_keys as band_keys_of
 from pipeline.text.bands import count_equal
 from pipeline.text.digest import digest as digest_row
@@ -32,7 +33,7 @@ def normalise(texts: pa.LargeStringArray) -> pa.LargeStringArray:
     column = from_arrow(texts)
     flags = np.empty(column.rows, np.bool_)
     flag_rows(column.buffer, column.bounds, flags)
-    changed = pc.utf8_lower(pc.utf8_normalize(texts.filter(pa.array(flags)), form="NFKC"))
+    changed = pc.utf8_lower(normal_form(texts if flags.all() else texts.filter(pa.array(flags)), "NFKC"))
     others = from_arrow(changed)
     lengths = np.diff(column.bounds)
     # The normal form is never longer than what is folded, and memory that is never touched costs nothing.

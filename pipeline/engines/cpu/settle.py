@@ -108,9 +108,11 @@ def settle(
         changed = np.zeros(len(here), np.bool_)
         changed[done.rows] = True
         mask = pa.array(changed)
-        part = done.texts.filter(mask)
+        part = done.texts if changed.all() else done.texts.filter(mask)
         last = again(part, here[changed], rounds - 1)
-        return done.texts if last is part else pc.replace_with_mask(done.texts, mask, last)
+        if last is part:
+            return done.texts
+        return last if changed.all() else pc.replace_with_mask(done.texts, mask, last)
 
     after = again(texts, np.arange(len(texts)), ROUNDS)
     if not settled.all():
