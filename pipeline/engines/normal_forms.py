@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.engines.columns import TextColumn, from_arrow, to_arrow
+from pipeline.engines.columns import TextColumn, from_arrow, places_of_both, to_arrow
 
 __all__ = ["normal_form"]
 
@@ -37,7 +37,7 @@ def normal_form(texts: pa.LargeStringArray, form: Literal["NFC", "NFKC"]) -> pa.
     edges = _edges(column)
     if not len(edges):
         return texts
-    cuts = _shortened(column, np.union1d(column.bounds, edges))
+    cuts = _shortened(column, places_of_both(column.bounds, edges))
     pieces = to_arrow(column.buffer, cuts)
     chosen = pa.array(np.searchsorted(edges, cuts[:-1], "right") % 2 == 1)
     pieces = pc.replace_with_mask(pieces, chosen, pc.utf8_normalize(pieces.filter(chosen), form=form))
@@ -75,4 +75,4 @@ def _shortened(column: TextColumn, cuts: np.ndarray) -> np.ndarray:
                 at += int(ascii_here.argmax())
                 more.append(at)
             at += PIECE
-    return np.union1d(cuts, np.array(more, np.int64))
+    return places_of_both(cuts, np.array(more, np.int64))
