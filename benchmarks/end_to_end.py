@@ -33,7 +33,7 @@ PART = 8 << 20
 
 
 def main() -> None:
-    megabytes = float(sys.argv[1]) if len(sys.argv) > 1 else 110.0
+    megabytes = float(sys.argv[1]) if len(sys.argv) > 1 else 64.0
     cores = len(os.sched_getaffinity(0))
     for place, folder in (("disk", None), ("memory", "/dev/shm")):
         if folder is None or os.path.isdir(folder):

@@ -33,7 +33,7 @@ HUGE = 50_000_000
 
 
 def main() -> None:
-    megabytes = float(sys.argv[1]) if len(sys.argv) > 1 else 64.0
+    megabytes = float(sys.argv[1]) if len(sys.argv) > 1 else 32.0
     contents = {
         "files of a library": lambda: changed_texts(megabytes),
         "rows of 200 characters": lambda: short(megabytes),

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-__all__ = ["TextColumn", "from_arrow", "to_arrow"]
+__all__ = ["TextColumn", "from_arrow", "places_of_both", "to_arrow"]
 
 
 class TextColumn(NamedTuple):
@@ -56,6 +56,17 @@ def from_arrow(column: pa.Array) -> TextColumn:
 def to_arrow(buffer: np.ndarray, bounds: np.ndarray) -> pa.LargeStringArray:
     """Return a text column over `buffer` (uint8) and `bounds` (int64, n + 1)."""
     return pa.LargeStringArray.from_buffers(len(bounds) - 1, pa.py_buffer(bounds), pa.py_buffer(buffer))
+
+
+def places_of_both(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return the places in `a` or `b` (int64), ascending, each once.
+
+    `np.union1d` would hash them, which takes many times as long as sorting two lists that are in order.
+    """
+    both = np.sort(np.concatenate((a, b)), kind="stable")
+    first = np.ones(len(both), np.bool_)
+    np.not_equal(both[1:], both[:-1], out=first[1:])
+    return both[first]
 
 
 def _read_only(array: np.ndarray) -> np.ndarray:

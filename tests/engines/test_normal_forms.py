@@ -17,18 +17,20 @@ CHARACTERS = "aé\n e\u0301\u0327\u0338=<q\u0323\u0307\u1100\u1161\u11a8각ﬁ�
 
 
 @pytest.mark.parametrize("form", ["NFC", "NFKC"])
-@settings(deadline=None)
+@settings(deadline=None, max_examples=400)
 @given(
-    texts=st.lists(st.text(st.sampled_from(CHARACTERS), max_size=30), max_size=4),
+    texts=st.lists(st.text(st.sampled_from(CHARACTERS) | st.sampled_from("abc \n"), max_size=40), max_size=4),
     piece=st.integers(1, 12),
+    block=st.integers(1, 9),
     sliced=st.booleans(),
 )
 def test_a_normal_form_is_that_of_the_whole_text(
-    form: Literal["NFC", "NFKC"], texts: list[str], piece: int, sliced: bool
+    form: Literal["NFC", "NFKC"], texts: list[str], piece: int, block: int, sliced: bool
 ) -> None:
     column = pa.array(["é", *texts], pa.large_string())[1:] if sliced else pa.array(texts, pa.large_string())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(normal_forms, "PIECE", piece)
+        patch.setattr(normal_forms, "BLOCK", block)
         got = normal_form(column, form)
     got.validate(full=True)
     assert got.to_pylist() == [unicodedata.normalize(form, text) for text in texts]

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.engines import CLEANERS
-from pipeline.engines.columns import from_arrow, to_arrow
+from pipeline.engines.columns import from_arrow, places_of_both, to_arrow
 from pipeline.engines.cpu.names import known
 from pipeline.engines.cpu.replace import replace
 from pipeline.engines.cpu.rewrite import Rewrite, put_rows, rewrite_where
@@ -115,7 +115,7 @@ def repair(texts: pa.LargeStringArray, chosen: np.ndarray) -> tuple[pa.LargeStri
     breaks = first + 1 + np.flatnonzero(column.buffer[first:last] == LINE_FEED)
     # Lines where they are: one is looked at with its line break, which a regular expression of ftfy's counts as
     # whitespace, or with one put behind it at the end of a text.
-    bounds = np.union1d(column.bounds, breaks)
+    bounds = places_of_both(column.bounds, breaks)
     lines = to_arrow(column.buffer, bounds)
     flagged = flags_of(lines) & MOJIBAKE != 0
     broken = column.buffer[bounds[1:] - 1] == LINE_FEED
