@@ -61,6 +61,6 @@ class Ingest(Section):
     max_rejected: float = Field(0.05, ge=0, le=1)
     """The share of malformed rows, over all sources, at which the run stops."""
     part_bytes: int = Field(64 << 20, ge=1 << 10)
-    """Raw bytes that go into one part: a worker's unit of work and of memory."""
+    """Raw bytes that go into one part: a worker's unit of work. Pass one holds a few MiB of it at once."""
     max_row_bytes: int = Field(1 << 26, ge=1 << 10)
     """A longer line is rejected."""
