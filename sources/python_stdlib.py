@@ -28,6 +28,7 @@ __all__ = ["files", "functions"]
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
+_TRIES = 20
 _PARSER = threading.Lock()
 """CPython counts the parser's depth for all threads together (`AST constructor recursion depth mismatch`)."""
 
@@ -173,13 +174,23 @@ def _read(shard: str) -> str | None:
 
 
 def _parse(text: str) -> ast.Module | None:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of escapes and the like, which are not ours to mend
-            with _PARSER:
-                return ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError):
-        return None
+    for _ in range(_TRIES):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of escapes and the like, which are not ours to mend
+                with _PARSER:
+                    return ast.parse(text)
+        except (SyntaxError, ValueError, RecursionError):
+            return None
+        except SystemError:
+            # Python 3.11 counts the depth of trees for all threads together (python/cpython#106905), and another
+            # library's thread may be at a tree of its own, which our lock does not know of.
+            continue
+    raise InputError(
+        f"Python failed {_TRIES} times to parse a module that it has parsed before",
+        where="sources.python_stdlib",
+        mend="run the same command again, or use workers with one thread each",
+    )
 
 
 def _functions_of(tree: ast.Module) -> Iterator[tuple[str, str, _Function]]:

@@ -101,7 +101,8 @@ def test_rows_outside_the_bound_on_fertility_are_dropped(
     lengths, characters = (np.array([row[k] for row in rows], np.int64) for k in (0, 1))
     parts = rows_of([[True] * n for n in lengths])
     survey = Survey(lengths=lengths, targets=np.minimum(lengths, CAPACITY), characters=characters)
-    fate = decide(survey, CAPACITY, "truncate", Bound(min=low, max=high), split="train", rows=parts)
+    bound = None if low is None and high is None else Bound(min=low, max=high)
+    fate = decide(survey, CAPACITY, "truncate", bound, split="train", rows=parts)
     expected = [
         n
         for n, (tokens, size) in enumerate(rows)
