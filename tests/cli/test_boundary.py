@@ -78,10 +78,12 @@ def test_a_defect_is_one_line_and_code_1_and_debug_shows_where(capsys: pytest.Ca
 
 
 _SIGNALLED = """
-import sys, time
+import signal, sys, time
 from argparse import Namespace
 from pathlib import Path
 from pipeline.cli.boundary import exit_code
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs the tests may be a background job, which ignores it
 
 def command(_):
     try:
