@@ -83,7 +83,7 @@ from argparse import Namespace
 from pathlib import Path
 from pipeline.cli.boundary import exit_code
 
-signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs the tests may be a background job, which ignores it
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
 
 def command(_):
     try:
