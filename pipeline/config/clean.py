@@ -6,7 +6,7 @@ from typing import Literal
 
 from pipeline.config.section import Section
 
-__all__ = ["Clean"]
+__all__ = ["Clean", "Cleaner"]
 
 Cleaner = Literal[
     "mojibake",
@@ -22,6 +22,7 @@ Cleaner = Literal[
     "c4_lines",
     "whitespace",
 ]
+"""In the order in which they run."""
 
 
 class Clean(Section):

@@ -9,23 +9,9 @@ from pydantic import Field, field_validator, model_validator
 
 from pipeline.config.section import Section
 from pipeline.errors import did_you_mean
-from pipeline.text.entities import ENTITIES
+from pipeline.text.entities import ENTITIES, Entity
 
 __all__ = ["Ner", "Operator", "Pii"]
-
-Entity = Literal[
-    "email",
-    "phone",
-    "ip",
-    "credit_card",
-    "ssn",
-    "iban",
-    "mac",
-    "crypto",
-    "url_credentials",
-    "private_key",
-    "api_key",
-]
 
 Operator = Literal["tag", "mask", "hash", "pseudonym"]
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, get_args
 
 import numpy as np
 import pyarrow as pa
 
+from pipeline.config.clean import Cleaner
 from pipeline.engines.phones import COUNTRIES
 from pipeline.engines.redaction import Finder, Redaction
 from pipeline.engines.spans import Spans
@@ -17,20 +18,7 @@ from pipeline.text.entities import ENTITIES
 
 __all__ = ["CLEANERS", "ENTITIES", "Engine", "engine_for"]
 
-CLEANERS = (
-    "mojibake",
-    "controls",
-    "unicode",
-    "newlines",
-    "html",
-    "markdown",
-    "quotes",
-    "licence_header",
-    "signature",
-    "boilerplate",
-    "c4_lines",
-    "whitespace",
-)
+CLEANERS: tuple[str, ...] = get_args(Cleaner)
 """The cleaners, in the order in which they run; `docs/clean.md` says what each does."""
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["ENTITIES"]
+from typing import Literal, get_args
 
-ENTITIES = (
+__all__ = ["ENTITIES", "Entity"]
+
+Entity = Literal[
     "email",
     "phone",
     "ip",
@@ -16,5 +18,7 @@ ENTITIES = (
     "url_credentials",
     "private_key",
     "api_key",
-)
+]
+
+ENTITIES: tuple[str, ...] = get_args(Entity)
 """Each is replaced by its tag: its name in upper case within angle brackets, as in `<CREDIT_CARD>`."""
