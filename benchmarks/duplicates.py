@@ -36,8 +36,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.config import Dedup
-from pipeline.curate.collisions import Part
-from pipeline.curate.decide import bands_of, decide
+from pipeline.curate.dedup.collisions import Part
+from pipeline.curate.dedup.decide import bands_of, decide
 from pipeline.engines import engine_for
 
 SHINGLES = {

@@ -25,8 +25,8 @@ import pyarrow.parquet as pq
 
 from pipeline.cluster import dask_client, run_parts
 from pipeline.config import Cluster, Dedup
-from pipeline.curate.collisions import Part
-from pipeline.curate.decide import decide
+from pipeline.curate.dedup.collisions import Part
+from pipeline.curate.dedup.decide import decide
 
 VALUES = 112
 PART = 100_000

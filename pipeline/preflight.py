@@ -72,7 +72,7 @@ def _pii(pii: Pii | None) -> list[str]:
     """The key of `hash`, and the model that finds names."""
     if pii is None or (pii.key_env is None and pii.ner is None):
         return []
-    from pipeline.curate.redact import problems  # all of curation comes with it
+    from pipeline.curate.pii.redact import problems  # all of curation comes with it
 
     return problems(pii)
 

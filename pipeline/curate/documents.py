@@ -14,7 +14,7 @@ from pipeline.config import RULE_KINDS, Recipe
 from pipeline.curate.compilation import ensure_compiled
 from pipeline.curate.excerpts import merge_excerpts
 from pipeline.curate.part import PartJob, curate_part, total_rules
-from pipeline.curate.redact import identity
+from pipeline.curate.pii.redact import identity
 from pipeline.curate.rejections import Rejections, check_rejected
 from pipeline.curate.rules import rules_for
 from pipeline.ingest import Survey, plan_parts, survey

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 from pipeline.cluster import run_parts
 from pipeline.config import Recipe
-from pipeline.curate import breaker
-from pipeline.curate.collisions import Part, digests_of
-from pipeline.curate.decide import Decisions, bands_of, decide
-from pipeline.curate.index import Index
+from pipeline.curate.dedup import breaker
+from pipeline.curate.dedup.collisions import Part, digests_of
+from pipeline.curate.dedup.decide import Decisions, bands_of, decide
+from pipeline.curate.dedup.index import Index
 from pipeline.curate.parquet import write_parquet
 from pipeline.progress import Progress
 from pipeline.run import Manifest, PartRecord, Rows, RunDirectory, Stage

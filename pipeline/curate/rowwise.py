@@ -19,7 +19,7 @@ from pipeline.curate.excerpts import excerpts_of
 from pipeline.curate.families import families_of
 from pipeline.curate.language import identify, unknown
 from pipeline.curate.messages import contents_of, one_array, rows_of, with_contents
-from pipeline.curate.redact import ledger_of, redact
+from pipeline.curate.pii.redact import ledger_of, redact
 from pipeline.curate.rules import judge, rules_for
 from pipeline.engines import Engine
 from pipeline.schema import DOCUMENTS, LEDGER, ROWS, SIGNALS, VERDICTS

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.config import Dedup
-from pipeline.curate.collisions import Part, hashes_of
-from pipeline.curate.decide import Decisions, decide
+from pipeline.curate.dedup.collisions import Part, hashes_of
+from pipeline.curate.dedup.decide import Decisions, decide
 from pipeline.schema import KEYS
 
 __all__ = ["DEDUP", "VALUES", "as_parts", "by_id", "decided", "families", "keys_table", "serial"]

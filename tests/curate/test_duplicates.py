@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.config import Dedup
-from pipeline.curate import breaker, collisions
-from pipeline.curate.decide import decide
+from pipeline.curate.dedup import breaker, collisions
+from pipeline.curate.dedup.decide import decide
 from pipeline.errors import InputError
 from pipeline.text.sketch import EMPTY
 from tests.curate.planted import DEDUP, VALUES, as_parts, by_id, decided, families, keys_table, serial

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pipeline.config import Dedup
-from pipeline.curate.decide import Decisions, decide
+from pipeline.curate.dedup.decide import Decisions, decide
 from tests.curate.planted import as_parts, by_id, families, keys_table, serial
 
 MILLION = 1_000_000
@@ -75,7 +75,7 @@ def test_a_full_bucket_is_the_same_however_it_is_cut(tmp_path: Path, monkeypatch
     rows = families(4, 900, alphabet=10)
     rows[:, :4] = 7
     one, _ = _decide(rows, tmp_path / "one", centres=5)
-    monkeypatch.setattr("pipeline.curate.comparisons._BYTES", 64 * 37)
+    monkeypatch.setattr("pipeline.curate.dedup.comparisons._BYTES", 64 * 37)
     other, _ = _decide(rows, tmp_path / "other", centres=5)
     table = keys_table(rows)
     assert by_id(table, one) == by_id(table, other)

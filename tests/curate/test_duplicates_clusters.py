@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.curate.components import alternating_stars, components, union_find
+from pipeline.curate.dedup.components import alternating_stars, components, union_find
 from tests.curate.planted import DEDUP, decided, families, keys_table, serial
 
 
@@ -56,7 +56,7 @@ def test_the_larger_way_is_taken_where_ranks_do_not_fit(tmp_path: Path, monkeypa
         ran.append(folder.name)
         return components(edges, count, folder, run, fits=0)
 
-    monkeypatch.setattr("pipeline.curate.decide.components", forced)
+    monkeypatch.setattr("pipeline.curate.dedup.decide.components", forced)
     assert decided(table, tmp_path / "other") == one
     assert ran == ["components"]
     assert sorted((tmp_path / "other/work/components").glob("star-*"))

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 
 from pipeline.config import Dedup
 from pipeline.curate import duplicates
-from pipeline.curate.collisions import Part
-from pipeline.curate.decide import decide
+from pipeline.curate.dedup.collisions import Part
+from pipeline.curate.dedup.decide import decide
+from pipeline.curate.dedup.index import Index
 from pipeline.curate.duplicates import DECISIONS
-from pipeline.curate.index import Index
 from pipeline.errors import InputError, StageError
 from tests.curate.conftest import Curated
 from tests.curate.planted import DEDUP, as_parts, by_id, families, keys_table, serial

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.config import Dedup
 from pipeline.curate import duplicates
-from pipeline.curate.decide import decide
+from pipeline.curate.dedup.decide import decide
 from tests.curate.conftest import Curated
 from tests.curate.planted import DEDUP, as_parts, by_id, families, keys_table, serial
 from tests.curate.test_curate import Curation, corpus

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline.config import Pii
-from pipeline.curate.redact import entities_of, redact
+from pipeline.curate.pii.redact import entities_of, redact
 from pipeline.engines import ENTITIES, cpu
 from pipeline.schema import MESSAGES
 

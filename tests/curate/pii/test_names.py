@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from pipeline import preflight
 from pipeline.config import Ner, Pii, Recipe
-from pipeline.curate.names import Names, finder, identity, problems
-from pipeline.curate.redact import UNSETTLED, ledger_of, redact
+from pipeline.curate.pii.names import Names, finder, identity, problems
+from pipeline.curate.pii.redact import UNSETTLED, ledger_of, redact
 from pipeline.engines import ENTITIES, cpu
 from pipeline.errors import InputError, MachineError
 from pipeline.schema import LEDGER
 from tests.curate.conftest import MODEL
-from tests.curate.test_redact import table
+from tests.curate.pii.test_redact import table
 from tests.text.columns import column
 
 NAMES = ("person", "location")

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from pipeline.atomic import atomic_file
 from pipeline.config import Dedup
-from pipeline.curate.collisions import Part, digests_of, hashes_of, sketches_of
-from pipeline.curate.work import Map, load, save
+from pipeline.curate.dedup.collisions import Part, digests_of, hashes_of, sketches_of
+from pipeline.curate.dedup.work import Map, load, save
 from pipeline.errors import InputError
 
 __all__ = ["Candidates", "Sketches", "gather"]

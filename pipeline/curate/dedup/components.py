@@ -17,8 +17,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from pipeline.curate.stars import edge_ranges
-from pipeline.curate.work import Map, load, save
+from pipeline.curate.dedup.stars import edge_ranges
+from pipeline.curate.dedup.work import Map, load, save
 
 __all__ = ["alternating_stars", "components", "union_find"]
 

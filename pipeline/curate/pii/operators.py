@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.config import Pii
-from pipeline.curate.canonical import by_group, canonical
+from pipeline.curate.pii.canonical import by_group, canonical
 from pipeline.engines.stand_ins import StandIns, tag, tags
 from pipeline.errors import MachineError
 

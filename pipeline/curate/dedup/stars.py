@@ -17,7 +17,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from pipeline.curate.work import load
+from pipeline.curate.dedup.work import load
 
 __all__ = ["Stars", "edge_ranges", "stars"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.config import Fuzzy
-from pipeline.curate.decide import Decisions
+from pipeline.curate.dedup.decide import Decisions
 from pipeline.errors import InputError
 
 __all__ = ["check"]

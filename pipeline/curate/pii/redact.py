@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.config import Pii
-from pipeline.curate import names
 from pipeline.curate.messages import contents_of, extras_of, one_array, rows_of, with_contents
-from pipeline.curate.operators import key_check, key_problem, operators_of
+from pipeline.curate.pii import names
+from pipeline.curate.pii.operators import key_check, key_problem, operators_of
 from pipeline.engines import ENTITIES, Engine
 from pipeline.engines.phones import COUNTRIES
 from pipeline.engines.redaction import Redaction

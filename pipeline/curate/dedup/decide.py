@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config import Dedup, Fuzzy
-from pipeline.curate.bands import lower_threshold, optimal_bands
-from pipeline.curate.candidates import Candidates, gather
-from pipeline.curate.collisions import Part, Scheme, collisions
-from pipeline.curate.comparisons import CENTRES, Agreement, compare
-from pipeline.curate.components import components
-from pipeline.curate.stars import Stars, stars
-from pipeline.curate.work import Map, load, save
+from pipeline.curate.dedup.bands import lower_threshold, optimal_bands
+from pipeline.curate.dedup.candidates import Candidates, gather
+from pipeline.curate.dedup.collisions import Part, Scheme, collisions
+from pipeline.curate.dedup.comparisons import CENTRES, Agreement, compare
+from pipeline.curate.dedup.components import components
+from pipeline.curate.dedup.stars import Stars, stars
+from pipeline.curate.dedup.work import Map, load, save
 
 __all__ = ["Decisions", "bands_of", "decide"]
 

@@ -29,9 +29,9 @@ import pyarrow.parquet as pq
 from pipeline import fingerprint
 from pipeline.atomic import write_json
 from pipeline.config import Dedup
-from pipeline.curate.collisions import Part
+from pipeline.curate.dedup.collisions import Part
+from pipeline.curate.dedup.work import Map
 from pipeline.curate.parquet import write_parquet
-from pipeline.curate.work import Map
 from pipeline.errors import InputError, StageError
 from pipeline.schema import KEYS
 

@@ -18,8 +18,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from pipeline.curate.candidates import Sketches
-from pipeline.curate.work import Map, load, save
+from pipeline.curate.dedup.candidates import Sketches
+from pipeline.curate.dedup.work import Map, load, save
 
 __all__ = ["CENTRES", "Agreement", "compare"]
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipeline.curate.bands import optimal_bands
+from pipeline.curate.dedup.bands import optimal_bands
 
 
 @pytest.mark.parametrize("threshold", [0.5, 0.7, 0.8, 0.9])

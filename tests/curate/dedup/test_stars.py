@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.curate.stars import edge_ranges, stars
+from pipeline.curate.dedup.stars import edge_ranges, stars
 
 
 def _files(folder: Path, edges: list[tuple[int, int, int]], cuts: int = 1) -> list[Path]:

@@ -14,14 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.config import Pii
-from pipeline.curate.canonical import by_group, canonical
-from pipeline.curate.operators import key_check, key_problem, mask, number_within, operators_of
-from pipeline.curate.redact import redact
+from pipeline.curate.pii.canonical import by_group, canonical
+from pipeline.curate.pii.operators import key_check, key_problem, mask, number_within, operators_of
+from pipeline.curate.pii.redact import redact
 from pipeline.engines import CLEANERS, ENTITIES, cpu
 from pipeline.engines.stand_ins import STAND_IN
 from pipeline.errors import MachineError
 from tests.curate.conftest import KEY, KEY_ENV
-from tests.curate.test_redact import COLUMNS, table
+from tests.curate.pii.test_redact import COLUMNS, table
 from tests.text.columns import column
 from tests.text.json_texts import json_texts
 from tests.text.test_redact import MIXED

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipeline.curate.work import Map, load, save
+from pipeline.curate.dedup.work import Map, load, save
 from pipeline.engines import engine_for
 from pipeline.text.sketch import EMPTY
 
