@@ -12,7 +12,7 @@ from flows.stages import held_run, run_stage
 from pipeline.config import Recipe
 from pipeline.failures import explained
 from pipeline.run import RunDirectory
-from pipeline.stages import ORDER
+from pipeline.stages import order
 
 __all__ = ["curate_and_train"]
 
@@ -26,7 +26,7 @@ def curate_and_train(recipe: str = "data/demo.yaml", overrides: list[str] = []) 
         overrides: changes to it, such as `train.steps=50`.
     """
     with held_run(recipe, overrides) as (run, loaded):
-        done = [run_stage(name, run, loaded) for name in ORDER]
+        done = [run_stage(name, run, loaded) for name in order(loaded)]
         write_report(run, loaded)
         publish(run, done)
     return done

@@ -22,7 +22,8 @@ def check(recipe: Recipe) -> None:
         InputError: with every problem.
     """
     problems = [problem for source in recipe.sources for problem in _source(source)]
-    problems += _local("train.model.path", recipe.train.model.path)
+    if recipe.train is not None:
+        problems += _local("train.model.path", recipe.train.model.path)
     problems += _local("pack.tokenizer", recipe.pack.tokenizer)
     problems += _tokenizer(recipe)
     problems += _pii(recipe.curate.pii)
@@ -47,7 +48,7 @@ def _source(source: Source) -> list[str]:
 
 def _tokenizer(recipe: Recipe) -> list[str]:
     """A trained model understands its own tokens; one that is trained anew would be refused after hours of curation."""
-    model = recipe.train.model.path
+    model = recipe.train.model.path if recipe.train else None
     if model is None or recipe.pack.tokenizer is not None:
         return []
     folder = Path(model).expanduser()

@@ -14,10 +14,15 @@ from pipeline.errors import MachineError, RunDirectoryError, cannot_write
 from pipeline.failures import explained
 from pipeline.run import Manifest, RunDirectory, Stage
 
-__all__ = ["ORDER", "Outlook", "hold", "outlook", "require_upstream", "run_stage"]
+__all__ = ["Outlook", "hold", "order", "outlook", "require_upstream", "run_stage"]
 
-ORDER = ("curate", "pack", "train", "evaluate", "promote")
-"""A stage's name is its package below `pipeline`, its verb in that package, and its command."""
+_CURATION = ("curate", "pack")
+_TRAINING = ("train", "evaluate", "promote")
+
+
+def order(recipe: Recipe) -> tuple[str, ...]:
+    """The recipe's stages; each name is a package below `pipeline`, its verb in that package, and its command."""
+    return _CURATION if recipe.train is None else _CURATION + _TRAINING
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,9 +89,12 @@ def require_upstream(name: str, run: RunDirectory, recipe: Recipe) -> None:
     """Raise where a stage before `name` has no finished output of this recipe.
 
     Raises:
+        RecipeError: the recipe has no such stage.
         RunDirectoryError: an earlier stage must run first; the mend is the command.
     """
-    for earlier in outlook(run, recipe)[: ORDER.index(name)]:
+    if name in _TRAINING:
+        _ = recipe.training  # or the error that says what is missing
+    for earlier in outlook(run, recipe)[: order(recipe).index(name)]:
         if earlier.action != "reuse":
             raise RunDirectoryError(
                 f"{name} needs the output of {earlier.stage}, which must run first: {earlier.why}",
@@ -101,7 +109,7 @@ def outlook(run: RunDirectory, recipe: Recipe) -> list[Outlook]:
     A stage that lies behind one that must run is reused only if that one makes the same bytes again.
     """
     found: list[Outlook] = []
-    for name in ORDER:
+    for name in order(recipe):
         plan = cast(_Plan, import_module(f"pipeline.{name}").plan)
         planned = plan(run, recipe)
         steps = list(planned) if isinstance(planned, Sequence) else [planned]

@@ -110,8 +110,9 @@ def test_an_unknown_key_far_from_all_lists_those_that_exist(write: Write) -> Non
 
 
 def test_missing_keys_are_named(write: Write) -> None:
-    message = refused(write({"run": "x", "sources": [{"name": "n", "kind": "text", "target": "a:b"}]}))
-    assert "train: missing" in message
+    message = refused(write({"sources": [{"name": "n", "target": "a:b"}], "train": {}}))
+    for key in ("run", "sources.0.kind", "train.model"):
+        assert f"{key}: missing" in message
 
 
 @pytest.mark.parametrize(

@@ -40,12 +40,12 @@ def add_commands(
 
 def _run(arguments: argparse.Namespace) -> int:
     from pipeline import preflight
-    from pipeline.stages import ORDER, hold, run_stage
+    from pipeline.stages import hold, order, run_stage
 
     recipe = read_recipe(arguments)
     preflight.check(recipe)
     with hold(recipe) as run:
-        for name in ORDER:
+        for name in order(recipe):
             run_stage(name, run, recipe)
         _write_report(run, recipe)
     _print_summary(run)

@@ -16,6 +16,7 @@ from pipeline.config.rules import RULE_KINDS, Bound, Rules
 from pipeline.config.section import Section
 from pipeline.config.sources import Cluster, Ingest, Source
 from pipeline.config.train import Evaluate, Launch, Lora, Model, Promote, Train
+from pipeline.errors import RecipeError
 
 __all__ = [
     "RULE_KINDS",
@@ -55,7 +56,8 @@ class Recipe(Section):
     sources: list[Source] = Field(min_length=1)
     curate: Curate = Curate()
     pack: Pack = Pack()
-    train: Train
+    train: Train | None = None
+    """Left out, a run ends with the bins."""
     evaluate: Evaluate = Evaluate()
     promote: Promote = Promote()
 
@@ -72,6 +74,20 @@ class Recipe(Section):
         if twice:
             raise ValueError(f"two sources are called {', '.join(twice)}; a name begins the rows' ids")
         return self
+
+    @property
+    def training(self) -> Train:
+        """The section `train`, for the stages that cannot do without.
+
+        Raises:
+            RecipeError: the recipe has none.
+        """
+        if self.train is None:
+            raise RecipeError(
+                "the recipe has no section `train`, so it ends with the bins",
+                mend="add one to train a model: docs/train.md shows it, `train: {model: {path: FOLDER}}` is the least",
+            )
+        return self.train
 
     def fingerprint(self) -> str:
         """128-bit fingerprint of everything but where the run lies and what it runs on."""

@@ -104,7 +104,7 @@ def measure(
     recipe = recipe.model_copy(update={"pack": recipe.pack.model_copy(update={"seq_length": contender.seq_length})})
     tokenizer = load_tokenizer(contender.tokenizer)
     model = load_model(
-        recipe.train.model, tokenizer, seed=recipe.seed, seq_length=recipe.pack.seq_length, weights=contender.weights
+        recipe.training.model, tokenizer, seed=recipe.seed, seq_length=recipe.pack.seq_length, weights=contender.weights
     )
     torch.nn.Module.to(model, device).train(False)
     facts = describe_tokenizer(tokenizer)

@@ -45,7 +45,7 @@ def evaluate(run: RunDirectory, recipe: Recipe) -> Manifest:
                 "pipeline.evaluate",
                 [str(run.root), stage.fingerprint],
                 nproc=1,
-                grace=recipe.train.launch.grace,
+                grace=recipe.training.launch.grace,
                 log=run.logs / "evaluate.log",
                 on_line=lambda line: _show(line, progress),
             )
@@ -71,7 +71,7 @@ def plan(run: RunDirectory, recipe: Recipe) -> Stage | None:
             **recipe.evaluate.model_dump(mode="json"),
             "seed": recipe.seed,
             "seq_length": recipe.pack.seq_length,
-            "base": recipe.train.model.model_dump(mode="json"),
+            "base": recipe.training.model.model_dump(mode="json"),
         },
         inputs={
             "packed": packed.content,

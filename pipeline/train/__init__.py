@@ -30,7 +30,7 @@ def plan(run: RunDirectory, recipe: Recipe) -> Stage | None:
     packed, tokenizer = Manifest.read(run.path("packed")), Manifest.read(run.path("tokenizer"))
     if packed is None or tokenizer is None:
         return None
-    section = recipe.train
+    section = recipe.training
     unused = {"launch", "checkpoint_every", "keep_last"} | ({"lora"} if section.method == "full" else set())
     return Stage(
         run=run,
@@ -66,7 +66,7 @@ def train(run: RunDirectory, recipe: Recipe) -> Manifest:
     if manifest := stage.manifest():
         return manifest
     stage.begin()
-    steps = recipe.train.steps
+    steps = recipe.training.steps
     with Progress("train", total=steps, unit="steps") as progress:
 
         def show(line: str) -> None:
@@ -77,8 +77,8 @@ def train(run: RunDirectory, recipe: Recipe) -> Manifest:
         launch(
             "pipeline.train",
             [str(run.root)],
-            nproc=recipe.train.launch.nproc,
-            grace=recipe.train.launch.grace,
+            nproc=recipe.training.launch.nproc,
+            grace=recipe.training.launch.grace,
             log=run.logs / "train.log",
             on_line=show,
         )

@@ -51,7 +51,7 @@ class Training:
             self.optimizer,
             FlatGradient(self.parameters),
             self.state,
-            train=self.recipe.train,
+            train=self.recipe.training,
             seed=self.recipe.seed,
             ranks=self.ranks,
             batches=self._batches,
@@ -66,8 +66,8 @@ class Training:
             self.bins,
             step=step,
             seed=self.recipe.seed,
-            global_batch=self.recipe.train.global_batch,
-            micro_batch=self.recipe.train.micro_batch,
+            global_batch=self.recipe.training.global_batch,
+            micro_batch=self.recipe.training.micro_batch,
             rank=self.ranks.rank,
             world=self.ranks.world,
             length=self.recipe.pack.seq_length,
@@ -84,14 +84,14 @@ class Training:
                 parameters=self.parameters,
                 tokenizer=self.run.path("tokenizer"),
                 bins=self.bins.fingerprint,
-                last=state.step == self.recipe.train.steps,
-                keep_last=self.recipe.train.keep_last,
+                last=state.step == self.recipe.training.steps,
+                keep_last=self.recipe.training.keep_last,
             )
         self.ranks.barrier()
 
     def _report(self, report: StepReport) -> None:
         if self.ranks.is_main:
-            self._journal.write(report, steps=self.recipe.train.steps)
+            self._journal.write(report, steps=self.recipe.training.steps)
 
 
 def setup(run: RunDirectory, recipe: Recipe, ranks: Ranks) -> Training:
@@ -107,7 +107,7 @@ def setup(run: RunDirectory, recipe: Recipe, ranks: Ranks) -> Training:
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     if not ranks.is_main:
         transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    train = recipe.train
+    train = recipe.training
     bins = Bins.open(run.path("packed/train"))
     if len(bins) == 0:
         raise InputError(
