@@ -30,7 +30,7 @@ FEW = 3
 """Fewer words are few in a line (datatrove's C4 filter)."""
 
 
-@declare("int64(uint8[::1], int64, int64, int64, int64, int64, int64[::1])")
+@declare("int64(uint8[::1], int64, int64, int64, int64, int64, int64[::1])", inline=True)
 def end_line(
     buffer: np.ndarray, first: int, last: int, stop: int, characters: int, words: int, measures: np.ndarray
 ) -> int:
@@ -68,7 +68,7 @@ def end_line(
     return 1
 
 
-@declare("int64(uint8[::1], int64, int64, int64[::1])")
+@declare("int64(uint8[::1], int64, int64, int64[::1])", inline=True)
 def end_piece(buffer: np.ndarray, first: int, last: int, measures: np.ndarray) -> int:
     """Count a line of `str.splitlines` whose words are `[first, last)`, and return how many there are now.
 

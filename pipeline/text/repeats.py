@@ -117,7 +117,8 @@ def start_lines(
 
 
 @declare(
-    "int64(int64, int64, int64, int64, int64, int64, uint64, uint64, uint64[::1], int64[::1], uint64[::1], int64[::1])"
+    "int64(int64, int64, int64, int64, int64, int64, uint64, uint64, uint64[::1], int64[::1], uint64[::1], int64[::1])",
+    inline=True,
 )
 def repeat_line(
     line: int,

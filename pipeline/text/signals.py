@@ -13,7 +13,7 @@ import numpy as np
 from pipeline.text import measures as m
 from pipeline.text.ascii_counts import count_ascii
 from pipeline.text.digest import digest
-from pipeline.text.hashing import FACTOR, mix
+from pipeline.text.hashing import FACTOR
 from pipeline.text.kernel import declare, int64
 from pipeline.text.lines import end_line, end_piece
 from pipeline.text.load import EACH, HIGH, count_low, load
@@ -37,7 +37,7 @@ from pipeline.text.unicode_classes import (
     code_point,
     flags_of,
 )
-from pipeline.text.words import HASH, SPACED, clear_words, count_word, fold, hash_bytes, number_word
+from pipeline.text.words import HASH, SPACED, clear_words, count_word, finish, fold, hash_bytes, number_word
 
 __all__ = ["WORDS_COMPARED", "measure"]
 
@@ -62,16 +62,21 @@ SHARPS = EACH * np.uint64(ord("#"))
 
 
 @declare(
-    "int64(uint8[::1], int64, int64, uint32[:, ::1], uint64[::1], uint32[::1], uint64[::1], int64[::1], uint64[::1], "
-    "int64[::1])"
+    "int64(uint8[::1], int64, int64, uint32[::1], uint32[::1], uint64[::1], uint32[::1], uint32[::1], uint32[::1], "
+    "uint32[::1], uint32[::1], uint64[::1], int64[::1], uint64[::1], int64[::1])"
 )
 def measure(
     buffer: np.ndarray,
     start: int,
     end: int,
-    grams: np.ndarray,
+    words: np.ndarray,
+    lengths: np.ndarray,
     vocabulary: np.ndarray,
     table: np.ndarray,
+    numbers: np.ndarray,
+    places: np.ndarray,
+    pairs: np.ndarray,
+    marks: np.ndarray,
     parts: np.ndarray,
     state: np.ndarray,
     folds: np.ndarray,
@@ -85,9 +90,14 @@ def measure(
         buffer: Bytes of the column; the row is `[start, end)`.
         start: Its first byte.
         end: One past its last byte.
-        grams: Scratch (5, W).
-        vocabulary: Scratch (W).
+        words: Scratch (W): the number of every word.
+        lengths: Scratch (W): the characters of the words of these numbers.
+        vocabulary: Scratch (W): their hashes.
         table: Scratch (`slots_for(W)`): words, then n-grams.
+        numbers: Scratch (W): n-grams, like the next three.
+        places: Scratch (W).
+        pairs: Scratch (W).
+        marks: Scratch (W).
         parts: Scratch (`part_slots` of its line feeds): lines and paragraphs.
         state: Scratch (`STATE`).
         folds: Scratch (3).
@@ -101,15 +111,9 @@ def measure(
     start_lines(buffer, start, end, count_ascii(buffer, start, end, measures), parts, state, folds, measures)
     last_word_end = state[LAST]
     clear_words((end - start) // 32, table, state)
-    words = grams[3]
-    lengths = grams[4]
 
     # `int64(0)` and not 0: Numba would compile the kernels below once more, for a constant.
     hidden = int64(0)  # bytes so far that begin no character: of n bytes, n - hidden are characters
-    compared_characters = int64(0)
-    letters = numbers = digits = int64(0)  # beyond ASCII, like the next two
-    spaces = parentheses = int64(0)
-    sentences = ellipses = int64(0)
     found = int64(0)  # words
     ending = int64(0)  # 1 behind an end mark, 2 behind one that has been counted
     line = start
@@ -193,13 +197,13 @@ def measure(
             short = eight if whole and i - word < 8 else NONE
             count_word(buffer, word, i, characters, short, traits, 1 if measured else 0, measures)
             if not whole:
-                word_hash = hash_bytes(buffer, word, i, key)
-            word_hash = mix(word_hash ^ np.uint64(i - word))
+                word_hash = hash_bytes(buffer, word, i, end, key)
+            word_hash = finish(word_hash, i - word)
             body = (body ^ word_hash) * FACTOR
             if found < WORDS_COMPARED:
                 number = number_word(word_hash, characters, vocabulary, lengths, table, state)
                 words[found] = number if word == last else number | SPACED
-                compared_characters = i - start - hidden
+                measures[m.GRAM_CHARACTERS] = i - start - hidden
             found += 1
             word = int64(-1)
             single = False
@@ -209,7 +213,7 @@ def measure(
                 end_block(characters, indent_characters, indent, body, parts, state, folds, measures)
 
         if flags & SPACE:
-            sentences += ending & 1
+            measures[m.SENTENCES] += ending & 1
             ending = int64(0)
             again = 1  # times that it stands here
             if i == end or code == 10:
@@ -238,9 +242,9 @@ def measure(
                 body = key
             else:
                 if code == 32 or code == 9:
-                    while i + again < end and buffer[i + again] == code:
+                    while i + again < end and buffer[np.uint64(i + again)] == code:
                         again += 1
-                step = np.uint64(code) | np.uint64(again) << np.uint64(32)
+                step = np.uint64(again << 21 | code)  # a code point has 21 bits
                 if line_first < 0:
                     indent = (indent ^ step) * FACTOR
                     indent_characters += again
@@ -253,7 +257,7 @@ def measure(
                 piece = i + width
             if i == end:
                 break
-            spaces += 1 if code >= 0x80 else 0
+            measures[m.SPACES] += 1 if code >= 0x80 else 0
             hidden += width - 1
             i += again * width
             continue
@@ -273,14 +277,14 @@ def measure(
             hidden += 1
         hidden += width - 1
         if code >= 0x80:
-            letters += 1 if flags & LETTER else 0
-            numbers += 1 if flags & NUMBER else 0
-            digits += 1 if flags & DIGIT else 0
-            parentheses += 1 if flags & PARENTHESIS else 0
-            ellipses += 1 if code == 0x2026 else 0
+            measures[m.LETTERS] += 1 if flags & LETTER else 0
+            measures[m.NUMBERS] += 1 if flags & NUMBER else 0
+            measures[m.DIGITS] += 1 if flags & DIGIT else 0
+            measures[m.PARENTHESES] += 1 if flags & PARENTHESIS else 0
+            measures[m.ELLIPSES] += 1 if code == 0x2026 else 0
         if flags & TERMINAL:
             if flags & ANYWHERE and ending != 2:
-                sentences += 1
+                measures[m.SENTENCES] += 1
                 ending = int64(2)
             elif ending == 0:
                 ending = int64(1)
@@ -288,18 +292,12 @@ def measure(
             ending = int64(0)
         i += width
 
-    characters = end - start - hidden
-    measures[m.CHARACTERS] = characters
+    measures[m.CHARACTERS] = end - start - hidden
     measures[m.BYTES] = end - start
-    measures[m.SENTENCES] = sentences
-    measures[m.ELLIPSES] = ellipses
-    measures[m.LETTERS] += letters
-    measures[m.NUMBERS] += numbers
-    measures[m.DIGITS] += digits
-    measures[m.SPACES] += spaces
-    measures[m.PARENTHESES] += parentheses
     measures[m.WORDS] = found
-    measures[m.GRAM_CHARACTERS] = characters if found <= WORDS_COMPARED else compared_characters
+    if found <= WORDS_COMPARED:
+        measures[m.GRAM_CHARACTERS] = end - start - hidden
     count_rare(buffer, start, end, measures)
-    count_repeated_ngrams(words, lengths, min(found, WORDS_COMPARED), key, table, grams, measures)
+    count = min(found, WORDS_COMPARED)
+    count_repeated_ngrams(words, lengths, count, key, table, numbers, places, pairs, marks, measures)
     return found

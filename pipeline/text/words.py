@@ -22,7 +22,7 @@ from pipeline.text.measures import (
 )
 from pipeline.text.unicode_classes import LETTER, NUMBER, PLAIN
 
-__all__ = ["HASH", "NUMBER_OF", "REPEATED", "SPACED", "count_word", "fold", "hash_bytes", "number_word"]
+__all__ = ["HASH", "NUMBER_OF", "REPEATED", "SPACED", "count_word", "finish", "fold", "hash_bytes", "number_word"]
 
 HASH = 1 << 16
 """A trait of a word: it holds a `#`."""
@@ -34,6 +34,7 @@ REPEATED = 1 << 31
 """Set in the length of a word that came twice."""
 
 _ONE = np.uint64(1)
+_HALF = np.uint64(32)
 _STOP_WORDS = np.array(
     [int.from_bytes(word, "little") for word in (b"the", b"be", b"to", b"of", b"and", b"that", b"have", b"with")],
     np.uint64,
@@ -96,20 +97,29 @@ def hash_runs(buffer: np.ndarray, first: int, last: int) -> int:
     return runs
 
 
-@declare("uint64(uint8[::1], int64, int64, uint64)")
-def hash_bytes(buffer: np.ndarray, first: int, last: int, key: np.uint64) -> np.uint64:
-    """Return the hash of `[first, last)` that `signals.measure` makes, before its length is mixed in."""
+@declare("uint64(uint8[::1], int64, int64, int64, uint64)")
+def hash_bytes(buffer: np.ndarray, first: int, last: int, end: int, key: np.uint64) -> np.uint64:
+    """Return the hash of the bytes of the word `[first, last)` in a row that ends at `end`, as of `signals.measure`."""
     word = key
-    for at in range(first, last + 1, 8):
-        word = fold(word, load(buffer, at, last))
-    return word
+    at = first
+    while at + 8 <= last:
+        word = fold(word, load(buffer, at, end))
+        at += 8
+    return fold(word, load(buffer, at, end) & (_ONE << np.uint64(8 * (last - at))) - _ONE)
 
 
 @declare("uint64(uint64, uint64)", inline=True)
 def fold(word: np.uint64, eight: np.uint64) -> np.uint64:
     """Return the hash of what `word` is the hash of and of eight bytes more."""
     word ^= eight
-    return (word ^ word >> np.uint64(32)) * FACTOR
+    return (word ^ word >> _HALF) * FACTOR
+
+
+@declare("uint64(uint64, int64)", inline=True)
+def finish(word: np.uint64, size: int) -> np.uint64:
+    """Return the hash of a word of `size` bytes, which have been folded."""
+    word = (word ^ np.uint64(size)) * FACTOR
+    return word ^ word >> _HALF
 
 
 @declare("int64(uint64, int64, uint64[::1], uint32[::1], uint32[::1], int64[::1])", inline=True)

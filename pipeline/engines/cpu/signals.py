@@ -50,9 +50,14 @@ def _document_signals(column: TextColumn) -> dict[str, np.ndarray]:
     measure_rows(
         column.buffer,
         column.bounds,
-        np.empty((5, words), np.uint32),
+        np.empty(words, np.uint32),
+        np.empty(words, np.uint32),
         np.empty(words, np.uint64),
         np.empty(slots_for(words), np.uint32),
+        np.empty(words, np.uint32),
+        np.empty(words, np.uint32),
+        np.empty(words, np.uint32),
+        np.empty(words, np.uint32),
         np.empty(part_slots(longest), np.uint64),
         np.empty(STATE, np.int64),
         np.empty(3, np.uint64),
@@ -72,9 +77,14 @@ def _code_signals(column: TextColumn, families: np.ndarray, characters: np.ndarr
 def measure_rows(
     buffer: np.ndarray,
     bounds: np.ndarray,
-    grams: np.ndarray,
+    words: np.ndarray,
+    lengths: np.ndarray,
     vocabulary: np.ndarray,
     table: np.ndarray,
+    numbers: np.ndarray,
+    places: np.ndarray,
+    pairs: np.ndarray,
+    marks: np.ndarray,
     parts: np.ndarray,
     state: np.ndarray,
     folds: np.ndarray,
@@ -82,9 +92,23 @@ def measure_rows(
 ) -> None:
     """Measure every row; the scratch suits the longest."""
     for row in range(len(bounds) - 1):
-        start = bounds[row]
-        end = bounds[row + 1]
-        measure(buffer, start, end, grams, vocabulary, table, parts, state, folds, measures[row])
+        measure(
+            buffer,
+            bounds[row],
+            bounds[row + 1],
+            words,
+            lengths,
+            vocabulary,
+            table,
+            numbers,
+            places,
+            pairs,
+            marks,
+            parts,
+            state,
+            folds,
+            measures[row],
+        )
 
 
 @compiled
