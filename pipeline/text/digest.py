@@ -6,6 +6,7 @@ import numpy as np
 
 from pipeline.text.hashing import mix
 from pipeline.text.kernel import declare, int64
+from pipeline.text.load import load
 
 __all__ = ["digest"]
 
@@ -50,15 +51,6 @@ def digest(buffer: np.ndarray, start: int, end: int, output: np.ndarray) -> int:
     output[0] = a
     output[1] = b
     return int64(end - start)
-
-
-@declare("uint64(uint8[::1], int64, int64)")
-def load(buffer: np.ndarray, at: int, end: int) -> np.uint64:
-    """Return the eight bytes at `at`, little-endian; bytes from `end` on are 0."""
-    value = np.uint64(0)
-    for k in range(min(8, end - at)):
-        value |= np.uint64(buffer[at + k]) << np.uint64(8 * k)
-    return value
 
 
 @declare("uint64(uint64, int64)")

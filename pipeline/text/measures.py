@@ -62,11 +62,19 @@ __all__ = ["MEASURES"]
     AGAIN_BLOCKS,
     AGAIN_BLOCK_CHARACTERS,
     GRAM_CHARACTERS,  # of the text in which n-grams are looked for
-) = range(52)
-TOP_GRAM = 52 - 2  # + n for n = 2, 3, 4: the most frequent n-gram without overlap
-OVERLAPPING_GRAM = 55 - 2  # + n for n = 2, 3, 4: with overlap
-AGAIN_GRAM = 58 - 5  # + n for n = 5 … 10: words of n-grams that came before
-GREEDY_GRAM = 64 - 5  # + n for n = 5 … 10: such n-grams, found from the left
+    PARAGRAPH_BREAKS,
+    CURLY_BRACKETS,
+    UNMARKED_LINES,  # filled ones that end with no mark of C4's
+    FEW_WORD_LINES,  # filled ones of fewer than three words
+    POLICY_PARAGRAPHS,  # with one of the phrases
+    POLICY_LINES,
+    JAVASCRIPT_LINES,
+    LOREM_IPSUMS,
+) = range(60)
+TOP_GRAM = 60 - 2  # + n for n = 2, 3, 4: the most frequent n-gram without overlap
+OVERLAPPING_GRAM = 63 - 2  # + n for n = 2, 3, 4: with overlap
+AGAIN_GRAM = 66 - 5  # + n for n = 5 … 10: words of n-grams that came before
+GREEDY_GRAM = 72 - 5  # + n for n = 5 … 10: such n-grams, found from the left
 
-MEASURES = 70
+MEASURES = 78
 """How many there are."""

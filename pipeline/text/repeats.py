@@ -30,6 +30,7 @@ from pipeline.text.measures import (
     COMPARED_STRETCHES,
     FILLED_LINES,
     FILLED_PARAGRAPHS,
+    PARAGRAPH_BREAKS,
 )
 
 __all__ = ["LINES_COMPARED", "STATE", "end_block", "part_slots", "repeat_line", "start_lines"]
@@ -68,31 +69,29 @@ def part_slots(breaks: int) -> int:
     return slots_for(min(breaks, LINES_COMPARED) * 3 // 2 + 3)
 
 
-@declare("int64(uint8[::1], int64, int64, uint64[::1], int64[::1], uint64[::1], int64[::1])")
+@declare("int64(uint8[::1], int64, int64, int64, uint64[::1], int64[::1], uint64[::1], int64[::1])")
 def start_lines(
     buffer: np.ndarray,
     start: int,
     end: int,
+    breaks: int,
     parts: np.ndarray,
     state: np.ndarray,
     folds: np.ndarray,
     measures: np.ndarray,
 ) -> int:
-    """Prepare the table and the state for a text, and return its line feeds.
+    """Prepare the table and the state for a text, and return where it ends for repeats.
 
     Args:
         buffer: Bytes of the column; the row is `[start, end)`.
         start: Its first byte.
         end: One past its last byte.
+        breaks: Its line feeds.
         parts: The table, `part_slots` long; 0 is free.
         state: `STATE` numbers.
         folds: Three hashes, the row's key first.
         measures: What is counted.
     """
-    breaks = int64(0)
-    for i in range(start, end):
-        if buffer[i] == 10:
-            breaks += 1
     cut = end
     if breaks >= LINES_COMPARED:
         left = int64(LINES_COMPARED)
@@ -114,11 +113,12 @@ def start_lines(
         ends = (1 if buffer[start] == 10 else 0) + (1 if buffer[cut - 1] == 10 else 0)
         measures[COMPARED_STRETCHES] = ends
         measures[AGAIN_STRETCHES] = ends // 2
-    return breaks
+    return cut
 
 
 @declare(
-    "int64(int64, int64, int64, int64, int64, int64, uint64, uint64, uint64[::1], int64[::1], uint64[::1], int64[::1])"
+    "int64(int64, int64, int64, int64, int64, int64, uint64, uint64, uint64[::1], int64[::1], uint64[::1], int64[::1])",
+    inline=True,
 )
 def repeat_line(
     line: int,
@@ -160,6 +160,7 @@ def repeat_line(
     elif filled:
         state[PARAGRAPH_FILLED] = 1
     state[PARAGRAPH_BREAK] = 0 if pair else 1
+    measures[PARAGRAPH_BREAKS] += 1 if pair else 0
     if line > state[CUT]:
         return 0
 

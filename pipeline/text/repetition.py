@@ -6,7 +6,7 @@ import numpy as np
 
 from pipeline.text.kernel import declare, int64
 from pipeline.text.measures import AGAIN_GRAM, GREEDY_GRAM, OVERLAPPING_GRAM, TOP_GRAM
-from pipeline.text.ngrams import keep_places, keep_repeated, pair_grams, pair_words
+from pipeline.text.ngrams import lengthen, repeated_words
 from pipeline.text.words import NUMBER_OF, SPACED
 
 __all__ = ["count_repeated_ngrams"]
@@ -15,14 +15,20 @@ BEFORE = 1  # the n-gram came before
 TAKEN = 2  # and it was not part of a repeat that was counted
 
 
-@declare("int64(uint32[::1], uint32[::1], int64, uint64, uint32[::1], uint32[:, ::1], int64[::1])")
+@declare(
+    "int64(uint32[::1], uint32[::1], int64, uint64, uint32[::1], uint32[::1], uint32[::1], uint32[::1], uint32[::1], "
+    "int64[::1])"
+)
 def count_repeated_ngrams(
     words: np.ndarray,
     lengths: np.ndarray,
     count: int,
     key: np.uint64,
     table: np.ndarray,
-    grams: np.ndarray,
+    numbers: np.ndarray,
+    places: np.ndarray,
+    pairs: np.ndarray,
+    marks: np.ndarray,
     measures: np.ndarray,
 ) -> int:
     """Count the characters of repeated n-grams, n = 2 … 10, into `measures`.
@@ -32,26 +38,24 @@ def count_repeated_ngrams(
         lengths: Characters of the words of these numbers; `REPEATED` is set if one comes twice.
         count: How many words.
         key: Of the hashes.
-        table: Scratch, `gram_slots(count)` long.
-        grams: Scratch (3, count).
+        table: Scratch, `2**gram_bits(count)` long.
+        numbers: Scratch, `count` long, like the next three: the numbers of the repeated n-grams.
+        places: Where they stand.
+        pairs: Which may be longer.
+        marks: What is known of each.
         measures: What is counted.
 
     Returns:
         At how many places a 10-gram stands that comes twice.
     """
-    numbers = grams[0]
-    places = grams[1]
-    scratch = grams[2]
-    pair_words(words, lengths, count, key, table, numbers)
-    left = keep_places(numbers, places, count)
+    left = repeated_words(words, lengths, count, numbers, places)
     for size in range(2, 11):
-        if size > 2:
-            pair_grams(numbers, places, left, key, table, scratch)
-            left = keep_repeated(scratch, numbers, places, left)
+        if left > 0:
+            left = lengthen(numbers, places, left, key, table, pairs, marks)
         if size <= 4:
-            count_top(words, lengths, count, size, numbers, places, scratch, left, measures)
-        else:
-            count_again(words, lengths, size, numbers, places, scratch, left, measures)
+            count_top(words, lengths, count, size, numbers, places, marks, left, measures)
+        elif left > 0:
+            count_again(words, lengths, size, numbers, places, marks, left, measures)
     return left
 
 
@@ -84,8 +88,8 @@ def count_top(
         left: How many places.
         measures: What is counted.
     """
-    for k in range(left):
-        times[numbers[k]] = 0
+    for number in range(left):  # there are at most half as many numbers as places
+        times[number] = 0
     for k in range(left):
         times[numbers[k]] += 1
     most = 1
@@ -147,8 +151,8 @@ def count_again(
         left: How many places.
         measures: What is counted.
     """
-    for k in range(left):
-        marks[numbers[k]] = 0
+    for number in range(left):
+        marks[number] = 0
     again = 0
     counted = int64(0)  # the words before have been counted
     free = int64(0)  # where the next repeat may begin

@@ -1,8 +1,9 @@
-"""The fused pass: everything that is counted about a document, from one reading of its characters.
+"""The fused pass: everything that is counted about a document, from one reading of its words.
 
-Each character is looked at once. What is asked of words is asked where one ends (`words`), what is asked of lines where
-one ends (`lines`, `repeats`), and the n-grams (`repetition`) are made of the numbers of words. Letters and digits of
-ASCII are read in runs; its other characters are counted by value, and their classes summed at the end.
+The visible characters of ASCII are read eight at a time, every other character by itself. What is asked of words is
+asked where one ends (`words`), what is asked of lines where one ends (`lines`, `repeats`), and the n-grams
+(`repetition`) are made of the numbers of words. How many characters of a class there are needs no words: those of ASCII
+are counted apart (`ascii_counts`).
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.text import measures as m
-from pipeline.text.ascii_counts import add_ascii
+from pipeline.text.ascii_counts import count_ascii
 from pipeline.text.digest import digest
-from pipeline.text.hashing import FACTOR, mix
+from pipeline.text.hashing import FACTOR
 from pipeline.text.kernel import declare, int64
 from pipeline.text.lines import end_line, end_piece
+from pipeline.text.load import EACH, HIGH, count_low, load
+from pipeline.text.rare import count_rare
 from pipeline.text.repeats import LAST, end_block, repeat_line, start_lines
 from pipeline.text.repetition import count_repeated_ngrams
 from pipeline.text.unicode_classes import (
@@ -23,7 +26,6 @@ from pipeline.text.unicode_classes import (
     BREAK,
     CLOSING,
     DIGIT,
-    KIND,
     LETTER,
     MARK,
     NUMBER,
@@ -35,32 +37,46 @@ from pipeline.text.unicode_classes import (
     code_point,
     flags_of,
 )
-from pipeline.text.urls import url_end, url_start
-from pipeline.text.words import SPACED, clear_words, count_word, number_word
+from pipeline.text.words import HASH, SPACED, clear_words, count_word, finish, fold, hash_bytes, number_word
 
 __all__ = ["WORDS_COMPARED", "measure"]
 
 WORDS_COMPARED = 1 << 22
 """How many words are read for n-grams: the rest of a longer text is not looked at."""
 
-ONE = np.uint64(1)
-FULL = np.uint64(1 << 56)
 STRAY = 0x110000
 """Added to a byte that is no part of a character: no code point is as large."""
 
+NONE = np.uint64(0)
+ONE = np.uint64(1)
+SEVEN = np.uint64(7)
+LOW = ~HIGH
+SMALL = EACH * np.uint64(0x20)  # turns a capital letter into a small one
+# Added to a byte below 128, these set its highest bit if it is at least this character.
+FROM_VISIBLE = EACH * np.uint64(0x80 - 0x21)
+FROM_A = EACH * np.uint64(0x80 - ord("a"))
+BEHIND_Z = EACH * np.uint64(0x80 - ord("z") - 1)
+FROM_0 = EACH * np.uint64(0x80 - ord("0"))
+BEHIND_9 = EACH * np.uint64(0x80 - ord("9") - 1)
+SHARPS = EACH * np.uint64(ord("#"))
+
 
 @declare(
-    "int64(uint8[::1], int64, int64, int64[::1], uint32[:, ::1], uint64[::1], uint32[::1], uint64[::1], int64[::1], "
-    "uint64[::1], int64[::1])"
+    "int64(uint8[::1], int64, int64, uint32[::1], uint32[::1], uint64[::1], uint32[::1], uint32[::1], uint32[::1], "
+    "uint32[::1], uint32[::1], uint64[::1], int64[::1], uint64[::1], int64[::1])"
 )
 def measure(
     buffer: np.ndarray,
     start: int,
     end: int,
-    ascii_counts: np.ndarray,
-    grams: np.ndarray,
+    words: np.ndarray,
+    lengths: np.ndarray,
     vocabulary: np.ndarray,
     table: np.ndarray,
+    numbers: np.ndarray,
+    places: np.ndarray,
+    pairs: np.ndarray,
+    marks: np.ndarray,
     parts: np.ndarray,
     state: np.ndarray,
     folds: np.ndarray,
@@ -74,10 +90,14 @@ def measure(
         buffer: Bytes of the column; the row is `[start, end)`.
         start: Its first byte.
         end: One past its last byte.
-        ascii_counts: Scratch (128).
-        grams: Scratch (5, W).
-        vocabulary: Scratch (W).
+        words: Scratch (W): the number of every word.
+        lengths: Scratch (W): the characters of the words of these numbers.
+        vocabulary: Scratch (W): their hashes.
         table: Scratch (`slots_for(W)`): words, then n-grams.
+        numbers: Scratch (W): n-grams, like the next three.
+        places: Scratch (W).
+        pairs: Scratch (W).
+        marks: Scratch (W).
         parts: Scratch (`part_slots` of its line feeds): lines and paragraphs.
         state: Scratch (`STATE`).
         folds: Scratch (3).
@@ -85,64 +105,74 @@ def measure(
     """
     for k in range(m.MEASURES):
         measures[k] = 0
-    for k in range(128):
-        ascii_counts[k] = 0
     # All hashes of a row are keyed by its digest, so that no text can be made whose words fall on the same slots.
     digest(buffer, start, end, folds)
     key = folds[0]
-    breaks = start_lines(buffer, start, end, parts, state, folds, measures)
+    start_lines(buffer, start, end, count_ascii(buffer, start, end, measures), parts, state, folds, measures)
+    last_word_end = state[LAST]
     clear_words((end - start) // 32, table, state)
-    words = grams[3]
-    lengths = grams[4]
 
     # `int64(0)` and not 0: Numba would compile the kernels below once more, for a constant.
-    characters = compared_characters = int64(0)
-    letters = numbers = digits = int64(0)
-    ascii_letters = ascii_digits = int64(0)
-    spaces = parentheses = int64(0)
-    sentences = ellipses = int64(0)
+    hidden = int64(0)  # bytes so far that begin no character: of n bytes, n - hidden are characters
     found = int64(0)  # words
-    url_floor = start  # where the last URL ended
     ending = int64(0)  # 1 behind an end mark, 2 behind one that has been counted
     line = start
     line_first = int64(-1)
-    line_characters = int64(0)  # before the line
+    line_hidden = int64(0)  # before the line
+    line_words = int64(0)
     indent_characters = int64(0)
     indent = body = word_hash = key
     piece = start
     piece_first = line_first
     last = start - 1  # where the last word ended
     word = int64(-1)  # where the open word began
-    packed = ONE
-    word_characters = int64(0)  # before the word
-    single = False  # the word is a letter of a script without spaces
-    dots = hash_runs = traits = int64(0)
-    hash_run = False
+    word_hidden = int64(0)  # before the word
+    traits = int64(0)
+    single = False  # the open word is a letter of a script without spaces
+    whole = True  # the open word has been read at once, so that `word_hash` is that of all its bytes
+    eight = NONE
     i = start
     while i <= end:
-        if word >= 0 and not single:  # most characters are letters and digits of ASCII
+        if not single:
             run = i
-            run_digits = 0
-            while i < end:
-                byte = buffer[i]
-                kind = KIND[byte]
-                if kind == 0:
-                    break
-                run_digits += kind >> 1
-                packed = packed << np.uint64(8) | np.uint64(byte)
-                if packed >= FULL:
-                    word_hash = (word_hash ^ packed) * FACTOR
-                    packed = ONE
-                i += 1
+            run_hash = key
+            alphabetic = digital = sharp = NONE
+            stops = NONE
+            while stops == NONE:
+                eight = load(buffer, i, end)
+                stops = (~((eight & LOW) + FROM_VISIBLE) | eight) & HIGH
+                before = ((stops & (~stops + ONE)) >> SEVEN) - ONE  # all bits of the bytes before the first stop
+                eight &= before
+                small = eight | SMALL
+                alphabetic |= (small + FROM_A) & ~(small + BEHIND_Z)
+                digital |= (eight + FROM_0) & ~(eight + BEHIND_9)
+                sharp |= ~((eight ^ SHARPS) + LOW)
+                run_hash = fold(run_hash, eight)
+                i += count_low(before)
             if i > run:
-                run = i - run
-                characters += run
-                ascii_digits += run_digits
-                ascii_letters += run - run_digits
-                traits |= (NUMBER | PLAIN if run_digits else 0) | (LETTER | PLAIN if run > run_digits else 0)
-                ending = 0
-                dots = 0
-                hash_run = False
+                whole = word < 0
+                if whole:
+                    word = run
+                    word_hash = run_hash
+                    word_hidden = hidden
+                    traits = int64(0)
+                    line_first = run if line_first < 0 else line_first
+                    piece_first = run if piece_first < 0 else piece_first
+                traits |= LETTER | PLAIN if alphabetic & HIGH else 0
+                traits |= NUMBER | PLAIN if digital & HIGH else 0
+                traits |= HASH if sharp & HIGH else 0
+                if ending:
+                    for at in range(run, i):
+                        flags = int64(ASCII[buffer[at]])
+                        if not flags & (TERMINAL | CLOSING):
+                            ending = int64(0)
+                        elif flags & TERMINAL and ending == 0:
+                            ending = int64(1)
+                else:  # only what the run ends with matters
+                    at = i - 1
+                    while ASCII[buffer[at]] & CLOSING and at > run:
+                        at -= 1
+                    ending = int64(1 if ASCII[buffer[at]] & TERMINAL else 0)
         width = 1
         if i == end:
             code = int64(-1)
@@ -163,33 +193,38 @@ def measure(
             # Punctuation beside a letter of a script without spaces is no word whose length says something.
             beside = flags & SPACE == 0 or word == last
             measured = not single and (traits & (LETTER | NUMBER) != 0 or not beside)
-            word_characters = characters - word_characters
-            count_word(buffer, word, i, word_characters, packed, traits, hash_runs, 1 if measured else 0, measures)
-            word_hash = mix((word_hash ^ packed) * FACTOR)
+            characters = i - word - (hidden - word_hidden)
+            short = eight if whole and i - word < 8 else NONE
+            count_word(buffer, word, i, characters, short, traits, 1 if measured else 0, measures)
+            if not whole:
+                word_hash = hash_bytes(buffer, word, i, end, key)
+            word_hash = finish(word_hash, i - word)
             body = (body ^ word_hash) * FACTOR
             if found < WORDS_COMPARED:
-                number = number_word(word_hash, word_characters, vocabulary, lengths, table, state)
+                number = number_word(word_hash, characters, vocabulary, lengths, table, state)
                 words[found] = number if word == last else number | SPACED
-                compared_characters = characters
+                measures[m.GRAM_CHARACTERS] = i - start - hidden
             found += 1
             word = int64(-1)
+            single = False
             last = i
-            if i == state[LAST]:
-                end_block(characters - line_characters, indent_characters, indent, body, parts, state, folds, measures)
+            if i == last_word_end:
+                characters = i - line - (hidden - line_hidden)
+                end_block(characters, indent_characters, indent, body, parts, state, folds, measures)
 
         if flags & SPACE:
-            if ending == 1:
-                sentences += 1
-            ending = 0
+            measures[m.SENTENCES] += ending & 1
+            ending = int64(0)
+            again = 1  # times that it stands here
             if i == end or code == 10:
-                line_characters = characters - line_characters
-                filled = end_line(buffer, line_first, last, i, line_characters, measures)
+                characters = i - line - (hidden - line_hidden)
+                filled = end_line(buffer, line_first, last, i, characters, found - line_words, measures)
                 repeat_line(
                     line,
                     i,
                     filled,
                     1 if i == end else 0,
-                    line_characters,
+                    characters,
                     indent_characters,
                     indent,
                     body,
@@ -200,15 +235,21 @@ def measure(
                 )
                 line = i + 1
                 line_first = int64(-1)
-                line_characters = characters + 1
+                line_hidden = hidden
+                line_words = found
                 indent_characters = int64(0)
                 indent = key
                 body = key
-            elif line_first < 0:
-                indent = (indent ^ np.uint64(code)) * FACTOR
-                indent_characters += 1
             else:
-                body = (body ^ np.uint64(code)) * FACTOR
+                if code == 32 or code == 9:
+                    while i + again < end and buffer[np.uint64(i + again)] == code:
+                        again += 1
+                step = np.uint64(again << 21 | code)  # a code point has 21 bits
+                if line_first < 0:
+                    indent = (indent ^ step) * FACTOR
+                    indent_characters += again
+                else:
+                    body = (body ^ step) * FACTOR
             if (flags & BREAK and not (code == 10 and i > start and buffer[i - 1] == 13)) or (i == end and piece < end):
                 end_piece(buffer, piece_first, last, measures)
                 piece_first = int64(-1)
@@ -216,85 +257,47 @@ def measure(
                 piece = i + width
             if i == end:
                 break
-            characters += 1
-            if code < 0x80:
-                ascii_counts[code] += 1
-            else:
-                spaces += 1
-            i += width
+            measures[m.SPACES] += 1 if code >= 0x80 else 0
+            hidden += width - 1
+            i += again * width
             continue
 
+        if 32 < code < 0x80:  # behind a letter of a script without spaces
+            continue
+        whole = False
         if word < 0:
             word = i
-            word_hash = key
-            packed = ONE
-            word_characters = characters
+            word_hidden = hidden
             traits = int64(0)
             single = flags & UNSPACED != 0
-            dots = int64(0)
-            hash_run = False
-            hash_runs = int64(0)
-            if line_first < 0:
-                line_first = i
-            if piece_first < 0:
-                piece_first = i
-            if code < 0x80 and flags & (LETTER | NUMBER):
-                continue
+            line_first = i if line_first < 0 else line_first
+            piece_first = i if piece_first < 0 else piece_first
         traits |= flags
-        if code < 0x80:
-            packed = packed << np.uint64(8) | np.uint64(code)
-            if packed >= FULL:
-                word_hash = (word_hash ^ packed) * FACTOR
-                packed = ONE
-            ascii_counts[code] += 1
-            characters += 1
-            if code == 58:
-                url = url_start(buffer, url_floor, i, end)
-                if url >= 0:
-                    url_floor = url_end(buffer, i, end)
-                    measures[m.URL_CHARACTERS] += url_floor - url
-            hash_runs += 1 if code == 35 and not hash_run else 0
-            hash_run = code == 35
-            dots = dots + 1 if code == 46 else 0
-            if dots == 3:
-                ellipses += 1
-                dots = 0
-        else:
-            word_hash = (((word_hash ^ packed) * FACTOR) ^ np.uint64(code)) * FACTOR
-            packed = ONE
-            if code < STRAY or code >= STRAY + 0xC0:  # stray continuation bytes are no characters
-                characters += 1
-            letters += 1 if flags & LETTER else 0
-            numbers += 1 if flags & NUMBER else 0
-            digits += 1 if flags & DIGIT else 0
-            parentheses += 1 if flags & PARENTHESIS else 0
-            ellipses += 1 if code == 0x2026 else 0
-            hash_run = False
-            dots = int64(0)
+        if STRAY + 0x80 <= code < STRAY + 0xC0:  # a stray continuation byte is no character
+            hidden += 1
+        hidden += width - 1
+        if code >= 0x80:
+            measures[m.LETTERS] += 1 if flags & LETTER else 0
+            measures[m.NUMBERS] += 1 if flags & NUMBER else 0
+            measures[m.DIGITS] += 1 if flags & DIGIT else 0
+            measures[m.PARENTHESES] += 1 if flags & PARENTHESIS else 0
+            measures[m.ELLIPSES] += 1 if code == 0x2026 else 0
         if flags & TERMINAL:
             if flags & ANYWHERE and ending != 2:
-                sentences += 1
-                ending = 2
+                measures[m.SENTENCES] += 1
+                ending = int64(2)
             elif ending == 0:
-                ending = 1
+                ending = int64(1)
         elif not flags & CLOSING:
-            ending = 0
+            ending = int64(0)
         i += width
 
-    measures[m.CHARACTERS] = characters
+    measures[m.CHARACTERS] = end - start - hidden
     measures[m.BYTES] = end - start
-    measures[m.BREAKS] = breaks
-    measures[m.SENTENCES] = sentences
-    measures[m.HASHES] = ascii_counts[35]
-    measures[m.ELLIPSES] = ellipses
-    measures[m.LETTERS] = letters + ascii_letters
-    measures[m.NUMBERS] = numbers + ascii_digits
-    measures[m.DIGITS] = digits + ascii_digits
-    measures[m.SPACES] = spaces
-    measures[m.PARENTHESES] = parentheses
-    measures[m.KEPT_CHARACTERS] = ascii_letters + ascii_digits
-    add_ascii(ascii_counts, measures)
     measures[m.WORDS] = found
-    measures[m.GRAM_CHARACTERS] = characters if found <= WORDS_COMPARED else compared_characters
-    count_repeated_ngrams(words, lengths, min(found, WORDS_COMPARED), key, table, grams, measures)
+    if found <= WORDS_COMPARED:
+        measures[m.GRAM_CHARACTERS] = end - start - hidden
+    count_rare(buffer, start, end, measures)
+    count = min(found, WORDS_COMPARED)
+    count_repeated_ngrams(words, lengths, count, key, table, numbers, places, pairs, marks, measures)
     return found

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.text.ellipses import ends_with_ellipsis
-from pipeline.text.hashing import slots_for
+from pipeline.text.hashing import FACTOR, slots_for
 from pipeline.text.kernel import declare, int64
+from pipeline.text.load import load
 from pipeline.text.measures import (
     BARE_WORDS,
     LONGEST_WORD,
@@ -21,7 +22,10 @@ from pipeline.text.measures import (
 )
 from pipeline.text.unicode_classes import LETTER, NUMBER, PLAIN
 
-__all__ = ["NUMBER_OF", "REPEATED", "SPACED", "count_word", "number_word"]
+__all__ = ["HASH", "NUMBER_OF", "REPEATED", "SPACED", "count_word", "finish", "fold", "hash_bytes", "number_word"]
+
+HASH = 1 << 16
+"""A trait of a word: it holds a `#`."""
 
 SPACED = 1 << 31
 """Set in a word's number: whitespace stands before it."""
@@ -29,60 +33,93 @@ NUMBER_OF = SPACED - 1
 REPEATED = 1 << 31
 """Set in the length of a word that came twice."""
 
+_ONE = np.uint64(1)
+_HALF = np.uint64(32)
 _STOP_WORDS = np.array(
-    [int.from_bytes(b"\1" + word, "big") for word in (b"the", b"be", b"to", b"of", b"and", b"that", b"have", b"with")],
+    [int.from_bytes(word, "little") for word in (b"the", b"be", b"to", b"of", b"and", b"that", b"have", b"with")],
     np.uint64,
 )
 
 
-@declare("int64(uint8[::1], int64, int64, int64, uint64, int64, int64, int64, int64[::1])", inline=True)
+@declare("int64(uint8[::1], int64, int64, int64, uint64, int64, int64, int64[::1])", inline=True)
 def count_word(
     buffer: np.ndarray,
     first: int,
     last: int,
     characters: int,
-    packed: np.uint64,
+    eight: np.uint64,
     traits: int,
-    hash_runs: int,
     measured: int,
     measures: np.ndarray,
 ) -> int:
-    """Count a word, and return 1 if it is one of the stop words.
+    """Count a word, and return which of the stop words it is: a bit, or 0.
 
     Args:
         buffer: Bytes of the column; the word is `[first, last)`.
         first: Its first byte.
         last: One past its last byte.
         characters: How many it has.
-        packed: Its last ASCII characters as digits to the base 256, behind a 1.
-        traits: Flags of `unicode_classes` that any of them has.
-        hash_runs: Runs of `#` in it.
+        eight: Its bytes (`load`) if it is shorter than eight and all are visible ASCII, else 0.
+        traits: Flags of `unicode_classes` that any of them has; and `HASH`.
         measured: 1 if its length says something: it is no letter of a script without spaces.
         measures: What is counted.
     """
     if measured and characters > measures[LONGEST_WORD]:
         measures[LONGEST_WORD] = characters
-    if not measured:
-        measures[UNMEASURED_WORDS] += 1
-        measures[UNMEASURED_CHARACTERS] += characters
-    if not traits & PLAIN:
-        measures[BARE_WORDS] += 1
-    if not (measured and traits & PLAIN):
+    bare = traits & PLAIN == 0
+    if bare or not measured:
+        measures[BARE_WORDS] += 1 if bare else 0
+        measures[UNMEASURED_WORDS] += 0 if measured else 1
+        measures[UNMEASURED_CHARACTERS] += 0 if measured else characters
         measures[UNMEASURED_OR_BARE_WORDS] += 1
         measures[UNMEASURED_OR_BARE_CHARACTERS] += characters
-    if 2 * hash_runs > characters or (
-        not traits & (LETTER | NUMBER) and last - first <= 5 and ends_with_ellipsis(buffer, first, last) == last - first
-    ):
+    letters = traits & LETTER != 0
+    measures[UNALPHABETIC_WORDS] += 0 if letters else 1
+    if traits & HASH and 2 * hash_runs(buffer, first, last) > characters:
         measures[SYMBOL_WORDS] += 1
-    if not traits & LETTER:
-        measures[UNALPHABETIC_WORDS] += 1
-    elif last - first <= 4 and packed >> np.uint64(8 * (last - first)) == np.uint64(1):
-        for k in range(8):
-            if packed == _STOP_WORDS[k]:
-                measures[STOP_WORDS] += 1
-                measures[STOP_WORD_SET] |= 1 << k
-                return 1
-    return 0
+    elif not traits & (LETTER | NUMBER) and last - first <= 5:
+        measures[SYMBOL_WORDS] += 1 if ends_with_ellipsis(buffer, first, last) == last - first else 0
+    stop_word = int64(0)
+    for k in range(8):
+        stop_word |= int64(eight == _STOP_WORDS[k]) << k
+    measures[STOP_WORDS] += 1 if stop_word else 0
+    measures[STOP_WORD_SET] |= stop_word
+    return stop_word
+
+
+@declare("int64(uint8[::1], int64, int64)")
+def hash_runs(buffer: np.ndarray, first: int, last: int) -> int:
+    """Return how many runs of `#` the word `[first, last)` has."""
+    runs = 0
+    for i in range(first, last):
+        if buffer[i] == 35 and (i == first or buffer[i - 1] != 35):
+            runs += 1
+    return runs
+
+
+@declare("uint64(uint8[::1], int64, int64, int64, uint64)")
+def hash_bytes(buffer: np.ndarray, first: int, last: int, end: int, key: np.uint64) -> np.uint64:
+    """Return the hash of the bytes of the word `[first, last)` in a row that ends at `end`, as of `signals.measure`."""
+    word = key
+    at = first
+    while at + 8 <= last:
+        word = fold(word, load(buffer, at, end))
+        at += 8
+    return fold(word, load(buffer, at, end) & (_ONE << np.uint64(8 * (last - at))) - _ONE)
+
+
+@declare("uint64(uint64, uint64)", inline=True)
+def fold(word: np.uint64, eight: np.uint64) -> np.uint64:
+    """Return the hash of what `word` is the hash of and of eight bytes more."""
+    word ^= eight
+    return (word ^ word >> _HALF) * FACTOR
+
+
+@declare("uint64(uint64, int64)", inline=True)
+def finish(word: np.uint64, size: int) -> np.uint64:
+    """Return the hash of a word of `size` bytes, which have been folded."""
+    word = (word ^ np.uint64(size)) * FACTOR
+    return word ^ word >> _HALF
 
 
 @declare("int64(uint64, int64, uint64[::1], uint32[::1], uint32[::1], int64[::1])", inline=True)
@@ -104,23 +141,23 @@ def number_word(
         table: Open addressing: the number of a word + 1 at its hash's slot; 0 is free. It grows with the words.
         size: How many words there are, and how many slots.
     """
-    slots = size[1]
-    slot = int64(word & np.uint64(slots - 1))
+    mask = np.uint64(size[1] - 1)
+    slot = word & mask
     while table[slot] != 0:
-        number = int64(table[slot]) - 1
+        number = np.uint64(table[slot]) - _ONE
         if vocabulary[number] == word:
             lengths[number] = int64(lengths[number]) | REPEATED
-            return number
-        slot = (slot + 1) & (slots - 1)
-    number = size[0]
-    vocabulary[number] = word
-    lengths[number] = characters
-    table[slot] = number + 1
-    size[0] = number + 1
-    if 2 * (number + 1) > slots:
-        size[1] = 2 * slots
-        enter_words(vocabulary, number + 1, table, 2 * slots)
-    return int64(number)
+            return int64(number)
+        slot = (slot + _ONE) & mask
+    words = size[0]
+    vocabulary[words] = word
+    lengths[words] = characters
+    table[slot] = words + 1
+    size[0] = words + 1
+    if 2 * (words + 1) > size[1]:
+        size[1] *= 2
+        enter_words(vocabulary, words + 1, table, size[1])
+    return int64(words)
 
 
 @declare("int64(int64, uint32[::1], int64[::1])")
@@ -136,11 +173,12 @@ def clear_words(expected: int, table: np.ndarray, size: np.ndarray) -> int:
 @declare("int64(uint64[::1], int64, uint32[::1], int64)")
 def enter_words(vocabulary: np.ndarray, words: int, table: np.ndarray, slots: int) -> int:
     """Enter the numbers of all `words` into a table of `slots`; return these."""
-    for slot in range(slots):
-        table[slot] = 0
+    mask = np.uint64(slots - 1)
+    for free in range(slots):
+        table[free] = 0
     for number in range(words):
-        slot = int64(vocabulary[number] & np.uint64(slots - 1))
+        slot = vocabulary[number] & mask
         while table[slot] != 0:
-            slot = (slot + 1) & (slots - 1)
+            slot = (slot + _ONE) & mask
         table[slot] = number + 1
     return slots

@@ -11,7 +11,7 @@ from pipeline.text.derive import derive
 from pipeline.text.hashing import slots_for
 from pipeline.text.kernel import compiled
 from pipeline.text.measures import MEASURES
-from pipeline.text.phrases import PHRASE_MEASURES, derive_phrases, measure_phrases
+from pipeline.text.phrases import derive_phrases
 from pipeline.text.repeats import STATE, part_slots
 from pipeline.text.signals import WORDS_COMPARED, measure
 
@@ -38,7 +38,7 @@ def signals(texts: pa.LargeStringArray, families: np.ndarray | None = None) -> d
     if families.shape != (column.rows,):
         raise ValueError(f"{column.rows} texts need as many families, not an array of shape {families.shape}")
     found = _document_signals(column)
-    return found | _phrase_signals(column) | _code_signals(column, families, found["char_count"])
+    return found | _code_signals(column, families, found["char_count"])
 
 
 def _document_signals(column: TextColumn) -> dict[str, np.ndarray]:
@@ -50,23 +50,20 @@ def _document_signals(column: TextColumn) -> dict[str, np.ndarray]:
     measure_rows(
         column.buffer,
         column.bounds,
-        np.empty(128, np.int64),
-        np.empty((5, words), np.uint32),
+        np.empty(words, np.uint32),
+        np.empty(words, np.uint32),
         np.empty(words, np.uint64),
         np.empty(slots_for(words), np.uint32),
+        np.empty(words, np.uint32),
+        np.empty(words, np.uint32),
+        np.empty(words, np.uint32),
+        np.empty(words, np.uint32),
         np.empty(part_slots(longest), np.uint64),
         np.empty(STATE, np.int64),
         np.empty(3, np.uint64),
         measures,
     )
-    return derive(measures)
-
-
-def _phrase_signals(column: TextColumn) -> dict[str, np.ndarray]:
-    """What `pipeline.text.phrases` measures."""
-    measures = np.empty((column.rows, len(PHRASE_MEASURES)), np.int64)
-    measure_phrase_rows(column.buffer, column.bounds, measures)
-    return derive_phrases(measures)
+    return derive(measures) | derive_phrases(measures)
 
 
 def _code_signals(column: TextColumn, families: np.ndarray, characters: np.ndarray) -> dict[str, np.ndarray]:
@@ -80,10 +77,14 @@ def _code_signals(column: TextColumn, families: np.ndarray, characters: np.ndarr
 def measure_rows(
     buffer: np.ndarray,
     bounds: np.ndarray,
-    ascii_counts: np.ndarray,
-    grams: np.ndarray,
+    words: np.ndarray,
+    lengths: np.ndarray,
     vocabulary: np.ndarray,
     table: np.ndarray,
+    numbers: np.ndarray,
+    places: np.ndarray,
+    pairs: np.ndarray,
+    marks: np.ndarray,
     parts: np.ndarray,
     state: np.ndarray,
     folds: np.ndarray,
@@ -91,16 +92,23 @@ def measure_rows(
 ) -> None:
     """Measure every row; the scratch suits the longest."""
     for row in range(len(bounds) - 1):
-        start = bounds[row]
-        end = bounds[row + 1]
-        measure(buffer, start, end, ascii_counts, grams, vocabulary, table, parts, state, folds, measures[row])
-
-
-@compiled
-def measure_phrase_rows(buffer: np.ndarray, bounds: np.ndarray, measures: np.ndarray) -> None:
-    """Look for phrases in every row."""
-    for row in range(len(bounds) - 1):
-        measure_phrases(buffer, bounds[row], bounds[row + 1], measures[row])
+        measure(
+            buffer,
+            bounds[row],
+            bounds[row + 1],
+            words,
+            lengths,
+            vocabulary,
+            table,
+            numbers,
+            places,
+            pairs,
+            marks,
+            parts,
+            state,
+            folds,
+            measures[row],
+        )
 
 
 @compiled
