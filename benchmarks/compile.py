@@ -8,6 +8,7 @@ Each is a fresh process that imports the pipeline and curates a few rows of ever
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -51,13 +52,22 @@ def main() -> None:
             "PYTHONPATH": f"{BENCHMARKS.parent}{os.pathsep}{BENCHMARKS}",
         }
         for name in ("empty cache", "next process"):
-            begin = time.perf_counter()
+            begin, used = time.perf_counter(), processor_seconds()
             done = subprocess.run(
                 [sys.executable, "-c", CURATE, folder], env=environment, capture_output=True, text=True, check=False
             )
             if done.returncode:
                 sys.exit(done.stderr)
-            print(f"{name:<14}{time.perf_counter() - begin:>6.1f} s in all: {done.stdout.strip()}")
+            print(
+                f"{name:<14}{time.perf_counter() - begin:>6.1f} s in all: {done.stdout.strip()}; "
+                f"{processor_seconds() - used:.1f} s of processor time"
+            )
+
+
+def processor_seconds() -> float:
+    """What the processes that have ended took, with those that they had started."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 if __name__ == "__main__":

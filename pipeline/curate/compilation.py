@@ -1,8 +1,8 @@
-"""Compile the kernels once on a machine, in several processes at a time, before the workers need them.
+"""Compile the kernels once on a machine, on all its cores, before the workers need them.
 
 Numba compiles a kernel when it is first called and keeps the machine code on disk. Left to that, every worker of a
 cold machine compiles all kernels, each for itself and on one core. `ensure_compiled` has it done once, the parts of
-curation side by side; whoever comes meanwhile waits.
+curation side by side, by processes that do nothing else and so can take shorter ways; whoever comes meanwhile waits.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 import pyarrow as pa
 
 from pipeline.config import Clean, Source
+from pipeline.curate.whole_loops import compile_whole_loops
 from pipeline.engines import ENTITIES, cpu
 from pipeline.errors import MachineError
 from pipeline.ingest import plan_parts, read_blocks, survey
@@ -50,8 +51,9 @@ def ensure_compiled(tell: Callable[[], None] = lambda: None) -> None:
     with _alone():
         if is_compiled():  # by whoever held the lock
             return
-        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-            for done in pool.map(_in_a_process, _STEPS):
+        shares = _shares(len(os.sched_getaffinity(0)))
+        with ThreadPoolExecutor(len(shares)) as pool:
+            for done in pool.map(_in_a_process, shares):
                 if done.returncode:
                     last = (done.stderr.strip().splitlines() or ["no message"])[-1]
                     raise MachineError(
@@ -67,8 +69,19 @@ def is_compiled() -> bool:
     return _stamp().exists()
 
 
-def _in_a_process(step: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", __name__, step], capture_output=True, text=True, check=False)
+def _shares(processes: int) -> list[list[str]]:
+    """The steps for each of so many processes, or of fewer if there are not as many steps."""
+    shares: list[list[str]] = [[] for _ in range(min(processes, len(_STEPS)))]
+    for step in sorted(_STEPS, key=lambda step: _STEPS[step].seconds, reverse=True):
+        min(shares, key=lambda share: sum(_STEPS[taken].seconds for taken in share)).append(step)
+    return shares
+
+
+def _in_a_process(steps: list[str]) -> subprocess.CompletedProcess[str]:
+    # Numba makes ten thousand errors on its way to a type, and colours the text of each.
+    environment = {**os.environ, "NUMBA_DISABLE_ERROR_MESSAGE_HIGHLIGHTING": "1"}
+    command = [sys.executable, "-c", f"from {__name__} import _main; _main()", *steps]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
 @cache
@@ -122,13 +135,20 @@ def _compile_reading() -> None:
             read_blocks(blocks, max_row_bytes=1 << 20)
 
 
+class _Step(NamedTuple):
+    """A part of curation that shares few kernels with the others."""
+
+    compile: Callable[[], None]
+    seconds: int
+    """What it takes, roughly; only how the steps compare matters."""
+
+
 _STEPS = {
-    "redaction": _compile_redaction,
-    "signals": _compile_signals,
-    "rest": _compile_the_rest,
-    "reading": _compile_reading,
+    "redaction": _Step(_compile_redaction, 15),
+    "signals": _Step(_compile_signals, 13),
+    "rest": _Step(_compile_the_rest, 7),
+    "reading": _Step(_compile_reading, 4),
 }
-"""Parts of curation that share few kernels, the longest first."""
 
 
 def _remember_types() -> None:
@@ -156,6 +176,8 @@ def _remember_types() -> None:
     Function.get_call_type = get_call_type
 
 
-if __name__ == "__main__":
+def _main() -> None:
     _remember_types()
-    _STEPS[sys.argv[1]]()
+    compile_whole_loops()
+    for step in sys.argv[1:]:
+        _STEPS[step].compile()

@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # a kernel's integers are `int` to the type checker, Python's
 else:
     from numpy import int64
 
-__all__ = ["KERNELS", "Kernel", "compiled", "compiled_files", "declare", "int64", "source_digest"]
+__all__ = ["DISPATCHERS", "KERNELS", "Kernel", "compiled", "compiled_files", "declare", "int64", "source_digest"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -51,6 +51,9 @@ class Kernel:
 
 KERNELS: dict[str, Kernel] = {}
 """Every kernel whose module has been imported, by name."""
+
+DISPATCHERS: list[Any] = []
+"""What `compiled` has returned: Numba's dispatcher of every kernel and of every loop."""
 
 
 def declare(signature: str, *, inline: bool = False) -> Callable[[Function], Function]:
@@ -81,7 +84,9 @@ def compiled(function: Function, *, inline: bool = False) -> Function:
     and would go on using yesterday's machine code of a loop after a kernel that it calls was changed; so the stamp is
     widened to the source of all kernels.
     """
-    dispatcher = njit(nogil=True, error_model="numpy", cache=True, forceinline=inline)(function)
+    options = {"nogil": True, "error_model": "numpy", "cache": True, "no_cfunc_wrapper": True}
+    dispatcher = njit(forceinline=inline, **options)(function)
+    DISPATCHERS.append(dispatcher)
     # Without `_cache`, the JIT is switched off (NUMBA_DISABLE_JIT) and the function runs as it stands.
     if (disk := getattr(dispatcher, "_cache", None)) is not None:
         disk._cache_file._source_stamp = (disk._cache_file._source_stamp, source_digest())

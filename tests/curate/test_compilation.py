@@ -40,8 +40,8 @@ def test_the_stamp_depends_on_source_and_processor() -> None:
 def test_one_compiles_and_the_others_wait(cold: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     steps = []
 
-    def in_a_process(step: str) -> subprocess.CompletedProcess[str]:
-        steps.append(step)
+    def in_a_process(share: list[str]) -> subprocess.CompletedProcess[str]:
+        steps.extend(share)
         time.sleep(0.2)
         return subprocess.run([sys.executable, "-c", ""], capture_output=True, text=True, check=False)
 
@@ -54,7 +54,7 @@ def test_one_compiles_and_the_others_wait(cold: Path, monkeypatch: pytest.Monkey
 
 
 def test_a_process_that_fails_is_one_message(cold: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compilation, "_STEPS", {"no such step": lambda: None})
+    monkeypatch.setattr(compilation, "_STEPS", {"no such step": compilation._Step(lambda: None, 1)})
     told: list[bool] = []
     with pytest.raises(MachineError, match="cannot be compiled: KeyError") as caught:
         compilation.ensure_compiled(lambda: told.append(True))
