@@ -17,14 +17,14 @@ TEXTS = st.lists(st.text(st.sampled_from("ab é\n"), max_size=40), max_size=5)
 
 
 @given(texts=TEXTS, length=st.integers(2, 12))
+@settings(deadline=None)
 def test_equal_windows_have_equal_anchors(texts: list[str], length: int) -> None:
     texts = ["before", *texts]
     array = column(texts).slice(1)
     buffer, bounds = from_arrow(array)
     found = stretches(array, length)
-    windows = [
-        (text, first) for text, (a, b) in enumerate(itertools.pairwise(bounds.tolist())) for first in range(a, b - length + 1)
-    ]  # fmt: skip
+    edges = enumerate(itertools.pairwise(bounds.tolist()))
+    windows = [(text, first) for text, (a, b) in edges for first in range(a, b - length + 1)]
     # Every window is in one stretch, in order.
     starts = np.repeat(found.firsts, found.counts) + np.arange(found.counts.sum())
     starts -= np.repeat(np.cumsum(found.counts) - found.counts, found.counts)
@@ -35,6 +35,7 @@ def test_equal_windows_have_equal_anchors(texts: list[str], length: int) -> None
 
 
 @given(texts=TEXTS)
+@settings(deadline=None)
 def test_the_digest_of_a_span_is_that_of_its_bytes(texts: list[str]) -> None:
     array = column(texts)
     bounds = from_arrow(array).bounds
@@ -43,7 +44,7 @@ def test_the_digest_of_a_span_is_that_of_its_bytes(texts: list[str]) -> None:
 
 
 @given(text=HOSTILE, data=st.data(), lines=st.booleans())
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_a_cut_leaves_text(text: str, data: st.DataObject, lines: bool) -> None:
     bits = text.encode()
     first, last = sorted(data.draw(st.tuples(*[st.integers(0, len(bits))] * 2)))

@@ -26,9 +26,7 @@ from tests.curate.test_curate import NO_RULES, prose
 
 Curation = Callable[..., Curated]
 LENGTH, DOCUMENTS = 80, 4
-NOTICE = (
-    "This notice stands in very many of the files, and nobody has ever read it to its end, not even é or 日本. " * 2
-)
+NOTICE = "This notice stands in very many files, and nobody has ever read it to its end, not even é or 日本. " * 2
 HEADER = "# Licensed to the people of the world\n# by the people of the world, under terms\n# that nobody has read.\n"
 
 

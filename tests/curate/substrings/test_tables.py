@@ -21,7 +21,7 @@ ENTRY = st.tuples(st.integers(0, 11), st.integers(0, 4), st.booleans())
 
 
 @given(parts=st.lists(st.lists(ENTRY, max_size=30), min_size=1, max_size=4), entries=st.sampled_from([1, 7, 1000]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_counts_are_of_different_rows(parts: list[list[tuple[int, int, bool]]], entries: int) -> None:
     rows_of, marked, seen = defaultdict(set), set(), 0
     with tempfile.TemporaryDirectory() as name:

@@ -11,13 +11,8 @@ from tests.text.cases.rows import as_row, as_rows
 
 __all__ = ["cases"]
 
-RUNS = (
-    b"a" * 60,
-    b"ab" * 30,
-    "no space: 日本語のテキスト".encode() * 4,
-    b"word " * 30,
-    b"x" * 70 + b" y\n" + b"z" * 70,
-)
+WORDS = b"word " * 30, "no space: 日本語のテキスト".encode() * 4, b"x" * 70 + b" y\n" + b"z" * 70
+RUNS = (b"a" * 60, b"ab" * 30, *WORDS)
 
 
 def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
