@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from pipeline import fingerprint
 from pipeline.config.clean import Clean
 from pipeline.config.curate import Curate, Split
-from pipeline.config.dedup import Dedup, Fuzzy
+from pipeline.config.dedup import Dedup, Fuzzy, Substrings
 from pipeline.config.pack import Pack
 from pipeline.config.pii import Ner, Pii
 from pipeline.config.rules import RULE_KINDS, Bound, Rules
@@ -39,6 +39,7 @@ __all__ = [
     "Rules",
     "Source",
     "Split",
+    "Substrings",
     "Train",
 ]
 

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from pipeline.config.section import Section
 from pipeline.signals import SIGNALS
 
-__all__ = ["Bands", "Dedup", "Fuzzy", "SignalOrder"]
+__all__ = ["Bands", "Dedup", "Fuzzy", "SignalOrder", "Substrings"]
 
 
 class Bands(Section):
@@ -46,6 +46,17 @@ class Fuzzy(Section):
         return self
 
 
+class Substrings(Section):
+    """Text that many rows share word for word (`docs/substrings.md`): found and reported, or cut."""
+
+    length: int = Field(200, ge=64, le=65536)
+    """Bytes of a message that must be shared."""
+    documents: int = Field(10, ge=2)
+    """Rows that must hold them."""
+    action: Literal["report", "cut"] = "report"
+    """`cut` takes what is shared out of every row that holds it."""
+
+
 class SignalOrder(Section):
     """A signal in `order`."""
 
@@ -72,6 +83,7 @@ class Dedup(Section):
     order: list[Literal["priority", "length", "id"] | SignalOrder] = ["priority", "length", "id"]
     """Which of several duplicates is kept, the first that differs deciding: the source of higher priority, a signal,
     the longer text, the smaller id (as text). `id` must come last, so that no two rows are equal."""
+    substrings: Substrings | None = None
     index: str | None = None
     """A folder that holds what earlier batches kept; rows that are in it are duplicates, and what is kept is added."""
 

@@ -124,6 +124,10 @@ def _compile_the_rest() -> None:
     sketches = cpu.sketch(normal)
     cpu.band_keys(sketches, 16, 7)
     cpu.similarity(sketches, sketches)
+    spans = np.zeros(1, np.int64), np.ones(1, np.int64)
+    cpu.stretches(texts, 8)
+    cpu.digest_spans(texts, *spans)
+    cpu.cut_spans(texts, np.zeros(1, np.int64), *spans, np.ones(1, np.bool_))
 
 
 def _compile_reading() -> None:

@@ -17,6 +17,7 @@ from pipeline.config import Recipe
 from pipeline.curate.duplicates import DECISIONS
 from pipeline.curate.parquet import write_parquet
 from pipeline.curate.split import draw_splits
+from pipeline.curate.substrings.apply import apply_cuts, cuts
 from pipeline.progress import Progress
 from pipeline.run import Manifest, PartRecord, Rows, RunDirectory, Stage
 from pipeline.schema import CURATED, LEDGER, SPLITS
@@ -34,6 +35,12 @@ def stage(run: RunDirectory, recipe: Recipe) -> Stage | None:
     documents, duplicates = Manifest.read(run.path("documents")), Manifest.read(run.path("duplicates"))
     if documents is None or duplicates is None:
         return None
+    inputs = {"documents": documents.content_of("documents"), "duplicates": duplicates.content}
+    if cuts(recipe):
+        substrings = Manifest.read(run.path("substrings"))
+        if substrings is None:
+            return None
+        inputs["substrings"] = substrings.content
     return Stage(
         run=run,
         name="curated",
@@ -43,7 +50,7 @@ def stage(run: RunDirectory, recipe: Recipe) -> Stage | None:
             "seed": recipe.seed,
             "threshold": recipe.curate.dedup.fuzzy.threshold if recipe.curate.dedup.fuzzy else None,
         },
-        inputs={"documents": documents.content_of("documents"), "duplicates": duplicates.content},
+        inputs=inputs,
         folders=("curated", "ledger"),
     )
 
@@ -106,9 +113,10 @@ def decide_part(job: _Job) -> PartRecord:
     gone = pc.is_valid(decisions["stage"])
     keep = pc.invert(gone)
     kept, clusters = rows.filter(keep), decisions["cluster"].filter(keep)
+    kept, clusters, cut = apply_cuts(kept, clusters, job.number, job.stage.run, recipe)
     kept = kept.add_column(len(kept.schema) - _signals(), CURATED.field("cluster"), clusters)
     split = draw_splits(clusters.to_numpy(), recipe.curate.split, recipe.seed)
-    ledger = pa.concat_tables([earlier, _duplicate_lines(rows.filter(gone), decisions.filter(gone), recipe)])
+    ledger = pa.concat_tables([earlier, _duplicate_lines(rows.filter(gone), decisions.filter(gone), recipe), cut])
     files = {}
     for number, where in enumerate(SPLITS):
         here = kept.filter(pa.array(split == number))

@@ -60,7 +60,7 @@ def stage(run: RunDirectory, recipe: Recipe) -> Stage | None:
         run=run,
         name="duplicates",
         version=VERSION,
-        config=dedup.model_dump(mode="json"),
+        config=dedup.model_dump(mode="json", exclude={"substrings"}),
         inputs=inputs,
         folders=("duplicates",),
     )

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from pipeline.engines import ENTITIES, Engine
 
-__all__ = ["CHARACTERS", "PER_RULE", "Excerpts", "excerpts_of", "merge_excerpts"]
+__all__ = ["CHARACTERS", "PER_RULE", "Excerpts", "excerpts_of", "merge_excerpts", "redacted"]
 
 PER_RULE = 5
 """Rows of each rule."""
@@ -63,7 +63,7 @@ def excerpts_of(
     if not names:
         return {}
     wanted = pc.is_in(ids, pa.array(names, pa.string()))
-    cut = pc.utf8_slice_codeunits(_redacted(texts.filter(wanted), engine), 0, CHARACTERS)
+    cut = pc.utf8_slice_codeunits(redacted(texts.filter(wanted), engine), 0, CHARACTERS)
     excerpts = zip(ids.filter(wanted).to_pylist(), cut.to_pylist(), strict=True)
     return {row: excerpt for row, excerpt in excerpts if excerpt}
 
@@ -79,14 +79,14 @@ def merge_excerpts(parts: Iterable[Mapping[str, Mapping[str, str]]]) -> dict[str
     return dict(sorted(merged.items()))
 
 
-def _redacted(texts: pa.LargeStringArray, engine: Engine) -> pa.LargeStringArray:
+def redacted(texts: pa.LargeStringArray, engine: Engine) -> pa.LargeStringArray:
     """The texts with tags; one that fails is `""`."""
     try:
         return engine.redact(texts, ENTITIES).texts
     except Exception:
         if len(texts) == 1:
             return pa.array([""], pa.large_string())
-    return pa.concat_arrays([_redacted(texts.slice(row, 1), engine) for row in range(len(texts))])
+    return pa.concat_arrays([redacted(texts.slice(row, 1), engine) for row in range(len(texts))])
 
 
 def _first(failed: pa.Table, left: Mapping[str, int]) -> dict[str, list[str]]:

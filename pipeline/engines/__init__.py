@@ -13,6 +13,7 @@ from pipeline.engines.phones import COUNTRIES
 from pipeline.engines.redaction import Finder, Redaction
 from pipeline.engines.spans import Spans
 from pipeline.engines.stand_ins import StandIns
+from pipeline.engines.stretches import Stretches
 from pipeline.errors import MachineError
 from pipeline.text.entities import ENTITIES
 
@@ -88,6 +89,17 @@ class Engine(Protocol):
 
     def band_keys(self, sketches: np.ndarray, bands: int, rows: int) -> np.ndarray:
         """Hash the bands of every sketch."""
+
+    def stretches(self, texts: pa.LargeStringArray, length: int) -> Stretches:
+        """Find the runs of windows with one anchor."""
+
+    def digest_spans(self, texts: pa.LargeStringArray, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+        """Take the digest of every span."""
+
+    def cut_spans(
+        self, texts: pa.LargeStringArray, rows: np.ndarray, starts: np.ndarray, ends: np.ndarray, lines: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Say what can be cut within spans."""
 
 
 def engine_for(device: str) -> Engine:

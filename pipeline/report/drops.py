@@ -15,7 +15,7 @@ __all__ = ["RuleDrops", "read_drops"]
 _CHARACTERS = 300
 """Of a text that is shown."""
 
-_STAGES = ("ingest", "clean", "redact", "filter", "exact", "fuzzy", "decontaminate", "pack")
+_STAGES = ("ingest", "clean", "redact", "filter", "exact", "fuzzy", "substrings", "decontaminate", "pack")
 
 
 @dataclass(kw_only=True)
@@ -74,7 +74,7 @@ def _add_texts(run: RunDirectory, drops: Iterable[RuleDrops]) -> None:
         for line in drop.examples:
             if drop.stage == "filter":
                 line["text"] = excerpts.get(drop.rule, {}).get(line["id"])
-            elif drop.stage in ("exact", "fuzzy"):
+            elif drop.stage in ("exact", "fuzzy", "substrings"):
                 line["text"] = _document(run, line["part"], line["id"])
 
 

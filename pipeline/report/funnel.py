@@ -21,6 +21,7 @@ _DROPS = {
     "filter": "failed a rule",
     "exact": "exact duplicates",
     "fuzzy": "near duplicates",
+    "substrings": "boilerplate, or a rule failed by what is left of them",
     "decontaminate": "found in an evaluation set",
 }
 """Stages of the ledger, in the order in which rows meet them, and what each takes away."""
@@ -71,7 +72,7 @@ def funnel(run: RunDirectory) -> list[Step]:
     take("ingest", rows.rejected, "rejected: malformed")
     by_stage: Mapping[str, int] = curated.summary.get("dropped", {})
     for stage in [*_DROPS, *sorted(by_stage.keys() - _DROPS.keys())]:
-        if stage in by_stage or stage not in ("redact", "decontaminate"):
+        if stage in by_stage or stage not in ("redact", "substrings", "decontaminate"):
             note = _DROPS.get(stage, "dropped")
             take(stage, by_stage.get(stage, 0), f"{note}{_alone(run)}" if stage == "filter" else note)
     splits = curated.summary.get("splits", {})

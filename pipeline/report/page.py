@@ -25,7 +25,7 @@ from pipeline.run import Manifest, RunDirectory
 __all__ = ["report"]
 
 _FOLDERS = (
-    "documents", "duplicates", "curated", "tokens", "packed", "checkpoints", "evaluation", "promotion",
+    "documents", "duplicates", "substrings", "curated", "tokens", "packed", "checkpoints", "evaluation", "promotion",
 )  # fmt: skip
 _PACKAGES = ("numba", "pyarrow", "dask", "tokenizers", "torch", "transformers", "peft", "torchmetrics")
 _SAMPLES, _GENERATIONS = 4, 8
@@ -61,6 +61,7 @@ def _facts(run: RunDirectory, recipe: Recipe) -> dict[str, Any]:
         "equation": conservation(run),
         "rules": read_rules(run),
         "drops": read_drops(run),
+        "substrings": _summary(run, "substrings") if recipe.curate.dedup.substrings else None,
         "samples": _samples(run, recipe.seed),
         "packing": packing,
         "lengths": {

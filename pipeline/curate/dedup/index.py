@@ -80,7 +80,7 @@ class Index:
         """
         home = Path(folder).absolute()
         parameters = _parameters(dedup)
-        section = dedup.model_dump(mode="json", exclude={"index"})
+        section = dedup.model_dump(mode="json", exclude={"index", "substrings"})
         key = fingerprint.of_value({"keys": keys, "dedup": section})
         batches = _batches(home, parameters)
         place = [batch["key"] for batch in batches].index(key) if key in [b["key"] for b in batches] else None

@@ -17,6 +17,7 @@ from pipeline.engines.cpu.redact import redact
 from pipeline.engines.cpu.redact_json import redact_json
 from pipeline.engines.cpu.replace import replace
 from pipeline.engines.cpu.signals import signals
+from pipeline.engines.cpu.substrings import cut_spans, digest_spans, stretches
 
 __all__ = [
     "CLEANERS",
@@ -25,7 +26,9 @@ __all__ = [
     "clean",
     "clean_until_stable",
     "combine",
+    "cut_spans",
     "digest",
+    "digest_spans",
     "find_entities",
     "join",
     "normalise",
@@ -35,4 +38,5 @@ __all__ = [
     "signals",
     "similarity",
     "sketch",
+    "stretches",
 ]

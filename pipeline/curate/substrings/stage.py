@@ -1,0 +1,163 @@
+"""The stage `substrings`: text that many kept rows share word for word is found, reported, and cut if asked for."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.parquet as pq
+
+from pipeline.cluster import run_parts
+from pipeline.config import Recipe
+from pipeline.curate.parquet import write_parquet
+from pipeline.curate.substrings.apply import cuts
+from pipeline.curate.substrings.cut import cut
+from pipeline.curate.substrings.passages import PassageJob, passage_jobs, shown, write_passages
+from pipeline.curate.substrings.search import search
+from pipeline.curate.substrings.texts import Part
+from pipeline.errors import StageError
+from pipeline.progress import Progress
+from pipeline.run import Manifest, PartRecord, Rows, RunDirectory, Stage
+from pipeline.schema import DOCUMENTS, LEDGER
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+__all__ = ["run_stage", "stage"]
+
+VERSION = 1
+
+_ROUNDS = 50
+"""A cut joins texts, which may be shared in turn; the second round finds nothing as a rule."""
+
+
+def stage(run: RunDirectory, recipe: Recipe) -> Stage | None:
+    """The stage `substrings`, or None while there are no decisions about duplicates.
+
+    Asked for only where the recipe has `curate.dedup.substrings`.
+    """
+    substrings = recipe.curate.dedup.substrings
+    assert substrings is not None
+    documents, duplicates = Manifest.read(run.path("documents")), Manifest.read(run.path("duplicates"))
+    if documents is None or duplicates is None:
+        return None
+    inputs = {"documents": documents.content_of("documents"), "duplicates": duplicates.content}
+    if cuts(recipe):  # rows that were cut go through pass one's steps again
+        inputs["pass one"] = documents.fingerprint
+    return Stage(
+        run=run,
+        name="substrings",
+        version=VERSION,
+        config=substrings.model_dump(mode="json"),
+        inputs=inputs,
+        folders=("substrings",),
+    )
+
+
+def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -> Manifest | None:
+    """Run the stage unless it is there, or the recipe does without.
+
+    Raises:
+        StageError: cutting does not come to rest.
+    """
+    substrings = recipe.curate.dedup.substrings
+    if substrings is None:
+        return None
+    this = stage(run, recipe)
+    assert this is not None
+    if done := this.manifest():
+        return done
+    finished = this.begin()
+
+    def on_workers(function: Callable[[Any], Any], jobs: Any, on_done: Any = lambda _: None) -> list[Any]:
+        return run_parts(client(), function, jobs, stage="substrings", on_done=on_done) if jobs else []
+
+    work = run.path("substrings/_work")
+    parts = _parts(run)
+    with Progress("substrings", total=len(parts)) as progress:
+        spans = search(parts, substrings.length, substrings.documents, work, 0, on_workers)
+        passages, different = passage_jobs(parts, spans, work, on_workers)
+        done_with, rounds, total = parts, 0, Counter[str]()
+        while cuts(recipe):
+            done_with, counts = cut(done_with, spans, recipe, work / "cuts", rounds, on_workers)
+            total += counts
+            total["spared"] = counts["spared"]  # who is spared in one round is spared in the next
+            rounds += 1
+            if not counts["rows"]:
+                break
+            if rounds == _ROUNDS:
+                raise StageError(
+                    f"after {rounds} rounds of cutting, texts that were joined are still shared by many rows",
+                    where="curate.dedup.substrings",
+                    mend="raise `length` or `documents`, or set `action: report`",
+                )
+            spans = search(done_with, substrings.length, substrings.documents, work, rounds, on_workers)
+        jobs = [
+            _Job(stage=this, recipe=recipe, passages=passage, after=after)
+            for passage, after in zip(passages, done_with, strict=True)
+            if f"part-{after.number:05d}" not in finished
+        ]
+        progress.advance(len(finished))
+        records = [*finished.values(), *on_workers(write_part, jobs, lambda _: progress.advance())]
+    shutil.rmtree(work)
+    records.sort(key=lambda record: record.part)
+    counted = [record.counts for record in records]
+    rows = sum(count["kept"] + count["dropped"] for count in counted)
+    dropped = sum(count["dropped"] for count in counted)
+    return this.finish(
+        parts=len(parts),
+        rows=Rows(in_=rows, kept=rows - dropped, dropped=dropped),
+        summary={
+            "passages": different,
+            **{name: sum(count[name] for count in counted) for name in ("rows", "bytes", "text_bytes")},
+            "shown": shown(count["shown"] for count in counted),
+            "cut": _cut_summary(counted, total, rounds) if cuts(recipe) else None,
+        },
+    )
+
+
+def _parts(run: RunDirectory) -> list[Part]:
+    parts: list[Part] = []
+    start = 0
+    for number, path in enumerate(sorted(run.path("duplicates").glob("part-*.parquet"))):
+        documents = run.path(f"documents/{path.name}")
+        parts.append(Part(number=number, documents=documents, duplicates=path, start=start))
+        start += pq.read_metadata(path).num_rows
+    return parts
+
+
+def _cut_summary(counted: list[dict[str, Any]], total: Counter[str], rounds: int) -> dict[str, int]:
+    """How many rows were cut and kept, how many dropped; bytes cut; messages spared; rounds, the last without a cut."""
+    kept, dropped = (sum(count[name] for count in counted) for name in ("cut", "dropped"))
+    return {"rows": kept, "dropped": dropped, "bytes": total["bytes"], "spared": total["spared"], "rounds": rounds}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Job:
+    stage: Stage
+    recipe: Recipe
+    passages: PassageJob
+    after: Part
+
+
+def write_part(job: _Job) -> PartRecord:
+    """Write one part's passages, its rows that were cut, and the lines of those that were dropped; record it."""
+    path, after, name = job.stage.run.path, job.after, f"{job.after.number:05d}.parquet"
+    counts = write_passages(job.passages, path(f"substrings/part-{name}"))
+    files = {f"substrings/part-{name}": counts.pop("lines")}
+    dropped = 0
+    if cuts(job.recipe):
+        rows, lines = DOCUMENTS.empty_table(), LEDGER.empty_table()
+        if after.cuts is not None:
+            rows = pq.read_table(after.cut_rows, schema=DOCUMENTS)
+            lines = pq.read_table(after.dropped, schema=LEDGER)
+        dropped = len(lines["id"].unique())  # a row that fails several rules has several lines
+        for file, table, schema in ((f"rows-{name}", rows, DOCUMENTS), (f"dropped-{name}", lines, LEDGER)):
+            files[f"substrings/{file}"] = len(table)
+            write_parquet(path(f"substrings/{file}"), table, schema)
+        counts["cut"] = len(rows)
+    counts["kept"] -= dropped
+    return job.stage.commit(f"part-{after.number:05d}", files, {**counts, "dropped": dropped})
