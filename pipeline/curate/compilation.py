@@ -111,6 +111,9 @@ def _compile_the_rest() -> None:
     sketches = cpu.sketch(normal)
     cpu.band_keys(sketches, 16, 7)
     cpu.similarity(sketches, sketches)
+    cpu.count_words(texts)
+    table, _ = cpu.ngram_table(cpu.hash_ngrams(texts, 2).hashes, [2])
+    cpu.find_ngrams(texts, table)
 
 
 def _compile_reading() -> None:

@@ -13,6 +13,7 @@ from pipeline.engines.phones import COUNTRIES
 from pipeline.engines.redaction import Finder, Redaction
 from pipeline.engines.spans import Spans
 from pipeline.engines.stand_ins import StandIns
+from pipeline.engines.word_ngrams import FoundNgrams, Ngrams, NgramTable, WordPlaces
 from pipeline.errors import MachineError
 from pipeline.text.entities import ENTITIES
 
@@ -88,6 +89,21 @@ class Engine(Protocol):
 
     def band_keys(self, sketches: np.ndarray, bands: int, rows: int) -> np.ndarray:
         """Hash the bands of every sketch."""
+
+    def count_words(self, texts: pa.LargeStringArray) -> np.ndarray:
+        """Count the words of every text."""
+
+    def place_words(self, texts: pa.LargeStringArray) -> WordPlaces:
+        """Say where the words of every text stand."""
+
+    def hash_ngrams(self, texts: pa.LargeStringArray, length: int) -> Ngrams:
+        """Hash every n-gram of the words of every text."""
+
+    def ngram_table(self, hashes: np.ndarray, lengths: Sequence[int]) -> tuple[NgramTable, np.ndarray]:
+        """Make a table of n-grams, and say where each stands in it."""
+
+    def find_ngrams(self, texts: pa.LargeStringArray, table: NgramTable) -> FoundNgrams:
+        """Find the n-grams of a table in every text."""
 
 
 def engine_for(device: str) -> Engine:

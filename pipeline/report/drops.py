@@ -72,7 +72,7 @@ def _add_texts(run: RunDirectory, drops: Iterable[RuleDrops]) -> None:
     excerpts = documents.summary.get("excerpts", {}) if documents else {}
     for drop in drops:
         for line in drop.examples:
-            if drop.stage == "filter":
+            if drop.stage in ("filter", "decontaminate"):
                 line["text"] = excerpts.get(drop.rule, {}).get(line["id"])
             elif drop.stage in ("exact", "fuzzy"):
                 line["text"] = _document(run, line["part"], line["id"])
