@@ -1,7 +1,8 @@
-"""From raw rows to kept rows, in three stages.
+"""From raw rows to kept rows, in four stages.
 
-- `documents`: each part is read once; clean, redact, signals, rules, digest and sketch, fused.
+- `documents`: each part is read once; clean, redact, signals, rules, evaluation sets, digest and sketch, fused.
 - `duplicates`: only digests and sketches meet across parts; every row gets a survivor and a cluster.
+- `contamination`: the run's own test split is held against its other rows.
 - `curated`: the decisions are applied to each part, rows drawn into splits, the ledger written.
 """
 
@@ -10,13 +11,14 @@ from __future__ import annotations
 from pipeline.cluster import lazy_client
 from pipeline.config import Recipe
 from pipeline.curate import curated, documents, duplicates
+from pipeline.curate.decontaminate import held_out
 from pipeline.run import Manifest, RunDirectory, Stage
 
 __all__ = ["curate", "plan"]
 
 
 def curate(run: RunDirectory, recipe: Recipe) -> Manifest:
-    """Run the three stages that are not there yet; return the manifest of `curated`.
+    """Run the stages that are not there yet; return the manifest of `curated`.
 
     Raises:
         InputError: a source is wrong or too many rows are malformed.
@@ -26,12 +28,14 @@ def curate(run: RunDirectory, recipe: Recipe) -> Manifest:
     with lazy_client(recipe.cluster) as client:
         documents.run_stage(run, recipe, surveys, client)
         duplicates.run_stage(run, recipe, client)
+        held_out.run_stage(run, recipe, client)
         return curated.run_stage(run, recipe, client)
 
 
 def plan(run: RunDirectory, recipe: Recipe) -> list[Stage | None]:
-    """The three stages; None where an earlier one has not finished."""
+    """The stages; None where an earlier one has not finished."""
     first = documents.stage(run, recipe, documents.survey_sources(recipe))
     second = duplicates.stage(run, recipe) if first.manifest() else None
-    third = curated.stage(run, recipe) if second and second.manifest() else None
-    return [first, second, third]
+    third = held_out.stage(run, recipe) if second and second.manifest() else None
+    fourth = curated.stage(run, recipe) if third and third.manifest() else None
+    return [first, second, third, fourth]

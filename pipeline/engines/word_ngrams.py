@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["FoundNgrams", "Ngrams", "NgramTable", "WordPlaces"]
+__all__ = ["FoundNgrams", "NgramTable", "Ngrams", "WordPlaces"]
 
 
 class Ngrams(NamedTuple):

@@ -109,8 +109,8 @@ y_eoUAEsZ*)(B4B%flkfg@YVUhJWr@^2c@e%p;UWJ_9$dL7Sg<kgnwlh$$D)n%;vR>1!GG8TJuqb(aXe
 !iI<V@uM>APuPS0Pm*_BY1%&R1P|HWHU9u(TvyHle3SjR637-X_N^qh_r-6UEHXF5YA@Wt8`{g6{r3WhuJ3N*Jzr1q&~4@p-=iJAvb2XB8Dbx{n@s(7r`z
 4_e*nr}s>c
 """
-"""Base 85 of zlib of little-endian int32: for every run of code points with one entry how far behind the last it begins,
-then by how much its entry in `word_fold` is larger."""
+"""Base 85 of zlib of little-endian int32: for every run of code points with one entry how far behind the last it
+begins, then by how much its entry in `word_fold` is larger."""
 
 LONGER = """
 c-nQEJ#6IG5yvTV&pD|{WWdE9-~fBwo&zUTfJ62=sapXtKy|Bp06f44tO_H0$d?4WSUXyIeQ*FeNC0jXI&rZET(EJ%>(<>Wl~Tn@nsb-y<TUYB;XBTVKTc

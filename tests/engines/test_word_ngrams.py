@@ -71,7 +71,9 @@ def test_what_is_in_the_table_is_found_and_nothing_else(texts: list[str], others
         for word, ngram in enumerate(ngrams_of(text, length))
         if ngram in wanted
     ]
-    assert sorted(zip(found.texts.tolist(), found.words.tolist(), found.lengths.tolist(), strict=True)) == sorted(expected)
+    assert sorted(zip(found.texts.tolist(), found.words.tolist(), found.lengths.tolist(), strict=True)) == sorted(
+        expected
+    )
     assert set(found.slots.tolist()) <= set(slots.tolist())
 
 

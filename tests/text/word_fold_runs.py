@@ -73,7 +73,7 @@ def write() -> str:
     return (
         '"""What characters become in words; written by `python -m tests.text.word_fold_runs`."""\n\n'
         f'{_text("RUNS", runs)}"""Base 85 of zlib of little-endian int32: for every run of code points with one entry '
-        'how far behind the last it begins,\nthen by how much its entry in `word_fold` is larger."""\n\n'
+        'how far behind the last it\nbegins, then by how much its entry in `word_fold` is larger."""\n\n'
         f'{_text("LONGER", items.astype("<i4"))}"""The same of the entries of several characters."""\n'
     )
 

@@ -11,28 +11,22 @@ __all__ = ["ngrams_of", "words_of"]
 def words_of(text: str) -> list[tuple[str, int, int]]:
     """Every word in folded characters, with the places of its first byte and one past its last in UTF-8."""
     words: list[tuple[str, int, int]] = []
-    open_word = False
+    inside = alone = False
     at = 0
     for character in text:
         end = at + len(character.encode())
         for part in folded(character):
             kind = kind_of(part)
-            if kind == word_fold.SEPARATOR:
-                open_word = False
-            elif kind == word_fold.TRANSPARENT:
+            if kind == word_fold.TRANSPARENT:
                 continue
-            elif kind == word_fold.OWN or not open_word:
-                words.append((part, at, end))
-            else:
-                words[-1] = (words[-1][0] + part, words[-1][1], end)
+            if kind == word_fold.SEPARATOR or kind == word_fold.OWN or alone:
+                inside = False
             if kind != word_fold.SEPARATOR:
-                open_word = kind == word_fold.INSIDE
-                last_own = kind == word_fold.OWN
-                words[-1] = (*words[-1][:2], end)
-        # Accents and the like belong to what they stand behind.
-        if folded(character) and all(kind_of(part) == word_fold.TRANSPARENT for part in folded(character)):
-            if words and (open_word or last_own) and words[-1][2] == at:
-                words[-1] = (*words[-1][:2], end)
+                before, start = (words.pop()[:2]) if inside else ("", at)
+                words.append((before + part, start, end))
+                inside, alone = True, kind == word_fold.OWN
+        if inside:  # accents and the like belong to what they stand behind
+            words[-1] = (*words[-1][:2], end)
         at = end
     return words
 

@@ -17,6 +17,7 @@ from pipeline.curate.messages import contents_of, one_array, rows_of, with_conte
 from pipeline.engines import Engine
 from pipeline.engines.columns import from_arrow
 from pipeline.engines.spans import Spans
+from pipeline.engines.word_ngrams import FoundNgrams
 from pipeline.schema import LEDGER
 
 __all__ = ["Cut", "cut_rows", "spans_of"]
@@ -82,7 +83,7 @@ def cut_rows(
         if turn == _ROUNDS:
             ledger.append(_with(drawn, "rule", pa.repeat("restless", len(drawn))))
             break
-        chosen = found._make(column[matches.counted] for column in found)
+        chosen = FoundNgrams(*(column[matches.counted] for column in found))
         contents = contents_of(messages)
         contents = engine.replace(contents, *_nothing_at(spans_of(contents, chosen, rule.margin, engine)))
         table = table.set_column(3, table.schema.field("messages"), with_contents(messages, contents))
@@ -104,12 +105,12 @@ def cut_rows(
     return Cut(table=table, rows=at[order], lines=said.filter(stayed), ledger=ledger)
 
 
-def spans_of(contents: pa.LargeStringArray, found: tuple[np.ndarray, ...], margin: int, engine: Engine) -> Spans:
+def spans_of(contents: pa.LargeStringArray, found: FoundNgrams, margin: int, engine: Engine) -> Spans:
     """Where the words of n-grams stand, each place once.
 
     Args:
         contents: n texts.
-        found: `FoundNgrams` of them.
+        found: n-grams in them.
         margin: words more on either side.
         engine: that finds words.
 
@@ -144,7 +145,7 @@ def spans_of(contents: pa.LargeStringArray, found: tuple[np.ndarray, ...], margi
 
 
 def _nothing_at(spans: Spans) -> tuple[Spans, pa.LargeStringArray]:
-    return spans, pa.array([""] * len(spans.rows), pa.large_string())
+    return spans, pa.repeat(pa.scalar("", pa.large_string()), len(spans.rows))
 
 
 def _bytes(messages: pa.ListArray) -> NDArray[np.int64]:

@@ -74,9 +74,10 @@ def evaluation_index(recipe: Recipe, surveys: Sequence[Survey], engine: Engine) 
         InputError: as of `check_evaluation`.
     """
     rule = recipe.curate.decontaminate
-    ids, texts, rows, halves, sets = [], [], [], [], []
+    ids: list[pa.StringArray] = []
+    texts, rows, halves, sets = [], [], [], []
     for number, table in enumerate(check_evaluation(recipe, surveys)):
-        base = sum(map(len, ids))
+        base = sum(len(one) for one in ids)
         messages = one_array(table["messages"])
         for contents, flat in _forms(table, messages, recipe, engine):
             texts.append(contents)

@@ -15,7 +15,7 @@ from pipeline.curate.dedup.work import load, save
 from pipeline.engines import Engine
 from pipeline.engines.word_ngrams import NgramTable
 
-__all__ = ["HALVES", "NgramIndex", "Texts", "TextNgrams", "build_index", "halves_of", "ngrams_of"]
+__all__ = ["HALVES", "NgramIndex", "TextNgrams", "Texts", "build_index", "halves_of", "ngrams_of"]
 
 HALVES = ("text", "prompt", "answer")
 """Of a row: the contents of role `text`, of the assistant, of anyone else."""

@@ -75,6 +75,9 @@ def find_ngrams(texts: pa.LargeStringArray, table: NgramTable) -> FoundNgrams:
         texts: n texts.
         table: From `ngram_table`; its arrays may be mapped from a file.
     """
+    if not len(table.lengths):  # without any, the kernel would read words
+        nothing = np.empty(0, np.int64)
+        return FoundNgrams(nothing, nothing, nothing, nothing)
     column = from_arrow(texts)
     arrays = _read_only(table.first), _read_only(table.second)
     counts = _scan(column, table.lengths, *arrays, _NO_PLACES, _NO_HASHES, _NO_PLACES)
