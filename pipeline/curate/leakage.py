@@ -144,7 +144,8 @@ def _mixed(group: NDArray[np.int64], split: NDArray[np.int8]) -> NDArray[np.bool
         return np.zeros(0, np.bool_)
     held = np.zeros(group.max() + 1, np.int64)
     np.bitwise_or.at(held, group, 1 << split.astype(np.int64))
-    return ((held & (held - 1)) != 0)[group]
+    several: NDArray[np.bool_] = (held & (held - 1)) != 0
+    return several[group]
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ __all__ = ["RuleDrops", "read_drops"]
 _CHARACTERS = 300
 """Of a text that is shown."""
 
-_STAGES = ("ingest", "clean", "redact", "filter", "exact", "fuzzy", "decontaminate", "pack")
+_STAGES = ("ingest", "clean", "redact", "filter", "decontaminate", "exact", "fuzzy", "pack")
 
 
 @dataclass(kw_only=True)

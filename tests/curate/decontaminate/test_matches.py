@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 from hypothesis import given, settings
@@ -61,16 +63,14 @@ def test_short_texts_are_looked_for_as_a_whole_down_to_the_bound() -> None:
     rows = [[("text", f"{text} nine")], [("text", "two three four five six seven eight nine")]]
     for evaluation, hits in ((text, [0]), (" ".join(text.split()[:7]), [])):
         index = index_of([[("prompt", evaluation)]], 13, 8, 10)
-        found, of = find_in(messages_of(rows), index, cpu)
+        _, of = find_in(messages_of(rows), index, cpu)
         assert sorted(set(of.tolist())) == hits
     assert text_ngrams(text, 13, 8) == {tuple(text.split())}
 
 
-def test_an_index_is_what_was_saved(tmp_path: object) -> None:
-    from pathlib import Path
-
+def test_an_index_is_what_was_saved(tmp_path: Path) -> None:
     index = index_of([[("prompt", "a b c d"), ("answer", "b c d e")], [("text", "a b c")]], 3, 2, 10)
-    folder = Path(str(tmp_path)) / "index"
+    folder = tmp_path / "index"
     index.save(folder)
     again = NgramIndex.load(folder)
     rows = messages_of([[("text", "x a b c d e y")]])
