@@ -27,6 +27,7 @@ def check(recipe: Recipe) -> None:
     problems += _local("pack.tokenizer", recipe.pack.tokenizer)
     problems += _tokenizer(recipe)
     problems += _pii(recipe.curate.pii)
+    problems += _evaluation(recipe)
     problems += _language(recipe)
     if recipe.pack.template.endswith(".jinja") and not Path(recipe.pack.template).is_file():
         problems.append(f"pack.template: there is no file {recipe.pack.template}")
@@ -76,6 +77,21 @@ def _pii(pii: Pii | None) -> list[str]:
     from pipeline.curate.pii.redact import problems  # all of curation comes with it
 
     return problems(pii)
+
+
+def _evaluation(recipe: Recipe) -> list[str]:
+    """Every evaluation set is read: they are small, and one that nobody can look for is no protection."""
+    files = recipe.curate.decontaminate.files
+    problems = [problem for file in files for problem in _source(file)]
+    if problems or not files:
+        return problems
+    from pipeline.curate.decontaminate.evaluation import check_evaluation, survey_evaluation
+
+    try:
+        check_evaluation(recipe, survey_evaluation(recipe))
+    except ProjectError as error:
+        return [f"{error.where}: {error.what}"]
+    return []
 
 
 def _local(key: str, name: str | None) -> list[str]:

@@ -91,11 +91,14 @@ def _read_yaml(path: Path, what: str) -> dict[str, Any]:
 
 
 def _read_sources(document: dict[str, Any]) -> None:
-    """Put the sources that are given as paths of files in their place."""
-    if isinstance(document.get("sources"), list):
-        document["sources"] = [
-            _read_yaml(Path(source), "source") if isinstance(source, str) else source for source in document["sources"]
-        ]
+    """Put the sources and evaluation sets that are given as paths of files in their place."""
+    curate = document.get("curate")
+    section = curate.get("decontaminate") if isinstance(curate, dict) else None
+    for holder, key in ((document, "sources"), (section, "files")):
+        if isinstance(holder, dict) and isinstance(holder.get(key), list):
+            holder[key] = [
+                _read_yaml(Path(source), "source") if isinstance(source, str) else source for source in holder[key]
+            ]
 
 
 def _override(document: dict[str, Any], override: str, problems: list[str]) -> None:

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from pipeline import fingerprint
 from pipeline.config.clean import Clean
 from pipeline.config.curate import Curate, Split
+from pipeline.config.decontaminate import Decontaminate
 from pipeline.config.dedup import Dedup, Fuzzy, Substrings
 from pipeline.config.pack import Pack
 from pipeline.config.pii import Ner, Pii
@@ -24,6 +25,7 @@ __all__ = [
     "Clean",
     "Cluster",
     "Curate",
+    "Decontaminate",
     "Dedup",
     "Evaluate",
     "Fuzzy",

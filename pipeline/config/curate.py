@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from pipeline.config.clean import Clean
+from pipeline.config.decontaminate import Decontaminate
 from pipeline.config.dedup import Dedup
 from pipeline.config.pii import Pii
 from pipeline.config.rules import LANGUAGE_SIGNALS, RULE_KINDS, Rules
@@ -37,6 +38,7 @@ class Curate(Section):
     rules: Rules = Rules()
     pii: Pii | None = Pii()
     dedup: Dedup = Dedup()
+    decontaminate: Decontaminate = Decontaminate()
     split: Split = Split()
 
     @model_validator(mode="after")

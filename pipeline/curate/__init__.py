@@ -1,7 +1,8 @@
-"""From raw rows to kept rows, in three stages, or four.
+"""From raw rows to kept rows, in four stages, or five.
 
-- `documents`: each part is read once; clean, redact, signals, rules, digest and sketch, fused.
+- `documents`: each part is read once; clean, redact, signals, rules, evaluation sets, digest and sketch, fused.
 - `duplicates`: only digests and sketches meet across parts; every row gets a survivor and a cluster.
+- `contamination`: the run's own test split is held against its other rows.
 - `substrings`, where the recipe has it: text that many rows share word for word is reported, or cut.
 - `curated`: the decisions are applied to each part, rows drawn into splits, the ledger written.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 from pipeline.cluster import lazy_client
 from pipeline.config import Recipe
 from pipeline.curate import curated, documents, duplicates
+from pipeline.curate.decontaminate import held_out
 from pipeline.curate.substrings import stage as substrings
 from pipeline.run import Manifest, RunDirectory, Stage
 
@@ -28,6 +30,7 @@ def curate(run: RunDirectory, recipe: Recipe) -> Manifest:
     with lazy_client(recipe.cluster) as client:
         documents.run_stage(run, recipe, surveys, client)
         duplicates.run_stage(run, recipe, client)
+        held_out.run_stage(run, recipe, client)
         substrings.run_stage(run, recipe, client)
         return curated.run_stage(run, recipe, client)
 
@@ -37,7 +40,8 @@ def plan(run: RunDirectory, recipe: Recipe) -> list[Stage | None]:
     first = documents.stage(run, recipe, documents.survey_sources(recipe))
     second = duplicates.stage(run, recipe) if first.manifest() else None
     stages: list[Stage | None] = [first, second]
-    if recipe.curate.dedup.substrings is not None:
-        stages.append(substrings.stage(run, recipe) if second and second.manifest() else None)
-    last = stages[-1]
-    return [*stages, curated.stage(run, recipe) if last and last.manifest() else None]
+    later = [held_out.stage, *([substrings.stage] if recipe.curate.dedup.substrings else []), curated.stage]
+    for stage in later:
+        last = stages[-1]
+        stages.append(stage(run, recipe) if last and last.manifest() else None)
+    return stages

@@ -128,6 +128,9 @@ def _compile_the_rest() -> None:
     cpu.stretches(texts, 8)
     cpu.digest_spans(texts, *spans)
     cpu.cut_spans(texts, np.zeros(1, np.int64), *spans, np.ones(1, np.bool_))
+    cpu.count_words(texts)
+    table, _ = cpu.ngram_table(cpu.hash_ngrams(texts, 2).hashes, [2])
+    cpu.find_ngrams(texts, table)
 
 
 def _compile_reading() -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +14,9 @@ import pyarrow.parquet as pq
 
 from pipeline.cluster import run_parts
 from pipeline.config import Recipe
+from pipeline.curate.decontaminate.held_out import drops
 from pipeline.curate.duplicates import DECISIONS
+from pipeline.curate.leakage import count_leaks
 from pipeline.curate.parquet import write_parquet
 from pipeline.curate.split import draw_splits
 from pipeline.curate.substrings.apply import apply_cuts, cuts
@@ -27,15 +29,18 @@ if TYPE_CHECKING:
 
 __all__ = ["run_stage", "stage"]
 
-VERSION = 1
+VERSION = 2
 
 
 def stage(run: RunDirectory, recipe: Recipe) -> Stage | None:
     """The stage `curated`, or None while there are no decisions."""
     documents, duplicates = Manifest.read(run.path("documents")), Manifest.read(run.path("duplicates"))
-    if documents is None or duplicates is None:
+    contamination = Manifest.read(run.path("contamination"))
+    if documents is None or duplicates is None or contamination is None:
         return None
     inputs = {"documents": documents.content_of("documents"), "duplicates": duplicates.content}
+    if drops(recipe):
+        inputs["contamination"] = contamination.content
     if cuts(recipe):
         substrings = Manifest.read(run.path("substrings"))
         if substrings is None:
@@ -49,6 +54,7 @@ def stage(run: RunDirectory, recipe: Recipe) -> Stage | None:
             "split": recipe.curate.split.model_dump(mode="json"),
             "seed": recipe.seed,
             "threshold": recipe.curate.dedup.fuzzy.threshold if recipe.curate.dedup.fuzzy else None,
+            "test_split": recipe.curate.decontaminate.test_split.action,
         },
         inputs=inputs,
         folders=("curated", "ledger"),
@@ -72,6 +78,10 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
         if f"part-{number:05d}" not in finished
     ]
     records = list(finished.values())
+
+    def on_workers(function: Callable[[Any], Any], jobs: Sequence[Any]) -> list[Any]:
+        return run_parts(client(), function, jobs, stage="leakage") if jobs else []
+
     with Progress("curated", total=parts) as progress:
         progress.advance(len(finished))
         if jobs:
@@ -92,8 +102,11 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
         dropped.update(record.counts["dropped"])
         rejected += record.counts["rejected"]
     rows = Rows(in_=documents.rows["in"], kept=sum(splits.values()), dropped=sum(dropped.values()), rejected=rejected)
+    leakage = count_leaks(run, recipe.curate.dedup.fuzzy, on_workers)
     return this.finish(
-        parts=parts, rows=rows, summary={"splits": dict(splits), "dropped": dict(sorted(dropped.items()))}
+        parts=parts,
+        rows=rows,
+        summary={"splits": dict(splits), "dropped": dict(sorted(dropped.items())), "leakage": leakage},
     )
 
 
@@ -111,12 +124,16 @@ def decide_part(job: _Job) -> PartRecord:
     decisions = pq.read_table(path(f"duplicates/{name}"), schema=DECISIONS)
     earlier = pq.read_table(path(f"documents/dropped-{job.number:05d}.parquet"), schema=LEDGER)
     gone = pc.is_valid(decisions["stage"])
-    keep = pc.invert(gone)
+    holds_test = LEDGER.empty_table()
+    if drops(recipe):
+        holds_test = pq.read_table(path(f"contamination/{name}"), schema=LEDGER)
+    keep = pc.invert(pc.or_(gone, pc.is_in(rows["id"], value_set=holds_test["id"].combine_chunks())))
     kept, clusters = rows.filter(keep), decisions["cluster"].filter(keep)
     kept, clusters, cut = apply_cuts(kept, clusters, job.number, job.stage.run, recipe)
     kept = kept.add_column(len(kept.schema) - _signals(), CURATED.field("cluster"), clusters)
     split = draw_splits(clusters.to_numpy(), recipe.curate.split, recipe.seed)
-    ledger = pa.concat_tables([earlier, _duplicate_lines(rows.filter(gone), decisions.filter(gone), recipe), cut])
+    duplicates = _duplicate_lines(rows.filter(gone), decisions.filter(gone), recipe)
+    ledger = pa.concat_tables([earlier, duplicates, holds_test, cut])
     files = {}
     for number, where in enumerate(SPLITS):
         here = kept.filter(pa.array(split == number))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -12,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 from pipeline.cluster import run_parts
 from pipeline.config import RULE_KINDS, Recipe
 from pipeline.curate.compilation import ensure_compiled
+from pipeline.curate.decontaminate.evaluation import evaluation_index, survey_evaluation
 from pipeline.curate.excerpts import merge_excerpts
-from pipeline.curate.part import PartJob, curate_part, total_rules
+from pipeline.curate.part import EVALUATION, PartJob, curate_part, total_rules
 from pipeline.curate.pii.redact import identity
 from pipeline.curate.rejections import Rejections, check_rejected
 from pipeline.curate.rules import rules_for
+from pipeline.engines import engine_for
 from pipeline.ingest import Survey, plan_parts, survey
 from pipeline.progress import Progress
 from pipeline.run import Manifest, PartRecord, Rows, RunDirectory, Stage
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["run_stage", "stage", "survey_sources"]
 
-VERSION = 3
+VERSION = 4
 
 
 def survey_sources(recipe: Recipe) -> list[Survey]:
@@ -53,8 +56,17 @@ def stage(run: RunDirectory, recipe: Recipe, surveys: Sequence[Survey]) -> Stage
             "part_bytes": recipe.ingest.part_bytes,
             "max_row_bytes": recipe.ingest.max_row_bytes,
             "sources": {source.name: source.model_dump(mode="json") for source in recipe.sources},
+            "decontaminate": curate.decontaminate.model_dump(mode="json", exclude={"test_split"})
+            if curate.decontaminate.files
+            else None,
         },
-        inputs={source.name: survey.fingerprint for source, survey in zip(recipe.sources, surveys, strict=True)},
+        inputs={
+            **{source.name: survey.fingerprint for source, survey in zip(recipe.sources, surveys, strict=True)},
+            **{
+                f"decontaminate/{file.name}": survey.fingerprint
+                for file, survey in zip(curate.decontaminate.files, survey_evaluation(recipe), strict=True)
+            },
+        },
         folders=("documents", "keys", "signals"),
     )
 
@@ -78,6 +90,7 @@ def run_stage(run: RunDirectory, recipe: Recipe, surveys: Sequence[Survey], clie
     ]
     if jobs and recipe.cluster.address is None:
         ensure_compiled(_tell_of_compiling)  # else every worker would do it, one core each
+    evaluation = _prepare_evaluation(run, recipe)
     rejections = Rejections(run, recipe, parts)
     with Progress("documents", total=len(parts)) as progress:
 
@@ -96,6 +109,7 @@ def run_stage(run: RunDirectory, recipe: Recipe, surveys: Sequence[Survey], clie
     counts = [record.counts for record in sorted(records, key=lambda record: record.part)]
     rows = _total_rows(count["rows"] for count in counts)
     check_rejected(run, recipe, rows)
+    shutil.rmtree(run.path(EVALUATION), ignore_errors=True)
     return this.finish(
         parts=len(parts),
         rows=rows,
@@ -109,9 +123,22 @@ def run_stage(run: RunDirectory, recipe: Recipe, surveys: Sequence[Survey], clie
             },
             "rules": total_rules(count["rules"] for count in counts),
             "redacted": _total(count["redacted"] for count in counts),
+            "evaluation": evaluation,
+            "contaminated": _total(count["contaminated"] for count in counts),
+            "cut": sum(count["cut"] for count in counts),
             "excerpts": merge_excerpts(count["excerpts"] for count in counts),
         },
     )
+
+
+def _prepare_evaluation(run: RunDirectory, recipe: Recipe) -> dict[str, Any]:
+    """Write the n-grams of the evaluation sets where workers find them; return what is to be said about the sets."""
+    if not recipe.curate.decontaminate.files:
+        return {}
+    ensure_compiled(_tell_of_compiling)
+    index, counts = evaluation_index(recipe, survey_evaluation(recipe), engine_for("cpu"))
+    index.save(run.path(EVALUATION))
+    return counts
 
 
 def _tell_of_compiling() -> None:

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from pipeline.config import Recipe
 from pipeline.curate.compilation import ensure_compiled
+from pipeline.curate.decontaminate.index import NgramIndex
 from pipeline.curate.excerpts import Excerpts
 from pipeline.curate.parquet import parquet_part
 from pipeline.curate.slices import CuratedSlice, curate_slice
@@ -21,10 +22,13 @@ from pipeline.ingest import Block, Ingested, read_slices
 from pipeline.run import PartRecord, Rows, Stage
 from pipeline.schema import DOCUMENTS, KEYS, LEDGER, VERDICTS
 
-__all__ = ["SLICE", "PartJob", "curate_part", "total_rules"]
+__all__ = ["EVALUATION", "SLICE", "PartJob", "curate_part", "total_rules"]
 
 SLICE = 4 << 20
 """Bytes of rows that are held at once, or a single longer row: what each step makes of them comes on top."""
+
+EVALUATION = "documents/_evaluation"
+"""Where pass one finds the n-grams of the evaluation sets, while it runs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,15 +52,19 @@ def curate_part(job: PartJob) -> PartRecord:
         f"keys/{name}.parquet": KEYS,
         f"signals/{name}.parquet": VERDICTS,
     }
+    evaluation = None
+    if recipe.curate.decontaminate.files:
+        evaluation = NgramIndex.load(job.stage.run.path(EVALUATION))
+        files |= {f"documents/cut-{job.number:05d}.parquet": LEDGER}
     counts, excerpts = _Counts(), Excerpts()
     with ExitStack() as writing:
         parts = [writing.enter_context(parquet_part(job.stage.run.path(f), schema)) for f, schema in files.items()]
         for ingested in read_slices(job.blocks, max_row_bytes=recipe.ingest.max_row_bytes, slice_bytes=SLICE):
-            done = curate_slice(ingested, recipe, engine, excerpts.left)
+            done = curate_slice(ingested, recipe, engine, excerpts.left, evaluation)
             counts.add(ingested, done)
             excerpts.add(done.ledger, done.excerpts)
             del ingested
-            for part, table in zip(parts, (done.kept, done.ledger, done.keys, done.measured), strict=True):
+            for part, table in zip(parts, (done.kept, done.ledger, done.keys, done.measured, done.cut), strict=False):
                 part.write(table)
             del done, table  # before the next is read
     return job.stage.commit(
@@ -74,6 +82,8 @@ class _Counts:
         self._kept: Counter[str] = Counter()
         self._rejected: Counter[str] = Counter()
         self._redacted: Counter[str] = Counter()
+        self._contaminated: Counter[str] = Counter()
+        self._cut = 0
         self._rules: dict[str, dict[str, int]] = {}
         self._bytes_in = 0
 
@@ -83,6 +93,9 @@ class _Counts:
         self._rows_in += _count(ingested.rows["source"]) + rejected
         self._rejected += rejected
         self._kept += _count(done.kept["source"])
+        self._contaminated.update(_hits(done.ledger))
+        self._contaminated.update(_hits(done.cut))
+        self._cut += pc.count_distinct(done.cut["id"]).as_py()
         self._redacted.update(done.redacted)  # an entity that was not found is there with 0
         self._rules = total_rules([self._rules, *done.rules])
         self._bytes_in += ingested.bytes_in
@@ -96,6 +109,8 @@ class _Counts:
             "sources": {name: _rows(*(count[name] for count in rows)) for name in sorted(self._rows_in)},
             "rules": self._rules,
             "redacted": dict(self._redacted),
+            "contaminated": dict(sorted(self._contaminated.items())),
+            "cut": self._cut,
         }
 
 
@@ -110,6 +125,14 @@ def total_rules(counts: Iterable[Mapping[str, Mapping[str, int]]]) -> dict[str, 
 
 def _rows(in_: int, kept: int, rejected: int) -> dict[str, int]:
     return Rows(in_=in_, kept=kept, dropped=in_ - kept - rejected, rejected=rejected).to_json()
+
+
+def _hits(ledger: pa.Table) -> Counter[str]:
+    """How many rows held something of each evaluation set and half: `<set> <half>` → rows."""
+    lines = ledger.filter(pc.equal(ledger["stage"], "decontaminate"))
+    sets = pc.replace_substring_regex(lines["evidence"], "/.*", "")
+    halves = pc.replace_substring_regex(lines["rule"], ".*_", "")
+    return _count(pc.binary_join_element_wise(sets, halves, " "))
 
 
 def _count(column: pa.ChunkedArray) -> Counter[str]:

@@ -1,4 +1,4 @@
-"""What pass one does to rows of one kind: clean, redact, measure, judge.
+"""What pass one does to rows of one kind: clean, redact, measure, judge, hold against evaluation sets.
 
 Signals are of the text that is kept, cleaned and redacted, so curating what was curated changes nothing.
 """
@@ -15,6 +15,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipeline.config import Recipe
+from pipeline.curate.decontaminate.cut import Cut, cut_rows
+from pipeline.curate.decontaminate.index import NgramIndex
+from pipeline.curate.decontaminate.matches import find_in, ledger_lines, matches_of
 from pipeline.curate.excerpts import excerpts_of
 from pipeline.curate.families import families_of
 from pipeline.curate.language import identify, unknown
@@ -49,6 +52,7 @@ class Processed:
         rules: rule → `failed` and `alone`, rows.
         redacted: entity → replacements, in all rows that came in.
         excerpts: id → redacted beginning, of some rows that failed a rule.
+        cut: `schema.LEDGER`, what was cut out of rows that reached the rules.
     """
 
     kept: pa.Table
@@ -59,6 +63,7 @@ class Processed:
     rules: dict[str, dict[str, int]]
     redacted: dict[str, int]
     excerpts: dict[str, str]
+    cut: pa.Table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,8 +83,15 @@ class Settled:
     ledger: list[pa.Table]
 
 
-def process(table: pa.Table, kind: str, recipe: Recipe, engine: Engine, left: Mapping[str, int]) -> Processed:
-    """Clean, redact, measure and judge rows of one kind.
+def process(
+    table: pa.Table,
+    kind: str,
+    recipe: Recipe,
+    engine: Engine,
+    left: Mapping[str, int],
+    evaluation: NgramIndex | None = None,
+) -> Processed:
+    """Clean, redact, measure and judge rows of one kind, and hold them against the evaluation sets.
 
     Args:
         table: `schema.ROWS`.
@@ -87,12 +99,19 @@ def process(table: pa.Table, kind: str, recipe: Recipe, engine: Engine, left: Ma
         recipe: of the run.
         engine: that computes.
         left: rule → of how many more rows excerpts are wanted (`Excerpts.left`).
+        evaluation: the recipe's evaluation sets.
     """
     settled = settle(table, kind, recipe, engine)
-    table = settled.table
+    table, reached, redacted = settled.table, settled.rows, Counter(settled.counts)
     _give_back(table)
+    ledger = settled.ledger
+    cut = LEDGER.empty_table()
+    if evaluation is not None and recipe.curate.decontaminate.action == "cut":
+        left_over = _cut(table, kind, recipe, engine, evaluation, redacted)
+        table, reached, cut = left_over.table, reached[left_over.rows], left_over.lines
+        ledger = [*ledger, *left_over.ledger]
     filled = _filled(one_array(table["messages"]), kind)
-    ledger = [*settled.ledger, _lines(table, ~filled, stage="clean", rule="empty", value=0.0, threshold=1.0)]
+    ledger = [*ledger, _lines(table, ~filled, stage="clean", rule="empty", value=0.0, threshold=1.0)]
     table = _only(table, filled)
 
     texts = engine.join(one_array(table["messages"]))
@@ -106,16 +125,47 @@ def process(table: pa.Table, kind: str, recipe: Recipe, engine: Engine, left: Ma
         values = signals[name] if name in signals else _nothing(len(table), dtype)
         table = table.append_column(VERDICTS.field(name), pa.array(values, dtype))
     measured = table.append_column(VERDICTS.field("failed"), verdicts.names()).select(VERDICTS.names)
-    passed = np.flatnonzero(verdicts.passed)
+    failed, passed = verdicts.lines, np.flatnonzero(verdicts.passed)
+    if evaluation is not None and recipe.curate.decontaminate.action == "drop":
+        lines, clean = _contaminated(_only(table, verdicts.passed), recipe, engine, evaluation)
+        failed, passed = pa.concat_tables([failed, lines]), passed[clean]
     return Processed(
         kept=(table if len(passed) == len(table) else table.take(pa.array(passed))).cast(DOCUMENTS),
         measured=measured,
-        reached=settled.rows[filled],
+        reached=reached[filled],
         passed=passed,
-        ledger=[*ledger, verdicts.lines],
+        ledger=[*ledger, failed],
         rules=verdicts.counts(),
-        redacted=settled.counts,
-        excerpts=excerpts_of(verdicts.lines, ids, texts, engine, left),
+        redacted=dict(redacted),
+        excerpts=excerpts_of(failed, ids, texts, engine, left),
+        cut=cut,
+    )
+
+
+def _contaminated(
+    table: pa.Table, recipe: Recipe, engine: Engine, evaluation: NgramIndex
+) -> tuple[pa.Table, NDArray[np.bool_]]:
+    """The ledger's lines of rows that hold evaluation texts, and which rows hold none: bool [rows]."""
+    share = recipe.curate.decontaminate.share
+    found, rows = find_in(one_array(table["messages"]), evaluation, engine)
+    matches = matches_of(rows, evaluation.grams[found.slots], evaluation, share)
+    clean = np.ones(len(table), np.bool_)
+    clean[matches.rows] = False
+    return ledger_lines(matches, table, evaluation, share, "evaluation"), clean
+
+
+def _cut(
+    table: pa.Table, kind: str, recipe: Recipe, engine: Engine, evaluation: NgramIndex, redacted: Counter[str]
+) -> Cut:
+    """Cut evaluation texts out of settled rows, which are settled again; what that redacts is counted too."""
+
+    def again(rows: pa.Table) -> tuple[pa.Table, NDArray[np.int64], list[pa.Table]]:
+        settled = settle(rows, kind, recipe, engine)
+        redacted.update(settled.counts)
+        return settled.table, settled.rows, settled.ledger
+
+    return cut_rows(
+        table, recipe.curate.decontaminate, evaluation, engine, again, lambda messages: _filled(messages, kind)
     )
 
 

@@ -12,12 +12,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipeline.config import Recipe
+from pipeline.curate.decontaminate.index import NgramIndex
 from pipeline.curate.keys import keys_of
 from pipeline.curate.messages import one_array
 from pipeline.curate.rowwise import Processed, process
 from pipeline.engines import Engine
 from pipeline.ingest import Ingested
-from pipeline.schema import DOCUMENTS, VERDICTS
+from pipeline.schema import DOCUMENTS, LEDGER, VERDICTS
 
 __all__ = ["CuratedSlice", "curate_slice"]
 
@@ -34,6 +35,7 @@ class CuratedSlice:
         rules: rule → `failed` and `alone`, rows.
         redacted: entity → replacements.
         excerpts: id → redacted beginning, of some rows that failed a rule.
+        cut: `schema.LEDGER`, what was cut out of rows that are kept.
     """
 
     kept: pa.Table
@@ -43,9 +45,16 @@ class CuratedSlice:
     rules: list[dict[str, dict[str, int]]]
     redacted: dict[str, int]
     excerpts: dict[str, str]
+    cut: pa.Table
 
 
-def curate_slice(ingested: Ingested, recipe: Recipe, engine: Engine, left: Mapping[str, int]) -> CuratedSlice:
+def curate_slice(
+    ingested: Ingested,
+    recipe: Recipe,
+    engine: Engine,
+    left: Mapping[str, int],
+    evaluation: NgramIndex | None = None,
+) -> CuratedSlice:
     """Do all row-wise work on some rows. The result of a row depends on no other row.
 
     Args:
@@ -53,12 +62,13 @@ def curate_slice(ingested: Ingested, recipe: Recipe, engine: Engine, left: Mappi
         recipe: of the run.
         engine: that computes.
         left: rule → of how many more rows excerpts are wanted (`Excerpts.left`).
+        evaluation: the recipe's evaluation sets.
     """
     kinds = one_array(ingested.rows["kind"]).to_numpy(zero_copy_only=False)
     rows, done = [], []
     for kind in sorted(set(kinds.tolist())):
         rows.append(np.flatnonzero(kinds == kind))
-        done.append(process(_taken(ingested.rows, rows[-1]), kind, recipe, engine, left))
+        done.append(process(_taken(ingested.rows, rows[-1]), kind, recipe, engine, left, evaluation))
     reached = [here[one.reached] for here, one in zip(rows, done, strict=True)]
     kept = _in_order(
         DOCUMENTS, [one.kept for one in done], [here[one.passed] for here, one in zip(reached, done, strict=True)]
@@ -74,7 +84,16 @@ def curate_slice(ingested: Ingested, recipe: Recipe, engine: Engine, left: Mappi
         rules=[one.rules for one in done],
         redacted=dict(redacted),
         excerpts={row: excerpt for one in done for row, excerpt in one.excerpts.items()},
+        cut=_cut_and_kept(done, kept),
     )
+
+
+def _cut_and_kept(done: Sequence[Processed], kept: pa.Table) -> pa.Table:
+    """What was cut out of rows that then passed every rule, in the order of the rows."""
+    lines = pa.concat_tables([one.cut for one in done] or [LEDGER.empty_table()])
+    places = pc.index_in(lines["id"], value_set=one_array(kept["id"]))
+    stays = pc.is_valid(places)
+    return _in_order(LEDGER, [lines.filter(stays)], [places.filter(stays).to_numpy().astype(np.int64)])
 
 
 def _ledger(ingested: Ingested, done: Sequence[Processed]) -> pa.Table:

@@ -14,6 +14,7 @@ from pipeline.engines.redaction import Finder, Redaction
 from pipeline.engines.spans import Spans
 from pipeline.engines.stand_ins import StandIns
 from pipeline.engines.stretches import Stretches
+from pipeline.engines.word_ngrams import FoundNgrams, Ngrams, NgramTable, WordPlaces
 from pipeline.errors import MachineError
 from pipeline.text.entities import ENTITIES
 
@@ -100,6 +101,21 @@ class Engine(Protocol):
         self, texts: pa.LargeStringArray, rows: np.ndarray, starts: np.ndarray, ends: np.ndarray, lines: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Say what can be cut within spans."""
+
+    def count_words(self, texts: pa.LargeStringArray) -> np.ndarray:
+        """Count the words of every text."""
+
+    def place_words(self, texts: pa.LargeStringArray) -> WordPlaces:
+        """Say where the words of every text stand."""
+
+    def hash_ngrams(self, texts: pa.LargeStringArray, length: int) -> Ngrams:
+        """Hash every n-gram of the words of every text."""
+
+    def ngram_table(self, hashes: np.ndarray, lengths: Sequence[int]) -> tuple[NgramTable, np.ndarray]:
+        """Make a table of n-grams, and say where each stands in it."""
+
+    def find_ngrams(self, texts: pa.LargeStringArray, table: NgramTable) -> FoundNgrams:
+        """Find the n-grams of a table in every text."""
 
 
 def engine_for(device: str) -> Engine:

@@ -15,7 +15,7 @@ __all__ = ["RuleDrops", "read_drops"]
 _CHARACTERS = 300
 """Of a text that is shown."""
 
-_STAGES = ("ingest", "clean", "redact", "filter", "exact", "fuzzy", "substrings", "decontaminate", "pack")
+_STAGES = ("ingest", "clean", "redact", "filter", "decontaminate", "exact", "fuzzy", "substrings", "pack")
 
 
 @dataclass(kw_only=True)
@@ -72,7 +72,7 @@ def _add_texts(run: RunDirectory, drops: Iterable[RuleDrops]) -> None:
     excerpts = documents.summary.get("excerpts", {}) if documents else {}
     for drop in drops:
         for line in drop.examples:
-            if drop.stage == "filter":
+            if drop.stage in ("filter", "decontaminate"):
                 line["text"] = excerpts.get(drop.rule, {}).get(line["id"])
             elif drop.stage in ("exact", "fuzzy", "substrings"):
                 line["text"] = _document(run, line["part"], line["id"])

@@ -19,10 +19,10 @@ _DROPS = {
     "clean": "nothing left after cleaning",
     "redact": "quarantined by redaction",
     "filter": "failed a rule",
+    "decontaminate": "found in an evaluation set or the test split",
     "exact": "exact duplicates",
     "fuzzy": "near duplicates",
     "substrings": "boilerplate, or a rule failed by what is left of them",
-    "decontaminate": "found in an evaluation set",
 }
 """Stages of the ledger, in the order in which rows meet them, and what each takes away."""
 
@@ -109,6 +109,8 @@ def summary_lines(run: RunDirectory) -> list[str]:
     lines = [f"{step.name:<14} {step.rows:>12,} {_minus(step.dropped):>12}  {step.note}" for step in funnel(run)]
     if equation := conservation(run):
         lines += ["", equation]
+    if leaks := _leaks(run):
+        lines.append(leaks)
     if packed := read_packing(run):
         shares = (f"{name} {split.efficiency:.2%}" for name, split in packed.items() if split.bins)
         lines.append(f"packing efficiency: {', '.join(shares)}")
@@ -122,6 +124,16 @@ def summary_lines(run: RunDirectory) -> list[str]:
     if page.exists():
         lines.append(f"report: {run.shown / page.name}")
     return lines
+
+
+def _leaks(run: RunDirectory) -> str | None:
+    """What the splits share: near duplicates, which must be none, and rows that hold a test row."""
+    curated, held = Manifest.read(run.path("curated")), Manifest.read(run.path("contamination"))
+    if curated is None or held is None or "leakage" not in curated.summary:
+        return None
+    pairs = curated.summary["leakage"]["pairs"] + curated.summary["leakage"]["equal"]
+    rows = sum(held.summary["rows"].values())
+    return f"across splits: {pairs:,} near-duplicate pairs, {rows:,} rows that hold a test row"
 
 
 def _overflow(splits: Iterable[SplitPacking]) -> str:

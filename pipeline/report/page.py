@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from pipeline import __version__, fingerprint
 from pipeline.atomic import write_text
 from pipeline.config import Recipe
+from pipeline.curate.decontaminate.index import HALVES
 from pipeline.report.charts import bar_chart, line_chart
 from pipeline.report.drops import read_drops
 from pipeline.report.funnel import conservation, funnel, read_metrics
@@ -25,7 +26,8 @@ from pipeline.run import Manifest, RunDirectory
 __all__ = ["report"]
 
 _FOLDERS = (
-    "documents", "duplicates", "substrings", "curated", "tokens", "packed", "checkpoints", "evaluation", "promotion",
+    "documents", "duplicates", "contamination", "substrings", "curated",
+    "tokens", "packed", "checkpoints", "evaluation", "promotion",
 )  # fmt: skip
 _PACKAGES = ("numba", "pyarrow", "dask", "tokenizers", "torch", "transformers", "peft", "torchmetrics")
 _SAMPLES, _GENERATIONS = 4, 8
@@ -62,6 +64,9 @@ def _facts(run: RunDirectory, recipe: Recipe) -> dict[str, Any]:
         "rules": read_rules(run),
         "drops": read_drops(run),
         "substrings": _summary(run, "substrings") if recipe.curate.dedup.substrings else None,
+        "leakage": (_summary(run, "curated") or {}).get("leakage"),
+        "evaluation_sets": _evaluation_sets(run),
+        "test_split": _summary(run, "contamination"),
         "samples": _samples(run, recipe.seed),
         "packing": packing,
         "lengths": {
@@ -87,6 +92,20 @@ def _facts(run: RunDirectory, recipe: Recipe) -> dict[str, Any]:
 def _summary(run: RunDirectory, folder: str) -> dict[str, Any] | None:
     manifest = Manifest.read(run.path(folder))
     return manifest.summary if manifest else None
+
+
+def _evaluation_sets(run: RunDirectory) -> dict[str, dict[str, Any]]:
+    """Evaluation set → what is known of it, and in how many rows something of each half was found."""
+    documents = _summary(run, "documents") or {}
+    found = documents.get("contaminated", {})
+    return {
+        name: {
+            **known,
+            "too_short": sum(known["too_short"].values()),
+            "found": {half: found[f"{name} {half}"] for half in HALVES if f"{name} {half}" in found},
+        }
+        for name, known in documents.get("evaluation", {}).items()
+    }
 
 
 def _training(run: RunDirectory) -> Iterator[dict[str, Any]]:

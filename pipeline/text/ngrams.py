@@ -26,9 +26,7 @@ def gram_bits(items: int) -> int:
 
 
 @declare("int64(uint32[::1], uint32[::1], int64, uint32[::1], uint32[::1])")
-def repeated_words(
-    words: np.ndarray, lengths: np.ndarray, count: int, numbers: np.ndarray, places: np.ndarray
-) -> int:
+def repeated_words(words: np.ndarray, lengths: np.ndarray, count: int, numbers: np.ndarray, places: np.ndarray) -> int:
     """List the words that come twice: their numbers from 1, and where they stand. Return how many places.
 
     Args:

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from pipeline.cluster import run_parts
 from pipeline.config import Recipe
+from pipeline.curate.decontaminate.held_out import drops
 from pipeline.curate.parquet import write_parquet
 from pipeline.curate.substrings.apply import cuts
 from pipeline.curate.substrings.cut import cut
@@ -35,16 +36,19 @@ _ROUNDS = 50
 
 
 def stage(run: RunDirectory, recipe: Recipe) -> Stage | None:
-    """The stage `substrings`, or None while there are no decisions about duplicates.
+    """The stage `substrings`, or None while there are no decisions about duplicates and the test split.
 
     Asked for only where the recipe has `curate.dedup.substrings`.
     """
     substrings = recipe.curate.dedup.substrings
     assert substrings is not None
     documents, duplicates = Manifest.read(run.path("documents")), Manifest.read(run.path("duplicates"))
-    if documents is None or duplicates is None:
+    contamination = Manifest.read(run.path("contamination"))
+    if documents is None or duplicates is None or contamination is None:
         return None
     inputs = {"documents": documents.content_of("documents"), "duplicates": duplicates.content}
+    if drops(recipe):
+        inputs["contamination"] = contamination.content
     if cuts(recipe):  # rows that were cut go through pass one's steps again
         inputs["pass one"] = documents.fingerprint
     return Stage(
@@ -76,7 +80,7 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
         return run_parts(client(), function, jobs, stage="substrings", on_done=on_done) if jobs else []
 
     work = run.path("substrings/_work")
-    parts = _parts(run)
+    parts = _parts(run, recipe)
     with Progress("substrings", total=len(parts)) as progress:
         spans = search(parts, substrings.length, substrings.documents, work, 0, on_workers)
         passages, different = passage_jobs(parts, spans, work, on_workers)
@@ -119,12 +123,13 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
     )
 
 
-def _parts(run: RunDirectory) -> list[Part]:
+def _parts(run: RunDirectory, recipe: Recipe) -> list[Part]:
     parts: list[Part] = []
     start = 0
     for number, path in enumerate(sorted(run.path("duplicates").glob("part-*.parquet"))):
         documents = run.path(f"documents/{path.name}")
-        parts.append(Part(number=number, documents=documents, duplicates=path, start=start))
+        contaminated = run.path(f"contamination/{path.name}") if drops(recipe) else None
+        parts.append(Part(number=number, documents=documents, duplicates=path, contaminated=contaminated, start=start))
         start += pq.read_metadata(path).num_rows
     return parts
 

@@ -18,6 +18,7 @@ from pipeline.engines.cpu.redact_json import redact_json
 from pipeline.engines.cpu.replace import replace
 from pipeline.engines.cpu.signals import signals
 from pipeline.engines.cpu.substrings import cut_spans, digest_spans, stretches
+from pipeline.engines.cpu.word_ngrams import count_words, find_ngrams, hash_ngrams, ngram_table, place_words
 
 __all__ = [
     "CLEANERS",
@@ -26,12 +27,17 @@ __all__ = [
     "clean",
     "clean_until_stable",
     "combine",
+    "count_words",
     "cut_spans",
     "digest",
     "digest_spans",
     "find_entities",
+    "find_ngrams",
+    "hash_ngrams",
     "join",
+    "ngram_table",
     "normalise",
+    "place_words",
     "redact",
     "redact_json",
     "replace",
