@@ -1,6 +1,6 @@
 """Sketches: how alike two texts are, without the texts.
 
-*Fast Similarity Sketching* (Dahlgaard, Knudsen, Thorup, FOCS 2017) over the set of a text's shingles (`shingles`). K buckets
+*Fast Similarity Sketching* (Dahlgaard, Knudsen, Thorup, FOCS 2017) over the set of a text's shingles. K buckets
 are filled in rounds. In round r < K each shingle is hashed once and offers its value to the one bucket that the hash
 names; in round r ≥ K every shingle offers its value to bucket r - K. A bucket keeps the smallest value of the first
 round that reaches it. So a long text needs one or two rounds (a K-permutation MinHash hashes each shingle K times), a
@@ -91,7 +91,7 @@ def sketch(
 
 @declare("int64(uint8[::1], int64, int64, int64, int64, int64, uint64[::1])")
 def fill(buffer: np.ndarray, start: int, end: int, shingle: int, turn: int, bucket: int, best: np.ndarray) -> int:
-    """Offer the value in round `turn` of every shingle of bytes to `bucket`, or to the one its hash names if that is -1.
+    """Offer each byte shingle's value in round `turn` to `bucket`, or to the one that its hash names if that is -1.
 
     Returns:
         How many shingles there were.

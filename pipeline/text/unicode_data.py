@@ -78,5 +78,5 @@ Oap!qyR_2zVe$b2k;<U=Wv;G|MfqA8ZIG;5dZZh)Ie;2t=j~ex(i($5{qYfR=7#~5NeXQ3jyODYHz0No
 v++TJC#U%WuDgc`@8O{^jo`X&<BS5BAADL?93d1OkEJ8gv|>R6zcZAo~&s1OkCTP$2k!fAnjM-{m(Nit$}|mSug?nP<Ro(W#A3N!K!E%2o)(*CG%I1Oh*7
 HMcG8E!i&w0)e1r@jte$Y1j
 """
-"""Base 85 of zlib of little-endian uint32 (4, n), each row as differences: a code point, and up to three that `normalise`
-puts in its place."""
+"""Base 85 of zlib of little-endian uint32 (4, n), each row as differences: a code point, and up to three in its place
+(0: none) in `normalise`."""

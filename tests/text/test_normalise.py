@@ -18,7 +18,8 @@ from tests.text.unicode_runs import MARKS, folds
 
 LETTERS = st.text(
     st.sampled_from(
-        "aZ .\u00c9\u00df\u00b5\u0394\u03c2\u0416\u0130\u2014\u2026\u3042\u6f22\uff21\uff0c😀\u0301\u1161\u212b\u2019\u201c\u2014\u2212\u0390\u1fb7\u023a\u13a0\u0149"
+        "aZ .\u00c9\u00df\u00b5\u0394\u03c2\u0416\u0130\u2014\u2026\u3042\u6f22\uff21\uff0c😀\u0301\u1161\u212b"
+        "\u2019\u201c\u2014\u2212\u0390\u1fb7\u023a\u13a0\u0149"
     )
 )
 
@@ -55,7 +56,9 @@ def test_what_needs_no_tables_has_that_normal_form_wherever_it_stands() -> None:
 
 
 def test_every_character_has_the_normal_form_that_the_definition_gives_it() -> None:
-    known = [code for code in range(0x110000) if not 0xD800 <= code < 0xE000 and unicodedata.category(chr(code)) != "Cn"]
+    known = [
+        code for code in range(0x110000) if not 0xD800 <= code < 0xE000 and unicodedata.category(chr(code)) != "Cn"
+    ]
     texts = [f"A{chr(code)}b" for code in known]
     normal = cpu.normalise(column(texts)).to_pylist()
     different = [hex(code) for code, one, other in zip(known, normal, definition(texts), strict=True) if one != other]
@@ -69,7 +72,10 @@ def test_every_character_has_the_normal_form_that_the_definition_gives_it() -> N
     ("text", "normal"),
     [
         ("Straße STRASSE straẞe", "strasse strasse strasse"),
-        ("\u2018a\u2019 \u201cb\u201d \u00abc\u00bb \u2039d\u203a don\u2019t don\u02bct", "'a' \"b\" \"c\" 'd' don't don't"),
+        (
+            "\u2018a\u2019 \u201cb\u201d \u00abc\u00bb \u2039d\u203a don\u2019t don\u02bct",
+            "'a' \"b\" \"c\" 'd' don't don't",
+        ),
         ("1\u20132 3\u20144 \u22125 6\u20107", "1-2 3-4 -5 6-7"),
         ("ΣΊΣΥΦΟΣ σίσυφος", "σίσυφοσ σίσυφοσ"),
         ("A\u2028\u00a0 B\r\n", "a b"),

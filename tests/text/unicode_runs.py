@@ -146,8 +146,8 @@ def write() -> str:
         '"""Base 85 of zlib of little-endian uint32 pairs: the first code point of a run, and its flags in '
         '`unicode_classes`."""\n\n'
         f'FOLDS = """\n{_packed(np.diff(changed, axis=0, prepend=changed[:1] * 0).T)}\n"""\n'
-        '"""Base 85 of zlib of little-endian uint32 (4, n), each row as differences: a code point, and up to three that '
-        '`normalise`\nputs in its place."""\n'
+        '"""Base 85 of zlib of little-endian uint32 (4, n), each row as differences: a code point, and up to three in '
+        'its place\n(0: none) in `normalise`."""\n'
     )
 
 
