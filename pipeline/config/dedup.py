@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from pipeline.config.section import Section
 from pipeline.signals import SIGNALS
 
-__all__ = ["Bands", "Dedup", "Fuzzy", "SignalOrder", "Substrings"]
+__all__ = ["Bands", "Dedup", "Fuzzy", "Shingle", "SignalOrder", "Substrings"]
 
 
 class Bands(Section):
@@ -21,13 +21,46 @@ class Bands(Section):
     """Values in a band; a pair of similarity s meets with probability 1 - (1 - s^rows)^count."""
 
 
+class Shingle(Section):
+    """What two texts are compared by; name one of them. A number alone counts characters."""
+
+    characters: int | None = Field(None, ge=2, le=64)
+    """Characters (code points) of normalised text in a shingle."""
+    words: int | None = Field(None, ge=1, le=64)
+    """Words of normalised text, what stands between spaces, in a shingle."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _number(cls, value: Any) -> Any:
+        return {"characters": value} if isinstance(value, int) else value
+
+    @model_validator(mode="after")
+    def _one(self) -> Shingle:
+        if (self.characters is None) == (self.words is None):
+            raise ValueError("name either `characters` or `words`")
+        return self
+
+    @property
+    def unit(self) -> Literal["characters", "words"]:
+        """Which of them."""
+        return "words" if self.characters is None else "characters"
+
+    @property
+    def width(self) -> int:
+        """How many."""
+        return self.characters or self.words or 0
+
+
 class Fuzzy(Section):
     """Near duplicates."""
 
     threshold: float = Field(0.8, gt=0, le=1)
     """Similarity (Jaccard of shingles, estimated from sketches) at which a row is a duplicate of its survivor."""
-    shingle: int = Field(5, ge=2, le=64)
-    """Bytes of normalised text in a shingle."""
+    shingle: Shingle = Shingle(characters=5)
+    """`{characters: 5}` or `{words: 5}`."""
+    ignore_shared: float | None = Field(None, gt=0, lt=1)
+    """Text that more than this share of the rows has in common (a template, a system prompt) is left out of the
+    shingles; null: nothing is."""
     sketch: int = Field(128, ge=16, le=512, multiple_of=4)
     """Values in a sketch."""
     bands: Bands | None = None
@@ -77,6 +110,9 @@ class SignalOrder(Section):
 class Dedup(Section):
     """Duplicates; `exact: false` and `fuzzy: null` switch a step off."""
 
+    on: Literal["row", "prompt", "answer"] = "row"
+    """What rows are compared by: all that a row says; its prompt, everything but the answers; or its answers, what the
+    assistant says (of a retrieval row, what is found). A row without that part is compared as a whole."""
     exact: bool = True
     """Whether copies of one content are removed."""
     fuzzy: Fuzzy | None = Fuzzy()

@@ -122,6 +122,8 @@ def _compile_the_rest() -> None:
     digests = cpu.digest(normal, normalised=True)
     cpu.combine(digests, np.array([0, 1, 3], np.int64))
     sketches = cpu.sketch(normal)
+    cpu.shingles(normal)
+    cpu.cut_shared(normal, cpu.tally_windows(normal, width=16)[0], width=16)
     cpu.band_keys(sketches, 16, 7)
     cpu.similarity(sketches, sketches)
     spans = np.zeros(1, np.int64), np.ones(1, np.int64)

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pipeline.cluster import run_parts
-from pipeline.config import RULE_KINDS, Recipe
+from pipeline.config import RULE_KINDS, Fuzzy, Recipe
 from pipeline.curate.compilation import ensure_compiled
 from pipeline.curate.decontaminate.evaluation import evaluation_index, survey_evaluation
 from pipeline.curate.excerpts import merge_excerpts
@@ -40,7 +40,7 @@ def survey_sources(recipe: Recipe) -> list[Survey]:
 
 def stage(run: RunDirectory, recipe: Recipe, surveys: Sequence[Survey]) -> Stage:
     """The stage `documents`: what it is made from."""
-    curate, fuzzy = recipe.curate, recipe.curate.dedup.fuzzy
+    curate, dedup = recipe.curate, recipe.curate.dedup
     return Stage(
         run=run,
         name="documents",
@@ -52,7 +52,7 @@ def stage(run: RunDirectory, recipe: Recipe, surveys: Sequence[Survey]) -> Stage
                 for kind in RULE_KINDS
             },
             "pii": identity(curate.pii),
-            "sketch": {"values": fuzzy.sketch, "shingle": fuzzy.shingle} if fuzzy else None,
+            "keys": {"on": dedup.on, "sketch": _sketch(dedup.fuzzy)},
             "part_bytes": recipe.ingest.part_bytes,
             "max_row_bytes": recipe.ingest.max_row_bytes,
             "sources": {source.name: source.model_dump(mode="json") for source in recipe.sources},
@@ -139,6 +139,13 @@ def _prepare_evaluation(run: RunDirectory, recipe: Recipe) -> dict[str, Any]:
     index, counts = evaluation_index(recipe, survey_evaluation(recipe), engine_for("cpu"))
     index.save(run.path(EVALUATION))
     return counts
+
+
+def _sketch(fuzzy: Fuzzy | None) -> dict[str, Any] | None:
+    """What the sketches are made with; with `ignore_shared` the stage `duplicates` makes them."""
+    if fuzzy is None or fuzzy.ignore_shared is not None:
+        return None
+    return {"values": fuzzy.sketch, fuzzy.shingle.unit: fuzzy.shingle.width}
 
 
 def _tell_of_compiling() -> None:

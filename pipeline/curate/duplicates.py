@@ -10,6 +10,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,11 +19,13 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline.cluster import run_parts
-from pipeline.config import Recipe
+from pipeline.config import Dedup, Recipe
 from pipeline.curate.dedup import breaker
 from pipeline.curate.dedup.collisions import Part, digests_of
 from pipeline.curate.dedup.decide import Decisions, bands_of, decide
 from pipeline.curate.dedup.index import Index
+from pipeline.curate.dedup.shared import find_shared, sketched
+from pipeline.curate.dedup.work import Map, load
 from pipeline.curate.parquet import write_parquet
 from pipeline.progress import Progress
 from pipeline.run import Manifest, PartRecord, Rows, RunDirectory, Stage
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DECISIONS", "run_stage", "stage"]
 
-VERSION = 2
+VERSION = 3
 
 DECISIONS = pa.schema(
     [
@@ -54,7 +57,8 @@ def stage(run: RunDirectory, recipe: Recipe) -> Stage | None:
     inputs: dict[str, Any] = {"keys": keys.content_of("keys")}
     if index := _index(run, recipe):
         inputs["index"] = [batch["key"] for batch in index.batches]
-    if any(not isinstance(by, str) for by in dedup.order):  # the signals are there
+    reads_text = dedup.fuzzy is not None and dedup.fuzzy.ignore_shared is not None
+    if reads_text or any(not isinstance(by, str) for by in dedup.order):  # the signals are there
         inputs["documents"] = keys.content_of("documents")
     return Stage(
         run=run,
@@ -80,29 +84,33 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
     def on_workers(function: Callable[[Any], Any], jobs: Any, on_done: Any = lambda _: None) -> list[Any]:
         return run_parts(client(), function, jobs, stage="duplicates", on_done=on_done) if jobs else []
 
-    def append() -> None:
+    work = run.path("duplicates/_work")
+
+    def append(keys: _Keys) -> None:
         if index:
-            names = sorted(run.path("keys").glob("part-*.parquet"))
-            index.append(names, [run.path("duplicates") / name.name for name in names], on_workers)
+            decisions = [run.path("duplicates") / part.path.name for part in keys.parts]
+            index.append([part.path for part in keys.parts], decisions, on_workers, shared=keys.shared)
 
     if done := this.manifest():
-        append()
+        if index and not index.appended:  # restored from a copy
+            append(_keys(run, dedup, index, work, on_workers))
+            shutil.rmtree(work, ignore_errors=True)
         return done
     finished = this.begin()
-    earlier = index.parts() if index else []
-    parts = _parts(run, sum(part.rows for part in earlier))
-    count = sum(part.rows for part in parts)
-    work = run.path("duplicates/_work")
-    with Progress("duplicates", total=len(parts)) as progress:
-        decisions = decide([*earlier, *parts], dedup, work, on_workers)
+    keys = _keys(run, dedup, index, work, on_workers)
+    count = sum(part.rows for part in keys.parts)
+    with Progress("duplicates", total=len(keys.parts)) as progress:
+        decisions = decide([*keys.earlier, *keys.parts], dedup, work, on_workers)
         if dedup.fuzzy is not None:
             breaker.check(decisions, count, dedup.fuzzy)
-        jobs = [job for number, job in enumerate(_jobs(this, parts, decisions)) if f"part-{number:05d}" not in finished]
-        progress.advance(len(parts) - len(jobs))
+        every = _jobs(this, keys, decisions)
+        jobs = [job for number, job in enumerate(every) if f"part-{number:05d}" not in finished]
+        progress.advance(len(every) - len(jobs))
         on_workers(write_part, jobs, lambda record: progress.advance(rows=record.files[0].rows))
-    append()
+    append(keys)
+    summary = {**_summary(decisions, recipe, count), "shared": keys.summary}
     shutil.rmtree(work)
-    return this.finish(parts=len(parts), rows=_rows(decisions, count), summary=_summary(decisions, recipe, count))
+    return this.finish(parts=len(keys.parts), rows=_rows(decisions, count), summary=summary)
 
 
 def _index(run: RunDirectory, recipe: Recipe) -> Index | None:
@@ -111,13 +119,41 @@ def _index(run: RunDirectory, recipe: Recipe) -> Index | None:
     return Index.open(dedup.index, dedup, keys.content_of("keys")) if dedup.index else None
 
 
-def _parts(run: RunDirectory, first: int) -> list[Part]:
-    """The run's own rows, numbered from `first`."""
+@dataclass(frozen=True, kw_only=True)
+class _Keys:
+    """What is deduplicated.
+
+    Attributes:
+        earlier: parts of the index.
+        parts: of the run.
+        shared: the text that was left out of the sketches, where some was.
+        summary: how much that is.
+    """
+
+    earlier: list[Part]
+    parts: list[Part]
+    shared: Path | None = None
+    summary: dict[str, int] | None = None
+
+
+def _keys(run: RunDirectory, dedup: Dedup, index: Index | None, work: Path, on_workers: Map) -> _Keys:
+    """The keys of all rows, with sketches."""
+    earlier = index.parts() if index else []
+    first = sum(part.rows for part in earlier)
     parts: list[Part] = []
     for path in sorted(run.path("keys").glob("part-*.parquet")):
         start = parts[-1].start + parts[-1].rows if parts else first
-        parts.append(Part(path=path, start=start, rows=pq.read_metadata(path).num_rows))
-    return parts
+        documents = run.path("documents") / path.name
+        parts.append(Part(path=path, start=start, rows=pq.read_metadata(path).num_rows, documents=documents))
+    fuzzy = dedup.fuzzy
+    if fuzzy is None or fuzzy.ignore_shared is None:
+        return _Keys(earlier=earlier, parts=parts)
+    shared = index.shared if index else None
+    if shared is None:
+        shared = find_shared(parts, fuzzy.ignore_shared, dedup.on, work / "shared", on_workers)
+    parts, (whole, left) = sketched(parts, shared, fuzzy, dedup.on, work / "sketched", on_workers)
+    summary = {"windows": len(load(shared)), "bytes": whole, "left_out": whole - left}
+    return _Keys(earlier=earlier, parts=parts, shared=shared, summary=summary)
 
 
 def _rows(decisions: Decisions, count: int) -> Rows:
@@ -160,8 +196,8 @@ class _Job:
     clusters: NDArray[np.uint64]
 
 
-def _jobs(this: Stage, parts: list[Part], decisions: Decisions) -> list[_Job]:
-    found = decisions.candidates
+def _jobs(this: Stage, keys: _Keys, decisions: Decisions) -> list[_Job]:
+    found, parts = decisions.candidates, keys.parts
     bounds = [*np.searchsorted(found.rows, [part.start for part in parts]).tolist(), len(found.rows)]
     jobs = []
     for number, (part, start, end) in enumerate(zip(parts, bounds, bounds[1:], strict=False)):

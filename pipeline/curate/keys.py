@@ -7,11 +7,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.config import Recipe
-from pipeline.curate.messages import contents_of, extras_of, one_array, whole_texts
+from pipeline.curate.dedup.texts import Compared, compared
+from pipeline.curate.messages import contents_of, extras_of, one_array
 from pipeline.engines import Engine
 from pipeline.schema import KEYS
 
-__all__ = ["keys_of"]
+__all__ = ["keys_of", "sketch_lists"]
 
 
 def keys_of(table: pa.Table, recipe: Recipe, engine: Engine) -> pa.Table:
@@ -25,21 +26,25 @@ def keys_of(table: pa.Table, recipe: Recipe, engine: Engine) -> pa.Table:
     Returns:
         `schema.KEYS`, row for row.
     """
-    fuzzy = recipe.curate.dedup.fuzzy
-    messages = one_array(table["messages"])
-    # Case and indentation are meaning everywhere but in running text.
-    running = one_array(pc.equal(table["kind"], "text")).to_numpy(zero_copy_only=False)
-    tools = one_array(table["tools"])
-    sketches = None
+    dedup = recipe.curate.dedup
+    # What many rows share is known when all rows are; sketches are made then.
+    fuzzy = dedup.fuzzy if dedup.fuzzy and dedup.fuzzy.ignore_shared is None else None
+    part = compared(table, dedup.on)
+    kinds = one_array(table["kind"])
+    text, code = (pc.equal(kinds, kind).to_numpy(zero_copy_only=False) for kind in ("text", "code"))
     digests = np.empty((len(table), 16), np.uint8)
-    if fuzzy is not None or running.any():
-        normal = engine.normalise(whole_texts(messages, tools, engine))
-        digests = engine.digest(normal, normalised=True)
+    sketches = None
+    if fuzzy is not None or text.any():
+        normal = part.normal(engine)
+        if text.any():
+            digests = engine.digest(normal, normalised=True)
         if fuzzy is not None:
-            sketches = engine.sketch(normal, values=fuzzy.sketch, shingle=fuzzy.shingle)
+            sketches = engine.sketch(normal, values=fuzzy.sketch, shingle=fuzzy.shingle.width, unit=fuzzy.shingle.unit)
         del normal
-    if not running.all():
-        digests = np.where(running[:, None], digests, _exact_digests(messages, tools, engine))
+    for rows in (code, ~(text | code)):
+        if rows.any():
+            # Indentation and case are meaning in code: two programs that differ in them are no copies.
+            digests[rows] = _digests_of_pieces(part.only(rows), engine, normalise=rows is not code)
     names = [source.name for source in recipe.sources]
     priorities = pa.array([source.priority for source in recipe.sources], pa.int32())
     return pa.table(
@@ -48,27 +53,30 @@ def keys_of(table: pa.Table, recipe: Recipe, engine: Engine) -> pa.Table:
             "priority": priorities.take(pc.index_in(one_array(table["source"]), pa.array(names))),
             "length": table["char_count"],
             "digest": pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), len(table), [None, pa.py_buffer(digests)]),
-            "sketch": pa.nulls(len(table), KEYS.field("sketch").type) if sketches is None else _lists(sketches),
+            "sketch": pa.nulls(len(table), KEYS.field("sketch").type) if sketches is None else sketch_lists(sketches),
         },
         schema=KEYS,
     )
 
 
-def _exact_digests(messages: pa.ListArray, tools: pa.LargeStringArray, engine: Engine) -> np.ndarray:
-    """Take a digest of each row's roles, contents, other keys and tools: uint8 [rows, 16].
+def _digests_of_pieces(part: Compared, engine: Engine, *, normalise: bool) -> np.ndarray:
+    """Take a digest of each row's roles, contents (or their normal forms), other keys and tools: uint8 [rows, 16].
 
     It is the digest of the pieces' own digests, which have one length, so that two rows are equal only if all their
     pieces are; no text is put together for it.
     """
-    roles = messages.flatten().field("role")
-    pieces = [_digests(column, engine) for column in (roles, contents_of(messages), extras_of(messages))]
+    messages = part.messages
+    roles, contents = messages.flatten().field("role"), contents_of(messages)
+    if normalise:
+        contents = engine.normalise(contents)
+    pieces = [_digests(column, engine) for column in (roles, contents, extras_of(messages))]
     offsets = messages.offsets.to_numpy().astype(np.int64)
     offsets -= offsets[0]
     # In a row's order: three digests a message, then the tools'.
     rows = np.arange(len(messages))
     ends = 3 * offsets + np.arange(len(messages) + 1)
     digests = np.empty((ends[-1], 16), np.uint8)
-    digests[ends[1:] - 1] = _digests(tools, engine)
+    digests[ends[1:] - 1] = _digests(part.tools, engine)
     first = 3 * np.arange(offsets[-1]) + np.repeat(rows, np.diff(offsets))
     for number, piece in enumerate(pieces):
         digests[first + number] = piece
@@ -79,6 +87,7 @@ def _digests(column: pa.Array, engine: Engine) -> np.ndarray:
     return engine.digest(pc.fill_null(column, "").cast(pa.large_string()), normalised=True)
 
 
-def _lists(sketches: np.ndarray) -> pa.ListArray:
+def sketch_lists(sketches: np.ndarray) -> pa.ListArray:
+    """The column `sketch` of `schema.KEYS`, of uint32 [rows, values]."""
     offsets = np.arange(len(sketches) + 1, dtype=np.int32) * sketches.shape[1]
     return pa.ListArray.from_arrays(pa.array(offsets), pa.array(sketches.reshape(-1)))

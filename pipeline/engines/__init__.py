@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, get_args
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -82,8 +82,30 @@ class Engine(Protocol):
     def combine(self, digests: np.ndarray, bounds: np.ndarray) -> np.ndarray:
         """Take one digest of each run of digests."""
 
-    def sketch(self, normalised: pa.LargeStringArray, *, values: int = 112, shingle: int = 8) -> np.ndarray:
+    def sketch(
+        self,
+        normalised: pa.LargeStringArray,
+        *,
+        values: int = 128,
+        shingle: int = 5,
+        unit: Literal["characters", "words"] = "characters",
+    ) -> np.ndarray:
         """Take the sketch of every normal form."""
+
+    def shingles(
+        self,
+        normalised: pa.LargeStringArray,
+        *,
+        shingle: int = 5,
+        unit: Literal["characters", "words"] = "characters",
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Take the set of shingles of every normal form."""
+
+    def tally_windows(self, normalised: pa.LargeStringArray, *, width: int) -> tuple[np.ndarray, np.ndarray]:
+        """Count the rows that have each window of bytes."""
+
+    def cut_shared(self, normalised: pa.LargeStringArray, shared: np.ndarray, *, width: int) -> pa.LargeStringArray:
+        """Leave out what lies in shared windows."""
 
     def similarity(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Estimate how alike the texts of two sketches are, pair by pair."""

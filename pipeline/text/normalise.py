@@ -1,17 +1,27 @@
-"""The normal form of a text, of which digests and sketches are taken: NFKC, lower case, folded whitespace.
+"""The normal form of a text, of which digests and sketches are taken.
 
-`fold` knows the normal form of most characters by itself; a row with any other goes through the engine's Unicode
-tables first, which `needs_tables` finds out.
+In this order: NFKC; full case folding (`ß` is `ss`); quotation marks and dashes as those of ASCII; every run of
+whitespace one space, none at the ends. `fold` does all but NFKC, and knows the characters of which most texts are
+made, which NFKC leaves as they are; a row with any other goes through the engine's NFKC first, which `needs_tables`
+finds out.
 """
 
 from __future__ import annotations
 
+import base64
+import zlib
+
 import numpy as np
 
 from pipeline.text.characters import whitespace_width
+from pipeline.text.json_escapes import write_character
 from pipeline.text.kernel import declare, int64
+from pipeline.text.unicode_data import FOLDS
 
-__all__ = ["fold", "is_stable", "needs_tables"]
+__all__ = ["GROWTH", "fold", "is_stable", "needs_tables"]
+
+GROWTH = 3
+"""A folded character has at most so many times its bytes (`ΐ` becomes three characters)."""
 
 STRIDE = 64
 """Bytes that are looked at together."""
@@ -25,13 +35,25 @@ STABLE = np.array(
     [
         # Latin-1: no ª ¨ ¯ ² ³ ´ µ ¸ ¹ º ¼ ½ ¾, which NFKC changes
         *[(0xA1, 0xA7), (0xA9, 0xA9), (0xAB, 0xAE), (0xB0, 0xB1), (0xB6, 0xB7), (0xBB, 0xBB), (0xBF, 0xFF)],
-        # Greek, Cyrillic, Hebrew, Arabic
-        *[(0x391, 0x3A1), (0x3A3, 0x3A9), (0x3AC, 0x3CE), (0x410, 0x45F), (0x5D0, 0x5EA), (0x621, 0x64A)],
+        # Latin Extended-A: no İ (longer when folded) ĳ ŀ ŉ ſ; the apostrophe that is a letter
+        *[(0x100, 0x12F), (0x131, 0x131), (0x134, 0x13E), (0x141, 0x148), (0x14A, 0x17E), (0x2BC, 0x2BC)],
+        # Greek (no ΰ, which is longer when folded), Cyrillic, Hebrew, Arabic
+        *[
+            (0x391, 0x3A1),
+            (0x3A3, 0x3A9),
+            (0x3AC, 0x3AF),
+            (0x3B1, 0x3CE),
+            (0x410, 0x45F),
+            (0x5D0, 0x5EA),
+            (0x621, 0x64A),
+        ],
+        # Vietnamese
+        *[(0x1EA0, 0x1EF9)],
         # Dashes, quotes, bullets, …, ‰, ‹ ›, €
         *[(0x200B, 0x2010), (0x2012, 0x2016), (0x2018, 0x2023), (0x2026, 0x2026), (0x2030, 0x2032), (0x2039, 0x203B)],
         *[(0x20AC, 0x20AC)],
-        # Arrows; boxes, shapes, dingbats
-        *[(0x2190, 0x21FF), (0x2500, 0x27BF)],
+        # Arrows; the minus sign; boxes, shapes, dingbats
+        *[(0x2190, 0x21FF), (0x2212, 0x2212), (0x2500, 0x27BF)],
         # Chinese, Japanese and Korean, full-width ASCII
         *[(0x3001, 0x3029), (0x3041, 0x3096), (0x30A1, 0x30FE), (0x4E00, 0x9FFF), (0xAC00, 0xD7A3), (0xFF01, 0xFF5E)],
         # Emoji, rare ideographs
@@ -42,18 +64,34 @@ STABLE = np.array(
 """Characters of which `fold` knows the normal form: ranges, first and last, in ascending order."""
 
 
+def _tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    packed = np.frombuffer(zlib.decompress(base64.b85decode(FOLDS.replace("\n", ""))), "<u4").reshape(4, -1)
+    code, *folded = np.cumsum(packed, axis=1, dtype=np.uint32).astype(np.int64)
+    several = np.flatnonzero(folded[1])
+    change = np.zeros(0x110000, np.int64)
+    change[code] = folded[0] - code
+    change[code[several]] = SEVERAL + np.arange(len(several))
+    rows, row_of = np.unique(change.reshape(-1, 256), axis=0, return_inverse=True)
+    return row_of.astype(np.uint8).ravel(), rows.astype(np.int32).ravel(), np.stack(folded)[:, several].T.copy()
+
+
+SEVERAL = 1 << 24
+ROW_OF, CHANGES, TEXTS = _tables()
+"""What becomes of a character: `CHANGES` (256 to a row; which, says `ROW_OF`) is what is added to its code point, or,
+from `SEVERAL` on, a row of `TEXTS`, which holds up to three code points."""
+
+
 @declare("int64(uint8[::1], int64, int64, uint8[::1], int64)")
 def fold(buffer: np.ndarray, start: int, end: int, output: np.ndarray, at: int) -> int:
-    """Write the normal form of the row, and return its length in bytes, which is never more than before.
+    """Write the normal form of a row that NFKC has nothing to change in, and return its length in bytes.
 
-    Every run of whitespace becomes one space; none is left at the start and the end. Capital letters of ASCII, Latin-1,
-    Greek and Cyrillic become small ones, full-width ASCII becomes ASCII, an ellipsis three dots. Everything else stays.
+    It is never more than `GROWTH` times as long; not longer at all where the row is of stable characters (`STABLE`).
 
     Args:
         buffer: Bytes of the column; the row is `[start, end)`.
         start: Its first byte.
         end: One past its last byte.
-        output: Where to write; as many bytes as the row has may be written.
+        output: Where to write; as many bytes as the row has (or `GROWTH` times as many) may be written.
         at: Where in `output`.
     """
     length = 0
@@ -78,25 +116,19 @@ def fold(buffer: np.ndarray, start: int, end: int, output: np.ndarray, at: int) 
             i += width
             continue
         gap = 0
-        width = character_width(byte)
+        width = min(character_width(byte), end - i)
         code = character(buffer, i, end)
-        if (0xC0 <= code <= 0xDE and code != 0xD7) or 0x391 <= code <= 0x3A9 or 0x410 <= code <= 0x42F:
-            output[at + length] = 0xC0 | (code + 32) >> 6
-            output[at + length + 1] = 0x80 | (code + 32) & 0x3F
-            length += 2
-        elif 0xFF01 <= code <= 0xFF5E:
-            ascii = code - 0xFEE0
-            output[at + length] = ascii + 32 if 65 <= ascii <= 90 else ascii
-            length += 1
-        elif code == 0x2026:
-            for k in range(3):
-                output[at + length + k] = 46
-            length += 3
-        else:
-            width = min(width, end - i)
+        change = int64(CHANGES[int64(ROW_OF[code >> 8]) * 256 + (code & 255)]) if 0 <= code < 0x110000 else 0
+        if change == 0:
             for k in range(width):
                 output[at + length + k] = buffer[i + k]
             length += width
+        elif change < SEVERAL:
+            length += write_character(code + change, output, at + length)
+        else:
+            for k in range(3):
+                if TEXTS[change - SEVERAL, k]:
+                    length += write_character(TEXTS[change - SEVERAL, k], output, at + length)
         i += width
     return length - 1 if length > 0 and gap else length
 
@@ -130,8 +162,8 @@ def is_stable(code: int) -> int:
     """Return 1 if `fold` knows the normal form of the character wherever it stands.
 
     These are characters that never compose with what stands before or after them (canonical class 0 and
-    `NFKC_Quick_Check=Yes`, Unicode Standard Annex 15), and have no other lower case or NFKC form than `fold` gives
-    them. `STABLE` is not complete: it holds what texts are made of, and the tests compare it with Unicode's tables.
+    `NFKC_Quick_Check=Yes`, Unicode Standard Annex 15), or of which `fold` gives the NFKC form. `STABLE` is not
+    complete: it holds what texts are made of, and the tests compare it with Unicode's tables.
     """
     low = 0
     high = len(STABLE)

@@ -1,6 +1,6 @@
 """Sketches: how alike two texts are, without the texts.
 
-*Fast Similarity Sketching* (Dahlgaard, Knudsen, Thorup, FOCS 2017) over the set of a text's byte shingles. K buckets
+*Fast Similarity Sketching* (Dahlgaard, Knudsen, Thorup, FOCS 2017) over the set of a text's shingles. K buckets
 are filled in rounds. In round r < K each shingle is hashed once and offers its value to the one bucket that the hash
 names; in round r ≥ K every shingle offers its value to bucket r - K. A bucket keeps the smallest value of the first
 round that reaches it. So a long text needs one or two rounds (a K-permutation MinHash hashes each shingle K times), a
@@ -17,6 +17,7 @@ import numpy as np
 
 from pipeline.text.hashing import FACTOR, mix, slots_for
 from pipeline.text.kernel import declare, int64
+from pipeline.text.shingles import CHARACTERS, beyond_ascii, clear_window, next_token, power
 
 __all__ = ["EMPTY", "TABLE", "sketch"]
 
@@ -31,12 +32,14 @@ FREE = np.uint64(0xFFFFFFFFFFFFFFFF)
 LOW = np.uint64(0xFFFFFFFF)
 
 
-@declare("int64(uint8[::1], int64, int64, int64, uint64[::1], uint64[::1], uint32[::1])")
+@declare("int64(uint8[::1], int64, int64, int64, int64, uint64[::1], uint64[::1], uint64[::1], uint32[::1])")
 def sketch(
     buffer: np.ndarray,
     start: int,
     end: int,
-    shingle: int,
+    unit: int,
+    width: int,
+    window: np.ndarray,
     table: np.ndarray,
     best: np.ndarray,
     values: np.ndarray,
@@ -47,7 +50,9 @@ def sketch(
         buffer: Bytes of the column; the row is `[start, end)`.
         start: Its first byte.
         end: One past its last byte.
-        shingle: Bytes in a shingle; a shorter text is one shingle, an empty one has none and its values are `EMPTY`.
+        unit: `shingles.CHARACTERS` or `shingles.WORDS`.
+        width: Of them in a shingle; a shorter text is one shingle, an empty one has none and its values are `EMPTY`.
+        window: Scratch, `width + shingles.SCRATCH` values.
         table: Scratch, a power of two of values: `TABLE`, or fewer.
         best: Scratch, as long as
         values: where to write, K values.
@@ -55,6 +60,8 @@ def sketch(
     buckets = len(values)
     for k in range(buckets):
         best[k] = FREE
+    # Of ASCII a character is a byte, and bytes are the faster way to the same hashes.
+    tokens = unit if unit != CHARACTERS or beyond_ascii(buffer, start, end) else 0
     different = -1  # unknown, or too many for the table
     free = buckets if end > start else 0
     turn = 0
@@ -62,12 +69,14 @@ def sketch(
         if turn < buckets or best[turn - buckets] == FREE:
             bucket = -1 if turn < buckets else turn - buckets
             if turn == 1:
-                different = gather(buffer, start, end, shingle, table)
-            if different < 0:
-                fill(buffer, start, end, shingle, turn, bucket, best)
-            else:
+                different = gather(buffer, start, end, tokens, width, window, table)
+            if different >= 0:
                 for k in range(different):
                     offer(table[k], turn, bucket, best)
+            elif tokens:
+                fill_tokens(buffer, start, end, tokens, width, window, turn, bucket, best)
+            else:
+                fill(buffer, start, end, width, turn, bucket, best)
         turn += 1
         free = 0
         for k in range(buckets):
@@ -82,7 +91,7 @@ def sketch(
 
 @declare("int64(uint8[::1], int64, int64, int64, int64, int64, uint64[::1])")
 def fill(buffer: np.ndarray, start: int, end: int, shingle: int, turn: int, bucket: int, best: np.ndarray) -> int:
-    """Offer every shingle's value of round `turn` to `bucket`, or to the one that its hash names if `bucket` is -1.
+    """Offer each byte shingle's value in round `turn` to `bucket`, or to the one that its hash names if that is -1.
 
     Returns:
         How many shingles there were.
@@ -99,41 +108,91 @@ def fill(buffer: np.ndarray, start: int, end: int, shingle: int, turn: int, buck
     return int64(end - start - width + 1)
 
 
-@declare("int64(uint8[::1], int64, int64, int64, uint64[::1])")
-def gather(buffer: np.ndarray, start: int, end: int, shingle: int, table: np.ndarray) -> int:
+@declare("int64(uint8[::1], int64, int64, int64, int64, uint64[::1], int64, int64, uint64[::1])")
+def fill_tokens(
+    buffer: np.ndarray,
+    start: int,
+    end: int,
+    unit: int,
+    width: int,
+    window: np.ndarray,
+    turn: int,
+    bucket: int,
+    best: np.ndarray,
+) -> int:
+    """Do as `fill` with every shingle of characters or words, and return how many of these the row has."""
+    clear_window(window, width)
+    i = start
+    while i < end:
+        i = next_token(buffer, i, end, unit, width, window)
+        if window[width + 2] >= np.uint64(width) or i >= end:
+            offer(window[width], turn, bucket, best)
+    return int64(window[width + 2])
+
+
+@declare("int64(uint8[::1], int64, int64, int64, int64, uint64[::1], uint64[::1])")
+def gather(
+    buffer: np.ndarray, start: int, end: int, tokens: int, width: int, window: np.ndarray, table: np.ndarray
+) -> int:
     """Write the hash of every different shingle to the front of `table`, and return how many there are.
+
+    Args:
+        buffer: Bytes of the column; the row is `[start, end)`.
+        start: Its first byte.
+        end: One past its last byte.
+        tokens: The unit; 0 for bytes.
+        width: Of them in a shingle.
+        window: Scratch.
+        table: Where to write.
 
     Returns:
         -1 if they would fill more than half of the table, or in the one case in 2⁶⁴ that a hash is `FREE`.
     """
-    width = min(shingle, end - start)
     slots = min(len(table), slots_for(end - start))
     for k in range(slots):
         table[k] = FREE
-    last = np.uint64(slots - 1)
-    out = power(width)
-    rolling = hashed(buffer, start, width)
     found = 0
-    i = start + width
-    while True:
-        slot = mix(rolling) & last
-        while table[slot] != FREE and table[slot] != rolling:
-            slot = (slot + np.uint64(1)) & last
-        if table[slot] == FREE:
-            if rolling == FREE or 2 * found >= slots:
+    if tokens:
+        clear_window(window, width)
+        i = start
+        while i < end:
+            i = next_token(buffer, i, end, tokens, width, window)
+            if window[width + 2] >= np.uint64(width) or i >= end:
+                found += enter(window[width], table, slots)
+                if 2 * found > slots or window[width] == FREE:
+                    return -1
+    else:
+        size = min(width, end - start)
+        out = power(size)
+        rolling = hashed(buffer, start, size)
+        i = start + size
+        while True:
+            found += enter(rolling, table, slots)
+            if 2 * found > slots or rolling == FREE:
                 return -1
-            table[slot] = rolling
-            found += 1
-        if i >= end:
-            break
-        rolling = slide(rolling, buffer[i - width], buffer[i], out)
-        i += 1
+            if i >= end:
+                break
+            rolling = slide(rolling, buffer[i - size], buffer[i], out)
+            i += 1
     at = 0
     for k in range(slots):
         if table[k] != FREE:
             table[at] = table[k]
             at += 1
     return found
+
+
+@declare("int64(uint64, uint64[::1], int64)", inline=True)
+def enter(shingle: np.uint64, table: np.ndarray, slots: int) -> int:
+    """Enter a shingle into the first `slots` of the table, and return 1 if it was not there."""
+    last = np.uint64(slots - 1)
+    slot = mix(shingle) & last
+    while table[slot] != FREE and table[slot] != shingle:
+        slot = (slot + np.uint64(1)) & last
+    if table[slot] != FREE:
+        return 0
+    table[slot] = shingle
+    return 1
 
 
 @declare("int64(uint64, int64, int64, uint64[::1])")
@@ -160,12 +219,3 @@ def hashed(buffer: np.ndarray, at: int, width: int) -> np.uint64:
 def slide(value: np.uint64, first: np.uint8, following: np.uint8, out: np.uint64) -> np.uint64:
     """Return the hash of the bytes one further: without the `first`, whose factor is `out`, with the `following`."""
     return value * FACTOR + np.uint64(following) + np.uint64(1) - (np.uint64(first) + np.uint64(1)) * out
-
-
-@declare("uint64(int64)")
-def power(width: int) -> np.uint64:
-    """Return the factor of a byte that leaves a window of `width` bytes."""
-    out = np.uint64(1)
-    for _ in range(width):
-        out *= FACTOR
-    return out

@@ -1,4 +1,4 @@
-"""Runs of code points of one class; written by `python -m tests.text.unicode_runs`."""
+"""Tables of Unicode; written by `python -m tests.text.unicode_runs`."""
 
 UNICODE_VERSION = "14.0.0"
 
@@ -59,3 +59,24 @@ kWj@$Y=98Jd)4lQ9PQ*@OgYb7w|a#8ULIw;!AiuU&<4BB2VJUJcXxnA^(DZ$<z5){A-@YzvC<TO1_$};
 idS4t>PwK?~e_CB9{7Cq$r^ESAhdVwK&Uq&Mz|L^l&hXv?#(%H>2q$%a^q7`)!zs<;{aN!|>;DHa=6oj
 """
 """Base 85 of zlib of little-endian uint32 pairs: the first code point of a run, and its flags in `unicode_classes`."""
+
+FOLDS = """
+c-rk;U1%It6rS1HY_iF2(HN?A+mcBAX&S02iW;Gq^uZUk_|TU=_#jef1ra0&jc64LO{t2lAc{(xTG9I8i-@7vJ_uq}EE?LXDaMvmDvA1#*0#we*Y9-Bu(O
+ky&i>BK?w$`$?$5bD=bkzDZ_aE!)ikXYlmIn>^eR!zhu_6zf+C}UGJ2I|(0%fpdNVw9YA+La;W^tgJnGuZQ9CUj{ZvA?Uj6C;+kr*Su^KKm>#XxEXc)AH)
+1<Q`sM%+HLChze=W{zK?O`9K*sI|(CZme$M$pt-0b6Pf*mm^_%*CjZ5n($a+3p3MYmKIiG2YkL818(MKY;~dd)&XRmKvJFcAM$fYuo-~A*>~C`mFVFwffj
+h(j&jE#Cm>w!)KlLYxl+)-)D^i&oVLFnZ>Vc!sk5FTx2_b<vI!&o0l9Zn>^FDF;d>zGIdLGy#e|#7R<BU<I&F&4&RK|$C=P;?mF$&aLnI&*cXx<(w*XV-5
+g`5?Vdrr4Ct7?c%6C<w12RAvUQYLZ`XBr@ep<0=5w}ha_kxLGWK_`yh7WE@tT$3_zKXFQ9t*=FsOf{H!tmycPs1r4z`^SM2Df!NW}NK;fTreeudw6l~UK@
+O(p8b4(IS^CK;{_uWSmp{{!2j@hmo_bMf0i?_#aql2z(xNWPXqrPS+HKEL##kMD|j2RX5z)T%1Jr`ZL0hHU9e=<g5ocMtL@eS+TOA^s!l=sv`sK=>k;zn^
+&qpL38@y`WQ^N7Tb@5sicHLYl&E4k`T`x4)Xpo&nv7xaBv{xGj5F317<)#yhO%+S`vlyXiSqSkEt`-JJ!LTZhh1pH%8el>Y(oGl;K8JjwTpBQ{-H^vk?bd
+%^sYd2xO|qe$EBdxb4N1>O}0zgoVQS@Z)nE4qt}BTVr9m-3etsmJe8htAZO5n|YC1Ghsqvcoo>u`<W?Qw4NW4z<^qujK~NjEim7i?3x}M9(u5(D}ER0JMI
+M^+em(^7WtYbLxR<Q~suS&Tg&ugc|!-Xq~ulK+|?^3wK_Y{2n(g{*yv!?5t8L+nR9!Hm<G2ns`pBwJYn-hZLr-WyhpB_blwm6z6Ms$7i3s>cd~=)4pH*2g
+|Ha<LieG=1{JQb)YgP?-<v87<^iTjv#*n;+Ofnp>dwQy@5${547Xv<tFbCxA!>fJj>@>LS}isKDUA1M*Oi!Q!bK^%6*o}Ut1mp|LJW0Gqf<P^7H2$=@je7
+N{^t?5wwNtp|-Wtypxr){*m0D{I1l&Rl%&c>&MNpSmU(xW<A$rPi?=uxVAT*QmUPt3FnoXTAiDx=W$Qy<nsWfyShyqIeyZ#r~dBx^R@JiEw=kh7=N2BZsl
+8f9UqCWrC49f{2=aZyWM>)ziw8l=TLF7euX;!@w}uy=x#{g3jKv}DZ(#4*0iUx-gk)@-_QO*J1NYCzTNJ=mc!4~&RH>v^uqMw`IY8SZ_4G-d7Yl;=xl!Zi
+y_~ky8`OxtcsSM9X53FwG=_`Mab6@Z?2#9<Dr=aweJ?ap?xg}BjRhBSi0bPM+ghggI-grsxmd>0DLuDcpvneg}qglsgaSw^SGF8JpHy{+*bk`caVJv1dW7
+Oap!qyR_2zVe$b2k;<U=Wv;G|MfqA8ZIG;5dZZh)Ie;2t=j~ex(i($5{qYfR=7#~5NeXQ3jyODYHz0NoEO^c&Ui;;W(d$&g!r*8dZD`mX&yOp11J_!T@fx
+v++TJC#U%WuDgc`@8O{^jo`X&<BS5BAADL?93d1OkEJ8gv|>R6zcZAo~&s1OkCTP$2k!fAnjM-{m(Nit$}|mSug?nP<Ro(W#A3N!K!E%2o)(*CG%I1Oh*7
+HMcG8E!i&w0)e1r@jte$Y1j
+"""
+"""Base 85 of zlib of little-endian uint32 (4, n), each row as differences: a code point, and up to three in its place
+(0: none) in `normalise`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +161,8 @@ def test_the_order_is_the_declared_one(tmp_path: Path) -> None:
     def kept(*order: Any) -> str:
         dedup = Dedup.model_validate({**DEDUP, "order": [*order, "id"]})
         work = tmp_path / f"work-{len(list(tmp_path.iterdir()))}"
-        found = by_id(table, decide(as_parts(table, tmp_path / "keys"), dedup, work, serial))
+        parts = [replace(part, documents=documents / part.path.name) for part in as_parts(table, tmp_path / "keys")]
+        found = by_id(table, decide(parts, dedup, work, serial))
         return next(iter({row[0] for row in found.values()}))[-1]
 
     assert kept("priority", "length") == "3"

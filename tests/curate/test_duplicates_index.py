@@ -115,7 +115,7 @@ def test_an_index_of_other_parameters_is_refused(run_curation: Curation, tmp_pat
     index = str(tmp_path / "index")
     run_curation(_recipe(A), name="first", file="a", curate={"dedup": {"index": index}, **NO_RULES})
     other = {"dedup": {"index": index, "fuzzy": {"shingle": 12}}, **NO_RULES}
-    with pytest.raises(InputError, match=r'"shingle": 5.*"shingle": 12') as raised:
+    with pytest.raises(InputError, match=r'"characters": 5.*"characters": 12') as raised:
         run_curation(_recipe(B), name="second", file="b", curate=other)
     assert "new folder" in raised.value.mend
 

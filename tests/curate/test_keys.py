@@ -46,13 +46,17 @@ ROWS = documents(
     {"messages": [message("a b\n\nc")]},
     {"messages": [message("a b"), message("", extra='{"x":1}')]},
     {"messages": []},
+    {"messages": [message("a b", "text")], "kind": "code"},
+    {"messages": [message("A b", "text")], "kind": "code"},
+    {"messages": [message("a  b", "text")], "kind": "code"},
 )
 
 
 def test_rows_are_told_apart_by_everything_that_they_say() -> None:
     digests = keys.keys_of(ROWS, RECIPE, cpu)["digest"].to_pylist()
-    assert digests[1] == digests[2], "running text is compared in its normal form"
-    assert len(set(digests)) == len(digests) - 1
+    assert digests[1] == digests[2], "text is compared in its normal form"
+    assert digests[3] == digests[4], "and so are the messages of a conversation"
+    assert len(set(digests)) == len(digests) - 2, "in code, case and white space are meaning"
 
 
 def test_sketches_are_of_all_that_a_row_says() -> None:
@@ -61,13 +65,13 @@ def test_sketches_are_of_all_that_a_row_says() -> None:
     fuzzy = RECIPE.curate.dedup.fuzzy
     assert fuzzy is not None
     texts = pa.array(['a b{"x":1}', "a b[1]"], pa.large_string())
-    assert sketches[6:8] == cpu.sketch(texts, values=fuzzy.sketch, shingle=fuzzy.shingle).tolist()
+    assert sketches[6:8] == cpu.sketch(texts, values=fuzzy.sketch, shingle=fuzzy.shingle.width).tolist()
 
 
 def test_neighbours_change_nothing() -> None:
     whole = keys.keys_of(ROWS, RECIPE, cpu)
     assert whole.schema == KEYS
-    assert whole["priority"].to_pylist() == [0, 1] + [0] * 9
+    assert whole["priority"].to_pylist() == [0, 1] + [0] * 12
     order = np.random.default_rng(0).permutation(len(ROWS))
     for rows in (ROWS.take(pa.array(order)), ROWS.take(pa.array(order)).combine_chunks()):
         assert keys.keys_of(rows, RECIPE, cpu).equals(whole.take(pa.array(order)))

@@ -8,6 +8,8 @@ import random
 import statistics
 import textwrap
 import time
+from collections.abc import Iterable
+from typing import Literal, TypeAlias
 
 import numpy as np
 import pytest
@@ -15,10 +17,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.engines import cpu
+from pipeline.text.shingles import CHARACTERS, SCRATCH
 from pipeline.text.sketch import EMPTY, TABLE
 from pipeline.text.sketch import sketch as sketch_row
 from tests.text.columns import column
 
+Unit: TypeAlias = Literal["characters", "words"]
 MASK = 2**64 - 1
 FACTOR = 0x9E3779B97F4A7C15
 
@@ -34,28 +38,41 @@ def jaccard(a: str, b: str) -> float:
 
 
 def estimates(pairs: list[tuple[str, str]], values: int = 112) -> np.ndarray:
-    left, right = (cpu.sketch(column(side), values=values) for side in zip(*pairs, strict=True))
+    left, right = (cpu.sketch(column(side), values=values, shingle=8) for side in zip(*pairs, strict=True))
     return cpu.similarity(left, right)
 
 
-def definition(text: str, values: int, size: int) -> list[int]:
+def tokens(text: str, unit: str) -> list[int]:
+    """What a shingle is made of, as numbers."""
+    if unit == "characters":
+        return [ord(character) + 1 for character in text]
+    return [mix(polynomial(byte + 1 for byte in word.encode())) for word in text.split(" ")]
+
+
+def mix(x: int) -> int:
+    x = (x ^ x >> 33) * 0xFF51AFD7ED558CCD & MASK
+    x = (x ^ x >> 33) * 0xC4CEB9FE1A85EC53 & MASK
+    return x ^ x >> 33
+
+
+def polynomial(values: Iterable[int]) -> int:
+    total = 0
+    for value in values:
+        total = (total * FACTOR + value) & MASK
+    return total
+
+
+def shingle_set(text: str, size: int, unit: str) -> set[int]:
+    found = tokens(text, unit) if text else []
+    return {polynomial(found[i : i + size]) for i in range(max(len(found) - size, 0) + 1)} if found else set()
+
+
+def definition(text: str, values: int, size: int, unit: str) -> list[int]:
     """Fast Similarity Sketching as the paper writes it: each set, each round, each element."""
-
-    def mix(x: int) -> int:
-        x = (x ^ x >> 33) * 0xFF51AFD7ED558CCD & MASK
-        x = (x ^ x >> 33) * 0xC4CEB9FE1A85EC53 & MASK
-        return x ^ x >> 33
-
-    def polynomial(shingle: bytes) -> int:
-        total = 0
-        for byte in shingle:
-            total = (total * FACTOR + byte + 1) & MASK
-        return total
-
     best: list[tuple[int, int] | None] = [None] * values
     for turn in range(2 * values):
-        for shingle in shingles(text, size):
-            hashed = mix(polynomial(shingle) ^ mix((turn + 1) * FACTOR & MASK))
+        for shingle in shingle_set(text, size, unit):
+            hashed = mix(shingle ^ mix((turn + 1) * FACTOR & MASK))
             bucket = (hashed >> 32) * values >> 32 if turn < values else turn - values
             offer = (turn, hashed & 0xFFFFFFFF)
             best[bucket] = min(best[bucket] or offer, offer)
@@ -64,10 +81,42 @@ def definition(text: str, values: int, size: int) -> list[int]:
     return [int(EMPTY) if value is None else min(value[1], int(EMPTY) - 1) for value in best]
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.text("abc é", max_size=40), st.sampled_from([16, 20]), st.sampled_from([2, 8]))
-def test_equals_its_definition(text: str, values: int, size: int) -> None:
-    assert cpu.sketch(column([text]), values=values, shingle=size)[0].tolist() == definition(text, values, size)
+UNITS: list[Unit] = ["characters", "words"]
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.text("abc é漢", max_size=40), st.sampled_from([16, 20]), st.sampled_from([2, 8]), st.sampled_from(UNITS))
+def test_equals_its_definition(text: str, values: int, size: int, unit: Unit) -> None:
+    text = " ".join(text.split())
+    rows = column([text, f"{text} {'a' * 30} d", text])
+    sketches = cpu.sketch(rows, values=values, shingle=size, unit=unit)
+    for sketch, row in zip(sketches, rows.to_pylist(), strict=True):
+        assert sketch.tolist() == definition(row, values, size, unit)
+    hashes, bounds = cpu.shingles(rows, shingle=size, unit=unit)
+    assert hashes[bounds[2] :].tolist() == sorted(shingle_set(text, size, unit))
+    assert hashes[: bounds[1]].tolist() == sorted(shingle_set(text, size, unit))
+
+
+@pytest.mark.parametrize("words", [1, 3, TABLE // 2, TABLE])
+def test_repeated_words_change_nothing(words: int) -> None:
+    """With a table that suffices and without, and beyond ASCII."""
+    once = " ".join(f"wörd{number}" for number in range(words))
+    many = " ".join([once] * (20_000 // words + 2))
+    whole = " ".join([once, *(once.split() * 5)[:4]])
+    assert np.array_equal(*cpu.sketch(column([many, whole]), unit="words"))
+    assert np.array_equal(*cpu.sketch(column([many, whole]), unit="characters")) or words == 1
+
+
+def test_a_character_is_a_code_point_and_a_word_what_is_between_spaces() -> None:
+    def similar(a: str, b: str, unit: Unit) -> float:
+        hashes, bounds = cpu.shingles(column([a, b]), shingle=2, unit=unit)
+        one, other = set(hashes[: bounds[1]].tolist()), set(hashes[bounds[1] :].tolist())
+        return len(one & other) / len(one | other)
+
+    assert similar("你好世界", "你好世人", "characters") == 2 / 4
+    assert similar("мир дом", "пир дом", "characters") == 5 / 7
+    assert similar("a b c d", "x b c d", "words") == 2 / 4
+    assert similar("你好世界", "你好世人", "words") == 0  # no spaces: one word, and so one shingle
 
 
 @pytest.mark.parametrize("different", [1, 2, 500, TABLE // 2 - 1, TABLE // 2, TABLE // 2 + 1, 3 * TABLE])
@@ -77,7 +126,7 @@ def test_repetition_changes_nothing(different: int) -> None:
     once = "".join(rng.choices("abcdefghijklmnop", k=different))
     many = once * (20_000 // different + 2)
     whole = once + (once * 8)[:7]  # the same shingles, each once
-    sketches = cpu.sketch(column([many, whole]))
+    sketches = cpu.sketch(column([many, whole]), values=112, shingle=8)
     assert np.array_equal(*sketches)
 
 
@@ -86,7 +135,8 @@ def test_the_size_of_the_table_changes_nothing(slots: int) -> None:
     text = np.frombuffer(b"a rose is a rose is a rose", np.uint8)
     values = np.empty((2, 112), np.uint32)
     for row, size in enumerate((slots, 2)):
-        sketch_row(text, 0, len(text), 8, np.empty(size, np.uint64), np.empty(112, np.uint64), values[row])
+        scratch = np.empty(8 + SCRATCH, np.uint64), np.empty(size, np.uint64), np.empty(112, np.uint64)
+        sketch_row(text, 0, len(text), CHARACTERS, 8, *scratch, values[row])
     assert np.array_equal(*values)
 
 
@@ -148,13 +198,13 @@ def test_a_text_shorter_than_a_shingle_is_one_shingle() -> None:
 def test_the_sketch_of_no_text_is_declared() -> None:
     sketches = cpu.sketch(column(["", "a", "abcdefgh" * 9]))
     assert sketches.dtype == np.uint32
-    assert sketches.shape == (3, 112)
+    assert sketches.shape == (3, 128)
     assert np.all(sketches[0] == EMPTY)
     assert np.all(sketches[1:] != EMPTY)
 
 
 def test_only_the_set_of_shingles_counts() -> None:
-    once, thrice = cpu.sketch(column(["abcdefgh" * 3, "abcdefgh" * 5]))
+    once, thrice = cpu.sketch(column(["abcdefgh" * 3, "abcdefgh" * 5]), shingle=8)
     assert np.array_equal(once, thrice)
 
 

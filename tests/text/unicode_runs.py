@@ -1,4 +1,4 @@
-"""The classes in `pipeline.text.unicode_data`, from `unicodedata`; `python -m tests.text.unicode_runs` writes them.
+"""The tables in `pipeline.text.unicode_data`, from `unicodedata`; `python -m tests.text.unicode_runs` writes them.
 
 Two lists are not in `unicodedata` and stand here: what datatrove 0.10 takes for punctuation, and what it takes for the
 end of a sentence (Unicode 15's property Sentence_Terminal, with U+17D6, U+17D9 and U+17DA). They decide how its filters
@@ -18,7 +18,7 @@ import numpy as np
 
 from pipeline.text import unicode_classes as classes
 
-__all__ = ["UNSPACED_SCRIPTS", "table", "write"]
+__all__ = ["MARKS", "UNSPACED_SCRIPTS", "folds", "table", "write"]
 
 UNSPACED_SCRIPTS = (
     (0x0E00, 0x0E7F),  # Thai
@@ -66,6 +66,36 @@ PARENTHESES = frozenset("{}⟨⟩[]()")
 BREAKS = frozenset("\n\v\f\r\x1c\x1d\x1e\x85\u2028\u2029")
 
 
+def _marks() -> dict[str, str]:
+    """Quotation marks by their Unicode names, dashes by their category, and what is used in place of them."""
+    marks = {"\u2032": "'", "\u02bc": "'", "\u2212": "-"}  # prime, modifier letter apostrophe, minus sign
+    for character in map(chr, range(0x80, 0xE0000)):
+        name = unicodedata.name(character, "")
+        if "QUOTATION MARK" in name:
+            marks[character] = '"' if "DOUBLE" in name or name.startswith("FULLWIDTH") else "'"
+        elif unicodedata.category(character) == "Pd":
+            marks[character] = "-"
+    return marks
+
+
+MARKS = _marks()
+"""Quotation marks and dashes beyond ASCII, and the mark of ASCII that stands for each in the normal form."""
+
+
+@cache
+def folds() -> dict[int, str]:
+    """What becomes of a character in `normalise.fold`, where it is another: full case folding, then `MARKS`."""
+    found = {}
+    for code, character in enumerate(map(chr, range(0x110000))):
+        # Those of which `fold` knows the compatibility form: full-width ASCII, and the ellipsis.
+        known = 0xFF01 <= code <= 0xFF5E or code == 0x2026
+        folded = (unicodedata.normalize("NFKC", character) if known else character).casefold()
+        folded = "".join(MARKS.get(c, c) for c in folded)
+        if folded != character and code >= 0x80:
+            found[code] = folded
+    return found
+
+
 @cache
 def table() -> np.ndarray:
     """The flags of every code point: uint16 (0x110000)."""
@@ -104,16 +134,26 @@ def write() -> str:
     """The source of `pipeline/text/unicode_data.py`."""
     flags = table().astype(np.int64)
     starts = np.flatnonzero(np.diff(flags, prepend=-1))
-    runs = np.stack([starts, flags[starts]]).astype("<u4").T.tobytes()
-    text = base64.b85encode(zlib.compress(runs, 9)).decode()
-    lines = "\n".join(text[k : k + 118] for k in range(0, len(text), 118))
+    runs = np.stack([starts, flags[starts]]).astype("<u4").T
+    changed = np.zeros((len(folds()), 4), "<u4")
+    for row, (code, text) in enumerate(sorted(folds().items())):
+        changed[row, 0] = code
+        changed[row, 1 : 1 + len(text)] = list(map(ord, text))
     return (
-        '"""Runs of code points of one class; written by `python -m tests.text.unicode_runs`."""\n\n'
+        '"""Tables of Unicode; written by `python -m tests.text.unicode_runs`."""\n\n'
         f'UNICODE_VERSION = "{unicodedata.unidata_version}"\n\n'
-        'RUNS = """\n' + lines + '\n"""\n'
+        f'RUNS = """\n{_packed(runs)}\n"""\n'
         '"""Base 85 of zlib of little-endian uint32 pairs: the first code point of a run, and its flags in '
-        '`unicode_classes`."""\n'
+        '`unicode_classes`."""\n\n'
+        f'FOLDS = """\n{_packed(np.diff(changed, axis=0, prepend=changed[:1] * 0).T)}\n"""\n'
+        '"""Base 85 of zlib of little-endian uint32 (4, n), each row as differences: a code point, and up to three in '
+        'its place\n(0: none) in `normalise`."""\n'
     )
+
+
+def _packed(values: np.ndarray) -> str:
+    text = base64.b85encode(zlib.compress(np.ascontiguousarray(values, "<u4").tobytes(), 9)).decode()
+    return "\n".join(text[k : k + 118] for k in range(0, len(text), 118))
 
 
 if __name__ == "__main__":

@@ -28,8 +28,12 @@ def check(decisions: Decisions, rows: int, fuzzy: Fuzzy) -> None:
     sizes = np.bincount(decisions.root[distinct], minlength=1)
     largest = int(sizes.argmax())
     mend = (
-        "raise curate.dedup.fuzzy.threshold; look at that cluster first (`curate.dedup.fuzzy: null`): text that many "
-        "rows share (a template, a system prompt) makes them alike"
+        "look at that cluster first (`curate.dedup.fuzzy: null` lets the run pass). If text that many rows share (a "
+        "template, a system prompt) makes them alike, "
+    ) + (
+        "set curate.dedup.fuzzy.ignore_shared: 0.5 to leave it out"
+        if fuzzy.ignore_shared is None
+        else "lower curate.dedup.fuzzy.ignore_shared, or raise curate.dedup.fuzzy.threshold"
     )
     where = ""
     if sizes[largest] > 1:

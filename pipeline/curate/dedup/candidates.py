@@ -194,7 +194,8 @@ def _ranking(part: Part, by: object, take: pa.Array) -> pa.ChunkedArray:
     if isinstance(by, str):
         return pq.read_table(part.path, columns=[by])[by].take(take).cast(pa.float64())
     name = by.signal  # type: ignore[attr-defined]
-    documents = part.path.parents[1] / "documents" / part.path.name
+    documents = part.documents
+    assert documents is not None
     if name not in pq.read_schema(documents).names:
         raise InputError(
             f"the rows have no signal {name!r}", where="curate.dedup.order", mend="name one that this recipe measures"

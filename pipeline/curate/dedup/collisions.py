@@ -39,12 +39,14 @@ class Part:
         start: the number of its first row, over all parts.
         rows: how many it has.
         batch: of the index, counted from 0; -1 for a part of this run.
+        documents: the rows themselves, `schema.DOCUMENTS`; None for a part of the index.
     """
 
     path: Path
     start: int
     rows: int
     batch: int = -1
+    documents: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,11 +4,15 @@ A new batch is held against them without their text.
 
     INDEX/_index.json                       format, parameters, and the batches in their order
     INDEX/batch-00000-<key>/part-*.parquet  what one run kept
+    INDEX/shared-<key>.npy                  with `fuzzy.ignore_shared`: hashes of the text that the first batch left out
 
 It only ever grows. A batch's files are written first, each atomically, and then the manifest is replaced, so an append
 that is killed leaves the index as it was, and the same command appends again. A batch is known by its key (a
 fingerprint of its keys and of the recipe's section): a run that is repeated finds its batch there, is not held against
 it, and does not append it twice.
+
+What the first batch found to be shared is left out of all later ones: sketches of texts that were cut differently could
+not be compared.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,7 +32,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline import fingerprint
-from pipeline.atomic import write_json
+from pipeline.atomic import atomic_file, write_json
 from pipeline.config import Dedup
 from pipeline.curate.dedup.collisions import Part
 from pipeline.curate.dedup.work import Map
@@ -37,7 +42,7 @@ from pipeline.schema import KEYS
 
 __all__ = ["INDEX", "Index"]
 
-FORMAT = 1
+FORMAT = 2
 """Of the files; also grows when the normal form, the digest or the sketch of a text changes."""
 
 INDEX = pa.schema(
@@ -58,6 +63,7 @@ class Index:
         key: of the run's own batch.
         batches: those before it, as in the manifest.
         appended: whether its own batch is there.
+        shared: file of the text that is left out, where there are batches and something is.
     """
 
     folder: Path
@@ -65,6 +71,7 @@ class Index:
     key: str
     batches: list[dict[str, Any]]
     appended: bool
+    shared: Path | None = None
 
     @classmethod
     def open(cls, folder: str | Path, dedup: Dedup, keys: str) -> Index:
@@ -82,34 +89,36 @@ class Index:
         parameters = _parameters(dedup)
         section = dedup.model_dump(mode="json", exclude={"index", "substrings"})
         key = fingerprint.of_value({"keys": keys, "dedup": section})
-        batches = _batches(home, parameters)
+        batches, shared = _read(home, parameters)
         place = [batch["key"] for batch in batches].index(key) if key in [b["key"] for b in batches] else None
         before = batches if place is None else batches[:place]
-        return cls(folder=home, parameters=parameters, key=key, batches=before, appended=place is not None)
+        return cls(
+            folder=home,
+            parameters=parameters,
+            key=key,
+            batches=before,
+            appended=place is not None,
+            shared=_whole(home, shared) if shared and before else None,
+        )
 
     def parts(self) -> list[Part]:
         """What earlier batches kept, in their order."""
         parts: list[Part] = []
         for number, batch in enumerate(self.batches):
             for file in batch["files"]:
-                path = self.folder / file["name"]
-                if not path.exists() or path.stat().st_size != file["bytes"]:
-                    raise InputError(
-                        "a file of the index of duplicates is missing or damaged",
-                        where=str(path),
-                        mend="restore it from a copy, or point curate.dedup.index at a new folder",
-                    )
+                path = _whole(self.folder, file)
                 start = parts[-1].start + parts[-1].rows if parts else 0
                 parts.append(Part(path=path, start=start, rows=file["rows"], batch=number))
         return parts
 
-    def append(self, keys: Sequence[Path], decisions: Sequence[Path], run: Map) -> None:
+    def append(self, keys: Sequence[Path], decisions: Sequence[Path], run: Map, *, shared: Path | None = None) -> None:
         """Add what this run kept, unless it is there.
 
         Args:
             keys: the parts of the run's keys.
             decisions: their parts of `duplicates`.
             run: runs tasks.
+            shared: the text that was left out, where some was.
 
         Raises:
             StageError: another run has appended since this one was decided.
@@ -123,17 +132,13 @@ class Index:
         ]
         counts = run(append_part, jobs)
         files = [
-            {
-                "name": f"{name}/{job.path.name}",
-                "rows": rows,
-                "bytes": job.path.stat().st_size,
-                "blake2b": fingerprint.of_file(job.path),
-            }
-            for job, rows in zip(jobs, counts, strict=True)
+            {**_file(f"{name}/{job.path.name}", job.path), "rows": rows} for job, rows in zip(jobs, counts, strict=True)
         ]
+        if shared and not self.shared:
+            shared = _copied(shared, self.folder / f"shared-{self.key[:12]}.npy")
         batch = {"key": self.key, "name": name, "rows": sum(counts), "files": files}
         with _lock(self.folder):
-            if _batches(self.folder, self.parameters) != self.batches:
+            if _read(self.folder, self.parameters)[0] != self.batches:
                 raise StageError(
                     "the index of duplicates grew while this run was deduplicated",
                     where=str(self.folder),
@@ -141,7 +146,12 @@ class Index:
                 )
             write_json(
                 self.folder / _MANIFEST,
-                {"format": FORMAT, "parameters": self.parameters, "batches": [*self.batches, batch]},
+                {
+                    "format": FORMAT,
+                    "parameters": self.parameters,
+                    "shared": _file(shared.name, shared) if shared else None,
+                    "batches": [*self.batches, batch],
+                },
             )
 
 
@@ -165,19 +175,50 @@ def append_part(job: _Append) -> int:
 def _parameters(dedup: Dedup) -> dict[str, Any]:
     fuzzy = dedup.fuzzy
     return {
+        "on": dedup.on,
         "exact": dedup.exact,
-        "fuzzy": {"sketch": fuzzy.sketch, "shingle": fuzzy.shingle, "threshold": fuzzy.threshold} if fuzzy else None,
+        "fuzzy": {
+            "sketch": fuzzy.sketch,
+            "shingle": {fuzzy.shingle.unit: fuzzy.shingle.width},
+            "ignore_shared": fuzzy.ignore_shared,
+            "threshold": fuzzy.threshold,
+        }
+        if fuzzy
+        else None,
     }
 
 
-def _batches(folder: Path, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+def _file(name: str, path: Path) -> dict[str, Any]:
+    return {"name": name, "bytes": path.stat().st_size, "blake2b": fingerprint.of_file(path)}
+
+
+def _copied(source: Path, target: Path) -> Path:
+    with atomic_file(target) as beside:
+        shutil.copyfile(source, beside)
+    return target
+
+
+def _whole(folder: Path, file: dict[str, Any]) -> Path:
+    """The path of a file that has the size it should have."""
+    path = folder / str(file["name"])
+    if not path.exists() or path.stat().st_size != file["bytes"]:
+        raise InputError(
+            "a file of the index of duplicates is missing or damaged",
+            where=str(path),
+            mend="restore it from a copy, or point curate.dedup.index at a new folder",
+        )
+    return path
+
+
+def _read(folder: Path, parameters: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+    """The batches, and the file of the text that is left out."""
     path = folder / _MANIFEST
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         made, made_from = manifest["format"], manifest["parameters"]
-        batches: list[dict[str, Any]] = manifest["batches"]
+        batches, shared = manifest["batches"], manifest.get("shared")
     except FileNotFoundError:
-        return []
+        return [], None
     except (ValueError, TypeError, KeyError):
         raise InputError(
             "the manifest of the index of duplicates is damaged",
@@ -192,7 +233,7 @@ def _batches(folder: Path, parameters: dict[str, Any]) -> list[dict[str, Any]]:
             where=str(path),
             mend="set curate.dedup as it was, or point curate.dedup.index at a new folder",
         )
-    return batches
+    return batches, shared
 
 
 @contextmanager

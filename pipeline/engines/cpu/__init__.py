@@ -11,11 +11,12 @@ from __future__ import annotations
 from pipeline.engines import CLEANERS, ENTITIES
 from pipeline.engines.cpu.clean import clean, clean_until_stable
 from pipeline.engines.cpu.entities import find_entities
-from pipeline.engines.cpu.fingerprints import band_keys, combine, digest, normalise, similarity, sketch
+from pipeline.engines.cpu.fingerprints import band_keys, combine, digest, normalise, shingles, similarity, sketch
 from pipeline.engines.cpu.join import join
 from pipeline.engines.cpu.redact import redact
 from pipeline.engines.cpu.redact_json import redact_json
 from pipeline.engines.cpu.replace import replace
+from pipeline.engines.cpu.shared import cut_shared, tally_windows
 from pipeline.engines.cpu.signals import signals
 from pipeline.engines.cpu.substrings import cut_spans, digest_spans, stretches
 from pipeline.engines.cpu.word_ngrams import count_words, find_ngrams, hash_ngrams, ngram_table, place_words
@@ -28,6 +29,7 @@ __all__ = [
     "clean_until_stable",
     "combine",
     "count_words",
+    "cut_shared",
     "cut_spans",
     "digest",
     "digest_spans",
@@ -41,8 +43,10 @@ __all__ = [
     "redact",
     "redact_json",
     "replace",
+    "shingles",
     "signals",
     "similarity",
     "sketch",
     "stretches",
+    "tally_windows",
 ]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.engines.columns import from_arrow, to_arrow
 from pipeline.engines.normal_forms import normal_form
@@ -12,17 +13,20 @@ from pipeline.text.bands import band_keys as band_keys_of
 from pipeline.text.bands import count_equal
 from pipeline.text.digest import digest as digest_row
 from pipeline.text.kernel import compiled
-from pipeline.text.normalise import fold, needs_tables
+from pipeline.text.normalise import GROWTH, fold, needs_tables
+from pipeline.text.shingles import CHARACTERS, SCRATCH, WORDS, write_shingles
 from pipeline.text.sketch import TABLE
 from pipeline.text.sketch import sketch as sketch_row
 
-__all__ = ["band_keys", "combine", "digest", "normalise", "similarity", "sketch"]
+__all__ = ["band_keys", "combine", "digest", "normalise", "shingles", "similarity", "sketch"]
+
+UNITS = {"characters": CHARACTERS, "words": WORDS}
 
 
 def normalise(texts: pa.LargeStringArray) -> pa.LargeStringArray:
     """Bring every text into the normal form of which digests and sketches are taken.
 
-    Lower case; every run of whitespace one space, none at the ends; beyond ASCII also Unicode's NFKC.
+    `pipeline.text.normalise` says what it is.
 
     Args:
         texts: n texts.
@@ -33,11 +37,10 @@ def normalise(texts: pa.LargeStringArray) -> pa.LargeStringArray:
     column = from_arrow(texts)
     flags = np.empty(column.rows, np.bool_)
     flag_rows(column.buffer, column.bounds, flags)
-    changed = pc.utf8_lower(normal_form(texts if flags.all() else texts.filter(pa.array(flags)), "NFKC"))
-    others = from_arrow(changed)
+    others = from_arrow(normal_form(texts if flags.all() else texts.filter(pa.array(flags)), "NFKC"))
     lengths = np.diff(column.bounds)
-    # The normal form is never longer than what is folded, and memory that is never touched costs nothing.
-    room = int(lengths[~flags].sum() + np.diff(others.bounds).sum())
+    # Memory that is never touched costs nothing.
+    room = int(lengths[~flags].sum() + GROWTH * np.diff(others.bounds).sum())
     output, bounds = np.empty(room, np.uint8), np.zeros(column.rows + 1, np.int64)
     fold_rows(*column, *others, flags, output, bounds)
     return to_arrow(output[: bounds[-1]], bounds)
@@ -79,23 +82,58 @@ def combine(digests: np.ndarray, bounds: np.ndarray) -> np.ndarray:
     return combined.astype("<u8", copy=False).view(np.uint8)
 
 
-def sketch(normalised: pa.LargeStringArray, *, values: int = 112, shingle: int = 8) -> np.ndarray:
+def sketch(
+    normalised: pa.LargeStringArray,
+    *,
+    values: int = 128,
+    shingle: int = 5,
+    unit: Literal["characters", "words"] = "characters",
+) -> np.ndarray:
     """Take the sketch of every text.
 
     Args:
         normalised: n texts from `normalise`.
         values: K, how many values a sketch has.
-        shingle: Bytes in a shingle.
+        shingle: Characters (code points) or words in a shingle.
+        unit: Which of them.
 
     Returns:
         uint32 array (n, K); every value of `""` is `pipeline.text.sketch.EMPTY`.
     """
     column = from_arrow(normalised)
     sketches = np.empty((column.rows, values), np.uint32)
-    sketch_rows(
-        column.buffer, column.bounds, shingle, np.empty(TABLE, np.uint64), np.empty(values, np.uint64), sketches
-    )
+    window, table, best = (np.empty(size, np.uint64) for size in (shingle + SCRATCH, TABLE, values))
+    sketch_rows(column.buffer, column.bounds, UNITS[unit], shingle, window, table, best, sketches)
     return sketches
+
+
+def shingles(
+    normalised: pa.LargeStringArray, *, shingle: int = 5, unit: Literal["characters", "words"] = "characters"
+) -> tuple[np.ndarray, np.ndarray]:
+    """Take the set of shingles of every text, as 64-bit hashes: equal shingles have equal ones, of others hardly any.
+
+    Args:
+        normalised: n texts from `normalise`.
+        shingle: Characters (code points) or words in a shingle.
+        unit: Which of them.
+
+    Returns:
+        uint64 array of hashes, and int64 array (n + 1): the set of row i is `hashes[bounds[i]:bounds[i + 1]]`,
+        ascending, each once. In memory at once are 16 bytes for each byte of the texts.
+    """
+    column = from_arrow(normalised)
+    hashes = np.empty(int(column.bounds[-1] - column.bounds[0]), np.uint64)
+    bounds = np.zeros(column.rows + 1, np.int64)
+    window = np.empty(shingle + SCRATCH, np.uint64)
+    shingle_rows(column.buffer, column.bounds, UNITS[unit], shingle, window, hashes, bounds)
+    hashes = hashes[: bounds[-1]]
+    row = np.repeat(np.arange(column.rows), np.diff(bounds))
+    order = np.argsort(hashes)
+    order = order[np.argsort(row[order], kind="stable")]
+    hashes = hashes[order]
+    fresh = np.ones(len(hashes), np.bool_)
+    fresh[1:] = (hashes[1:] != hashes[:-1]) | (row[1:] != row[:-1])  # the rows are in order, so `row` still holds
+    return hashes[fresh], np.concatenate([[0], np.cumsum(fresh)])[bounds]
 
 
 def similarity(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -177,11 +215,34 @@ def fold_rows(
 
 @compiled
 def sketch_rows(
-    buffer: np.ndarray, bounds: np.ndarray, shingle: int, table: np.ndarray, best: np.ndarray, sketches: np.ndarray
+    buffer: np.ndarray,
+    bounds: np.ndarray,
+    unit: int,
+    width: int,
+    window: np.ndarray,
+    table: np.ndarray,
+    best: np.ndarray,
+    sketches: np.ndarray,
 ) -> None:
     """Write the sketch of every row."""
     for row in range(len(bounds) - 1):
-        sketch_row(buffer, bounds[row], bounds[row + 1], shingle, table, best, sketches[row])
+        sketch_row(buffer, bounds[row], bounds[row + 1], unit, width, window, table, best, sketches[row])
+
+
+@compiled
+def shingle_rows(
+    buffer: np.ndarray,
+    bounds: np.ndarray,
+    unit: int,
+    width: int,
+    window: np.ndarray,
+    hashes: np.ndarray,
+    places: np.ndarray,
+) -> None:
+    """Write the hashes of the shingles of every row; `places` becomes the bounds."""
+    for row in range(len(bounds) - 1):
+        count = write_shingles(buffer, bounds[row], bounds[row + 1], unit, width, window, hashes, places[row])
+        places[row + 1] = places[row] + count
 
 
 @compiled

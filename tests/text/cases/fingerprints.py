@@ -7,11 +7,19 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.text.shingles import CHARACTERS, SCRATCH, WORDS
 from tests.text.cases.rows import TEXT, as_bytes, as_rows
 
 __all__ = ["cases"]
 
 SKETCHES = np.random.default_rng(0).integers(0, 4, (2, 16), np.uint32)
+
+
+def window(width: int) -> np.ndarray:
+    """Scratch in which a text has begun, two tokens long."""
+    scratch = np.arange(width + SCRATCH, dtype=np.uint64)
+    scratch[width + 2] = 2
+    return scratch
 
 
 def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
@@ -24,12 +32,23 @@ def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
         yield "digest.digest", (*row, np.zeros(2, np.uint64))
         for slots in (4, 64):
             scratch = np.zeros(slots, np.uint64), np.zeros(16, np.uint64)
-            yield "sketch.sketch", (*row, 4, *scratch, np.zeros(16, np.uint32))
+            for unit in (CHARACTERS, WORDS):
+                yield "sketch.sketch", (*row, unit, 4, window(4), *scratch, np.zeros(16, np.uint32))
+        for unit in (CHARACTERS, WORDS):
+            yield "shingles.write_shingles", (*row, unit, 3, window(3), np.zeros(256, np.uint64), 2)
+        yield "shingles.beyond_ascii", row
         if row[2] > row[1]:
             yield "sketch.fill", (*row, 4, 0, -1, np.full(16, 2**64 - 1, np.uint64))
             yield "sketch.fill", (*row, 4, 20, 4, np.full(16, 2**64 - 1, np.uint64))
-            yield "sketch.gather", (*row, 4, np.zeros(64, np.uint64))
+            for unit in (CHARACTERS, WORDS):
+                yield "sketch.fill_tokens", (*row, unit, 4, window(4), 0, -1, np.full(16, 2**64 - 1, np.uint64))
+                yield "shingles.next_token", (*row, unit, 4, window(4))
+            for unit in (0, CHARACTERS, WORDS):
+                yield "sketch.gather", (*row, unit, 4, window(4), np.zeros(64, np.uint64))
             yield "sketch.hashed", (row[0], row[1], min(4, row[2] - row[1]))
+    yield "shingles.clear_window", (window(4), 4)
+    for value in (7, 9):
+        yield "sketch.enter", (np.uint64(value), np.array([7, *[2**64 - 1] * 3], np.uint64), 4)
     for bucket in (-1, 3):
         yield "sketch.offer", (np.uint64(77), 20, bucket, np.full(16, 2**64 - 1, np.uint64))
     yield "sketch.slide", (np.uint64(2**63 + 5), np.uint8(255), np.uint8(7), np.uint64(2**64 - 59))
@@ -38,7 +57,7 @@ def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
     for lead in (0, 0x80, 0xC1, 0xC2, 0xDF, 0xE0, 0xEF, 0xF0, 0xF4, 0xFF):
         yield "normalise.character_width", (lead,)
     for width in (0, 1, 8, 64):
-        yield "sketch.power", (width,)
+        yield "shingles.power", (width,)
     for at in range(0, len(TEXT), 5):
         yield "digest.load", (as_bytes(TEXT), at, len(TEXT))
     for value in (0, 1, 0xDEADBEEF, 2**64 - 1):
