@@ -10,6 +10,7 @@ none and is never a target, so a shift over the whole bin cannot train across a 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -112,6 +113,10 @@ class Bins:
             starts=np.zeros(1, np.uint32),
             rows=[rows[number].as_py()],
         )
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """All bins in their order, as record batches of `schema.BINS` that point into the files."""
+        yield from self._batches
 
     def length(self, index: int) -> int:
         """Tokens in bin `index`.

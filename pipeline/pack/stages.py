@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["pack", "plan", "plan_tokens"]
 
-_TOKENS_VERSION = 2
+_TOKENS_VERSION = 3
 _PACKED_VERSION = 3
 _TRAINING_CHARACTERS = 1 << 30
 """A tokenizer is trained on at most about as many, of rows spread evenly: the trainer's memory and time."""
