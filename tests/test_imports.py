@@ -22,7 +22,7 @@ LAYERS = (
     ("ingest", "curate", "pack", "sources"),
     ("train", "evaluate"),
     ("promote",),
-    ("report",),
+    ("report", "export"),
     ("doctor", "inspect_run", "preflight", "stages", "sweep"),
     ("cli",),
     ("flows",),

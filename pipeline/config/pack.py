@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipeline.config.rules import Bound
 from pipeline.config.section import Section
@@ -22,10 +22,22 @@ class Pack(Section):
     template: str = "default"
     """`default`: the tokenizer's chat template where it marks what is generated, else ours; or a `.jinja` file."""
     seq_length: int = Field(512, ge=8)
-    """Tokens in a bin."""
+    """Tokens in a bin. FP8 needs a multiple of 16."""
+    pad_to_multiple_of: int = Field(1, ge=1)
+    """Each example takes slots in multiples of this, which must divide `seq_length`: 2 × ranks for context parallel."""
     loss: Literal["answer", "all"] = "answer"
     """Which tokens are targets: the assistant's, or all. Rows of kind text and code are targets as a whole."""
     overflow: Literal["truncate", "drop", "raise"] = "truncate"
     """What becomes of a row longer than a bin."""
     fertility: Bound | None = None
     """Characters of contents a token that a row may have; BigCode drops code below 2.5 (`{min: 2.5}`)."""
+
+    @model_validator(mode="after")
+    def _divides(self) -> Pack:
+        if self.seq_length % self.pad_to_multiple_of:
+            below = self.seq_length - self.seq_length % self.pad_to_multiple_of
+            raise ValueError(
+                f"seq_length {self.seq_length} is not a multiple of pad_to_multiple_of {self.pad_to_multiple_of}; "
+                f"the nearest are {below} and {below + self.pad_to_multiple_of}"
+            )
+        return self

@@ -57,6 +57,10 @@ class Train(Section):
     """Bins that a rank puts through the model at once."""
     global_batch: int = Field(8, ge=1)
     """Bins in one optimiser step, over all ranks."""
+    balance: bool = True
+    """Bins of like attention cost share a step, so that no rank waits for another."""
+    reshuffle: bool = True
+    """Examples of equal length change places between bins each epoch: other companions, the same density."""
     learning_rate: float = Field(1e-3, gt=0)
     warmup: int = Field(10, ge=0)
     """Steps of linear warm-up before the cosine."""

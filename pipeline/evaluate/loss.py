@@ -79,7 +79,7 @@ def split_loss(
     for first in range(0, len(bins), batch):
         numbers = range(first, min(first + batch, len(bins)))
         # The padding's value is never seen: it is a segment of its own and has no label.
-        packed = collate(bins, numbers, length=length, pad=0)
+        packed = collate([bins.get(number) for number in numbers], length=length, pad=0)
         value = float(nll(model, packed.to(device)))
         if not math.isfinite(value):
             raise StageError(

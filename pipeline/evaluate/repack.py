@@ -14,7 +14,7 @@ from pipeline.pack.bins import Bins
 from pipeline.pack.overflow import decide
 from pipeline.pack.tokenise import Job, tokenise_part
 from pipeline.pack.tokens import TokenRows
-from pipeline.pack.write import SplitBins
+from pipeline.pack.write import SplitBins, write_bins
 from pipeline.run import RunDirectory, Stage
 
 __all__ = ["repack"]
@@ -61,6 +61,6 @@ def repack(
     same: np.ndarray = pc.is_in(rows.ids(fate.rows), counted).to_numpy(zero_copy_only=False)
     fate = replace(fate, rows=fate.rows[same], lengths=fate.lengths[same])
     bins = SplitBins.of(split, rows, fate, seq_length=length, seed=recipe.seed)
-    for _, name, numbers in bins.files():
-        bins.write(run.path(name), numbers)
+    for file in bins.files():
+        write_bins(run.path(file.name), rows, bins.layout.part(file.begin, file.end), length)
     return Bins.open(run.path(f"packed/{split}"))

@@ -10,6 +10,7 @@ none and is never a target, so a shift over the whole bin cannot train across a 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -85,11 +86,7 @@ class Bins:
         Raises:
             IndexError: there is no such bin.
         """
-        if not 0 <= index < len(self):
-            raise IndexError(f"bin {index} of {len(self)}")
-        number = int(np.searchsorted(self._ends, index, side="right"))
-        batch = self._batches[number]
-        row = index - (int(self._ends[number]) - batch.num_rows)
+        batch, row = self._place(index)
         tokens, loss, starts, rows = (_element(batch.column(name), row) for name in BINS.names)
         return Bin(
             tokens=tokens.to_numpy(),
@@ -97,6 +94,55 @@ class Bins:
             starts=starts.to_numpy(),
             rows=rows.to_pylist(),
         )
+
+    def example(self, index: int, number: int) -> Bin:
+        """One example of bin `index` by itself; `tokens` is a read-only view of the file.
+
+        Raises:
+            IndexError: there is no such bin, or no such example in it.
+        """
+        batch, row = self._place(index)
+        tokens, loss, starts, rows = (_element(batch.column(name), row) for name in BINS.names)
+        if not 0 <= number < len(starts):
+            raise IndexError(f"example {number} of {len(starts)} in bin {index}")
+        begin = starts[number].as_py()
+        end = starts[number + 1].as_py() if number + 1 < len(starts) else len(tokens)
+        return Bin(
+            tokens=tokens.slice(begin, end - begin).to_numpy(),
+            loss=loss.slice(begin, end - begin).to_numpy(zero_copy_only=False),
+            starts=np.zeros(1, np.uint32),
+            rows=[rows[number].as_py()],
+        )
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """All bins in their order, as record batches of `schema.BINS` that point into the files."""
+        yield from self._batches
+
+    def length(self, index: int) -> int:
+        """Tokens in bin `index`.
+
+        Raises:
+            IndexError: there is no such bin.
+        """
+        batch, row = self._place(index)
+        return len(_element(batch.column("tokens"), row))
+
+    def places(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Where examples lie, over all bins: of the tokens only their number is read.
+
+        Returns:
+            The number of the first example of each bin, shape (bins + 1,); the tokens of each example, shape (n,).
+        """
+        counts, lengths = [np.zeros(1, np.int64)], [np.empty(0, np.int64)]
+        for batch in self._batches:
+            examples, tokens = (_lengths(batch.column(name)) for name in ("starts", "tokens"))
+            starts = batch.column("starts").flatten().to_numpy().astype(np.int64)
+            ends = np.append(starts[1:], 0)
+            if len(starts):
+                ends[np.cumsum(examples)[examples > 0] - 1] = tokens[examples > 0]
+            counts.append(examples)
+            lengths.append(ends - starts if len(starts) else starts)
+        return np.cumsum(np.concatenate(counts)), np.concatenate(lengths)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -110,8 +156,20 @@ class Bins:
             ]
         )
 
+    def _place(self, index: int) -> tuple[pa.RecordBatch, int]:
+        if not 0 <= index < len(self):
+            raise IndexError(f"bin {index} of {len(self)}")
+        number = int(np.searchsorted(self._ends, index, side="right"))
+        batch = self._batches[number]
+        return batch, index - (int(self._ends[number]) - batch.num_rows)
+
 
 def _element(column: pa.ListArray, row: int) -> pa.Array:
     """The values of list `row`, without a copy."""
     first, last = column.offsets[row].as_py(), column.offsets[row + 1].as_py()
     return column.values.slice(first, last - first)
+
+
+def _lengths(column: pa.ListArray) -> NDArray[np.int64]:
+    offsets: NDArray[np.int64] = column.offsets.to_numpy().astype(np.int64)
+    return np.diff(offsets)

@@ -17,16 +17,19 @@ from pipeline.schema import SPLITS
 
 if TYPE_CHECKING:
     from pipeline.pack.tokenise import Job
+    from pipeline.pack.write import Job as WriteJob
     from pipeline.pack.write import SplitBins
 
 __all__ = ["pack", "plan", "plan_tokens"]
 
-_TOKENS_VERSION = 2
-_PACKED_VERSION = 2
+_TOKENS_VERSION = 3
+_PACKED_VERSION = 3
 _TRAINING_CHARACTERS = 1 << 30
 """A tokenizer is trained on at most about as many, of rows spread evenly: the trainer's memory and time."""
 _FEW_BYTES = 4 << 20
 """Parquet below which starting workers takes longer than the work."""
+_FEW_FILES = 5
+"""Files of bins below which it does: one a split, and two more."""
 
 
 def plan_tokens(run: RunDirectory, recipe: Recipe) -> Stage | None:
@@ -88,6 +91,7 @@ def _plan_packed(run: RunDirectory, recipe: Recipe, tokens: Manifest) -> Stage:
         version=_PACKED_VERSION,
         config={
             "seq_length": recipe.pack.seq_length,
+            "pad_to_multiple_of": recipe.pack.pad_to_multiple_of,
             "overflow": recipe.pack.overflow,
             "fertility": recipe.pack.fertility.model_dump(mode="json") if recipe.pack.fertility else None,
             "seed": recipe.seed,
@@ -179,7 +183,7 @@ def _run(jobs: Sequence[Job], cluster: Cluster, on_done: Callable[[PartRecord], 
 
 
 def _pack(stage: Stage, recipe: Recipe, tokens: Manifest) -> Manifest:
-    from pipeline.pack.write import write_dropped
+    from pipeline.pack.write import Job, write_dropped
 
     splits = [_split(stage.run, recipe, split) for split in SPLITS]
     train = splits[0].fate.account
@@ -187,20 +191,27 @@ def _pack(stage: Stage, recipe: Recipe, tokens: Manifest) -> Manifest:
         reasons = ", ".join(f"{one['rows']} {rule}" for rule, one in train.dropped.items() if one["rows"])
         raise _nothing_to_train(f"none of the train split's {train.rows_in} rows is left ({reasons})", stage.run.root)
     done = stage.begin()
-    files = [(split, *file) for split in splits for file in split.files()]
-    counted: dict[str, dict[str, int]] = {split: {} for split in SPLITS}
-    with Progress("packed", total=len(files), unit="files") as progress:
-        for split, part, name, bins in files:
-            if part in done:
-                counts = done[part].counts
-            else:
-                counts = split.write(stage.run.path(name), bins)
-                stage.commit(part, {name: counts["bins"]}, counts)
-            total = counted[split.split]
-            total.update({key: total.get(key, 0) + value for key, value in counts.items()})
-            progress.advance(rows=counts["rows"], bytes=4 * counts["tokens"])
+    layouts = stage.run.path("packed/_parts/layouts")  # gone with the records when the stage finishes
+    jobs = []
+    for split in splits:
+        split.layout.save(layouts / split.split)
+        folder = stage.run.path(f"tokens/{split.split}")
+        jobs += [
+            Job(stage=stage, tokens=folder, layout=layouts / split.split, file=file, seq_length=recipe.pack.seq_length)
+            for file in split.files()
+        ]
+    with Progress("packed", total=len(jobs), unit="files") as progress:
+
+        def count(one: PartRecord) -> None:
+            progress.advance(rows=one.counts["rows"], bytes=4 * one.counts["tokens"])
+
+        records = [done[job.file.part] for job in jobs if job.file.part in done]
+        for finished in records:
+            count(finished)
+        records += _write([job for job in jobs if job.file.part not in done], recipe.cluster, count)
         for split in splits:
-            split.check(counted[split.split])
+            mine = [one.counts for one in records if one.part.startswith(f"{split.split}-")]
+            split.check({key: sum(counts[key] for counts in mine) for key in ("bins", "rows", "tokens", "targets")})
         ledger = "packed/dropped/part-00000.parquet"
         dropped = write_dropped(stage.run.path(ledger), splits)
         stage.commit("dropped", {ledger: dropped}, {})
@@ -212,9 +223,25 @@ def _pack(stage: Stage, recipe: Recipe, tokens: Manifest) -> Manifest:
         summary={
             **about,
             "seq_length": recipe.pack.seq_length,
+            "pad_to_multiple_of": recipe.pack.pad_to_multiple_of,
             "splits": {split.split: split.summary() for split in splits},
         },
+        parts=len(jobs) + 1,
     )
+
+
+def _write(jobs: Sequence[WriteJob], cluster: Cluster, on_done: Callable[[PartRecord], None]) -> list[PartRecord]:
+    """Write the files of bins on Dask workers, or here where there are few."""
+    from pipeline.pack.write import write_part
+
+    if len(jobs) < _FEW_FILES:
+        records = []
+        for job in jobs:
+            records.append(write_part(job))
+            on_done(records[-1])
+        return records
+    with dask_client(cluster) as client:
+        return run_parts(client, write_part, jobs, stage="packed", on_done=on_done)
 
 
 def _split(run: RunDirectory, recipe: Recipe, split: str) -> SplitBins:
@@ -224,7 +251,8 @@ def _split(run: RunDirectory, recipe: Recipe, split: str) -> SplitBins:
 
     rows, length = TokenRows.open(run.path(f"tokens/{split}")), recipe.pack.seq_length
     fate = decide(rows.survey(length), length, recipe.pack.overflow, recipe.pack.fertility, split=split, rows=rows)
-    return SplitBins.of(split, rows, fate, seq_length=length, seed=recipe.seed)
+    multiple = recipe.pack.pad_to_multiple_of
+    return SplitBins.of(split, rows, fate, seq_length=length, seed=recipe.seed, multiple=multiple)
 
 
 def _nothing_to_train(what: str, where: Path) -> InputError:

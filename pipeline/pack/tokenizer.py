@@ -77,6 +77,7 @@ def describe_tokenizer(tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
         "template": fingerprint.of_bytes(str(tokenizer.chat_template).encode()),
         "vocab_size": len(tokenizer),
         "pad_id": tokenizer.pad_token_id if tokenizer.pad_token_id is not None else stop_ids[0],
+        "bos_id": tokenizer.bos_token_id,
         "eos_id": eos if eos is not None else stop_ids[0],
         "stop_ids": stop_ids,
     }

@@ -1,4 +1,4 @@
-"""Deal the rows of a split into bins, shuffle the bins, and write them."""
+"""Write the bins of a split: cut into files, each written by whatever worker is free."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from pipeline.atomic import atomic_file
 from pipeline.errors import StageError
-from pipeline.pack.binpack import Packing, best_fit_decreasing, lower_bound
+from pipeline.pack.binpack import best_fit_decreasing
+from pipeline.pack.certificate import Certificate
+from pipeline.pack.layout import BinLayout
 from pipeline.pack.overflow import Fate
 from pipeline.pack.tokens import TokenRows, list_array
+from pipeline.run import PartRecord, Stage
 from pipeline.schema import BINS, LEDGER
 
-__all__ = ["SplitBins", "write_dropped"]
+__all__ = ["BinsFile", "Job", "SplitBins", "write_bins", "write_dropped", "write_part"]
 
 _UNITS = {"overflow": "tokens", "fertility": "characters a token", "no_target": "targets"}
 """Of a dropped row's value, by rule."""
@@ -31,52 +33,79 @@ _BATCH_TOKENS = 1 << 21
 
 
 @dataclass(frozen=True, kw_only=True)
+class BinsFile:
+    """One file of bins, a part of the stage."""
+
+    part: str
+    """`train-00000`."""
+    name: str
+    """`packed/train/bins-00000.arrow`, below the run directory."""
+    begin: int
+    end: int
+    """It holds bins `begin … end - 1` of the layout."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A file of bins to write, for any worker."""
+
+    stage: Stage
+    tokens: Path
+    """The folder of the split's token rows."""
+    layout: Path
+    """The folder of the split's `BinLayout`."""
+    file: BinsFile
+    seq_length: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class SplitBins:
-    """The bins of one split: which rows lie in which, and in what order the bins come."""
+    """The bins of one split: which rows lie in which, and what became of the others."""
 
     split: str
     rows: TokenRows
     fate: Fate
+    layout: BinLayout
     seq_length: int
-    packing: Packing
-    order: NDArray[np.int64]
-    """Shape (bins,): decreasing lengths have put like with like, a shuffle by the recipe's seed parts them again."""
+    multiple: int
 
     @classmethod
-    def of(cls, split: str, rows: TokenRows, fate: Fate, *, seq_length: int, seed: int) -> SplitBins:
-        """Pack the rows that `fate` keeps."""
-        packing = best_fit_decreasing(fate.lengths, seq_length)
-        return cls(
-            split=split,
-            rows=rows,
-            fate=fate,
-            seq_length=seq_length,
-            packing=packing,
-            order=np.argsort(_hash(np.arange(packing.bins, dtype=np.uint64), seed), kind="stable"),
-        )
+    def of(cls, split: str, rows: TokenRows, fate: Fate, *, seq_length: int, seed: int, multiple: int = 1) -> SplitBins:
+        """Pack the rows that `fate` keeps.
 
-    def files(self) -> Iterator[tuple[str, str, NDArray[np.int64]]]:
-        """Part, file below the run directory, and bins of each file; a split without bins has one empty file."""
+        Args:
+            split: its name.
+            rows: of the split.
+            fate: what goes into bins.
+            seq_length: slots in a bin; a multiple of `multiple`.
+            seed: of the order of the bins.
+            multiple: an example takes slots in multiples of this (`pack.pad_to_multiple_of`).
+        """
+        packing = best_fit_decreasing(-(-fate.lengths // multiple), seq_length // multiple)
+        layout = BinLayout.shuffled(packing, fate.rows, fate.lengths, seed=seed)
+        return cls(split=split, rows=rows, fate=fate, layout=layout, seq_length=seq_length, multiple=multiple)
+
+    def files(self) -> Iterator[BinsFile]:
+        """The files that the bins lie in; a split without bins has one empty file."""
         size = max(1, min(_FILE_BINS, _FILE_TOKENS // self.seq_length))
-        for number, first in enumerate(range(0, max(1, self.packing.bins), size)):
-            name = f"{number:05d}"
-            yield f"{self.split}-{name}", f"packed/{self.split}/bins-{name}.arrow", self.order[first : first + size]
-
-    def write(self, path: Path, bins: NDArray[np.int64]) -> dict[str, int]:
-        """Write one file of bins; return what was counted while writing."""
-        counts = {"bins": 0, "rows": 0, "tokens": 0, "targets": 0}
-        about = {"seq_length": str(self.seq_length), "shift": "none"}
-        with atomic_file(path) as beside, pa.ipc.new_file(beside, BINS.with_metadata(about)) as writer:
-            step = max(1, _BATCH_TOKENS // self.seq_length)
-            for first in range(0, len(bins), step):
-                batch = self._batch(bins[first : first + step], counts)
-                writer.write_batch(batch)
-        return counts
+        for number, begin in enumerate(range(0, max(1, self.layout.bins), size)):
+            yield BinsFile(
+                part=f"{self.split}-{number:05d}",
+                name=f"packed/{self.split}/bins-{number:05d}.arrow",
+                begin=begin,
+                end=min(begin + size, self.layout.bins),
+            )
 
     def summary(self) -> dict[str, Any]:
-        """What the manifest says of the split; `gap` is bins above a bound that no packing can beat."""
-        account, bins = self.fate.account, self.packing.bins
-        bound = lower_bound(self.fate.lengths, self.seq_length)
+        """What the manifest says of the split: where rows and tokens went, and the bins' certificate."""
+        account = self.fate.account
+        certificate = Certificate.of(
+            lengths=self.layout.lengths,
+            first=self.layout.first,
+            seq_length=self.seq_length,
+            multiple=self.multiple,
+            targets=account.targets,
+        )
         return {
             "rows_in": account.rows_in,
             "tokens_in": account.tokens_in,
@@ -86,18 +115,14 @@ class SplitBins:
             "masked": account.masked,
             "truncated": {"rows": account.truncated_rows, "tokens": account.truncated_tokens},
             "dropped": account.dropped,
-            "bins": bins,
-            "slots": bins * self.seq_length,
-            "efficiency": account.tokens / (bins * self.seq_length) if bins else 0.0,
-            "lower_bound": bound,
-            "gap": bins - bound,
+            **certificate.to_json(),
         }
 
     def check(self, written: dict[str, int]) -> None:
         """Raise unless what was written, over all files, is what was to be written."""
         account = self.fate.account
         expected = {
-            "bins": self.packing.bins,
+            "bins": self.layout.bins,
             "rows": account.rows,
             "tokens": account.tokens,
             "targets": account.targets,
@@ -109,31 +134,47 @@ class SplitBins:
                 mend="this is a defect of the project: please report it with the run's manifests",
             )
 
-    def _batch(self, bins: NDArray[np.int64], counts: dict[str, int]) -> pa.RecordBatch:
-        first = self.packing.first
-        sizes = first[bins + 1] - first[bins]
-        items = self.packing.items[_ranges(first[bins], sizes)]
-        lengths = self.fate.lengths[items]
-        rows = self.fate.rows[items]
-        tokens, loss = self.rows.gather(rows, lengths)
-        # Where each example begins in its bin: tokens before it, less the tokens before the bin's first example.
-        before = np.cumsum(lengths) - lengths
-        heads = np.cumsum(sizes) - sizes
-        starts = (before - np.repeat(before[heads], sizes)).astype(np.uint32)
-        filled = np.add.reduceat(lengths, heads) if len(heads) else np.empty(0, np.int64)
-        counts["bins"] += len(bins)
-        counts["rows"] += len(rows)
-        counts["tokens"] += len(tokens)
-        counts["targets"] += int(loss.sum())
-        return pa.RecordBatch.from_arrays(
-            [
-                list_array(pa.array(tokens), filled),
-                list_array(pa.array(loss), filled),
-                list_array(pa.array(starts), sizes),
-                list_array(self.rows.ids(rows), sizes),
-            ],
-            schema=BINS,
-        )
+
+def write_part(job: Job) -> PartRecord:
+    """Write one file of bins and commit it."""
+    layout = BinLayout.load(job.layout).part(job.file.begin, job.file.end)
+    counts = write_bins(job.stage.run.path(job.file.name), TokenRows.open(job.tokens), layout, job.seq_length)
+    return job.stage.commit(job.file.part, {job.file.name: counts["bins"]}, counts)
+
+
+def write_bins(path: Path, rows: TokenRows, layout: BinLayout, seq_length: int) -> dict[str, int]:
+    """Write the bins of `layout` into one file; return what was counted while writing."""
+    counts = {"bins": 0, "rows": 0, "tokens": 0, "targets": 0}
+    about = {"seq_length": str(seq_length), "shift": "none"}
+    step = max(1, _BATCH_TOKENS // seq_length)
+    with atomic_file(path) as beside, pa.ipc.new_file(beside, BINS.with_metadata(about)) as writer:
+        for begin in range(0, layout.bins, step):
+            writer.write_batch(_batch(rows, layout.part(begin, min(begin + step, layout.bins)), counts))
+    return counts
+
+
+def _batch(rows: TokenRows, layout: BinLayout, counts: dict[str, int]) -> pa.RecordBatch:
+    lengths = np.asarray(layout.lengths)
+    tokens, loss = rows.gather(layout.rows, lengths)
+    sizes = np.diff(layout.first)
+    heads = layout.first[:-1]
+    # Where each example begins in its bin: tokens before it, less the tokens before the bin's first example.
+    before = np.cumsum(lengths) - lengths
+    starts = (before - np.repeat(before[heads], sizes)).astype(np.uint32)
+    filled = np.add.reduceat(lengths, heads) if len(heads) else np.empty(0, np.int64)
+    counts["bins"] += layout.bins
+    counts["rows"] += len(layout.rows)
+    counts["tokens"] += len(tokens)
+    counts["targets"] += int(loss.sum())
+    return pa.RecordBatch.from_arrays(
+        [
+            list_array(pa.array(tokens), filled),
+            list_array(pa.array(loss), filled),
+            list_array(pa.array(starts), sizes),
+            list_array(rows.ids(layout.rows), sizes),
+        ],
+        schema=BINS,
+    )
 
 
 def write_dropped(path: Path, splits: list[SplitBins]) -> int:
@@ -160,23 +201,3 @@ def write_dropped(path: Path, splits: list[SplitBins]) -> int:
     with atomic_file(path) as beside:
         pq.write_table(table, beside, compression="zstd")
     return int(table.num_rows)
-
-
-def _ranges(first: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """`first[0], first[0] + 1, …` for `sizes[0]` numbers, then the same from `first[1]`, and so on."""
-    ends = np.cumsum(sizes)
-    steps: NDArray[np.int64] = np.arange(int(sizes.sum()), dtype=np.int64)
-    steps += np.repeat(first - (ends - sizes), sizes)
-    return steps
-
-
-def _hash(numbers: NDArray[np.uint64], seed: int) -> NDArray[np.uint64]:
-    """SplitMix64 (Steele, Lea & Flood 2014) of each number under a seed: an order that no library's version changes."""
-    state = (numbers + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15) + _mix(np.array([seed % 2**64], np.uint64))
-    return _mix(state)
-
-
-def _mix(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return state ^ (state >> np.uint64(31))

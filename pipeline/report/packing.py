@@ -31,6 +31,9 @@ class SplitPacking:
         truncated: examples that were longer than a bin and lost their end.
         dropped: rows that did not become an example, by rule.
         lengths: examples by length in tokens, in 32 buckets of equal width over (0, seq_length]; shape (32,).
+        lower_bound: Martello and Toth's L2, of the manifest: fewer bins are impossible.
+        shuffled: attention cost of the slowest of 8 ranks over its step's mean, bins in any order.
+        balanced: the same with bins of like cost in a step.
     """
 
     bins: int
@@ -41,6 +44,19 @@ class SplitPacking:
     truncated: int
     dropped: dict[str, int]
     lengths: NDArray[np.int64]
+    lower_bound: int
+    shuffled: float
+    balanced: float
+
+    @property
+    def target_efficiency(self) -> float:
+        """Targets over slots, in [0, 1]; 0 for no bins."""
+        return self.targets / (self.bins * self.seq_length) if self.bins else 0.0
+
+    @property
+    def gap(self) -> float:
+        """Bins above the bound over the bound; 0 for no bins."""
+        return self.bins / self.lower_bound - 1 if self.lower_bound else 0.0
 
     @property
     def efficiency(self) -> float:
@@ -86,6 +102,9 @@ def _measure(run: RunDirectory, split: str, manifest: Manifest, seq_length: int)
         truncated=about["truncated"]["rows"],
         dropped={rule: one["rows"] for rule, one in about["dropped"].items()},
         lengths=lengths,
+        lower_bound=about["lower_bound"],
+        shuffled=about["slowest"]["shuffled"],
+        balanced=about["slowest"]["balanced"],
     )
 
 

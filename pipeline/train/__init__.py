@@ -14,7 +14,7 @@ from pipeline.train.origin import model_fingerprint
 
 __all__ = ["plan", "train"]
 
-_VERSION = 1
+_VERSION = 2
 
 
 def plan(run: RunDirectory, recipe: Recipe) -> Stage | None:

@@ -1,23 +1,19 @@
-"""The batch of a step is computed, never iterated to: a pure function of (bins, seed, step).
-
-Bins are taken in a sequence of epochs, each a permutation of all bins drawn by (seed, epoch). Step s takes the
-`global_batch` entries from s × global_batch on; each rank takes its slice of them, whatever the number of ranks.
-So to resume is to compute, and costs nothing.
-"""
+"""The micro batches of a step: bins padded to one length, labels shifted within each example."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 import torch
+from numpy.typing import NDArray
 
-from pipeline.pack.bins import Bins
+from pipeline.pack.bins import Bin
+from pipeline.pack.epochs import EpochBins
+from pipeline.train.order import Order
 
-__all__ = ["IGNORED", "MicroBatch", "bins_of_step", "collate", "micro_batches"]
+__all__ = ["IGNORED", "MicroBatch", "collate", "micro_batches"]
 
 IGNORED = -100
 """The label of a position that predicts no target."""
@@ -60,85 +56,74 @@ class MicroBatch:
 
 
 def micro_batches(
-    bins: Bins,
+    bins: EpochBins,
+    order: Order,
     *,
     step: int,
-    seed: int,
-    global_batch: int,
     micro_batch: int,
     rank: int,
     world: int,
     length: int,
     pad: int,
+    multiple: int = 1,
+    reshuffle: bool = True,
 ) -> list[MicroBatch]:
     """The micro batches of one rank in one step.
 
     Args:
         bins: the train split.
+        order: of its bins.
         step: counted from 0.
-        seed: of the order of bins.
-        global_batch: bins in a step over all ranks; a multiple of `micro_batch * world`.
         micro_batch: bins in a micro batch.
         rank: of `world`.
-        world: how many ranks share the step.
+        world: how many ranks share the step; `micro_batch * world` divides the step.
         length: tokens that a bin is padded to.
         pad: the token put there; its value is never learnt nor seen by an example.
+        multiple: an example takes slots in multiples of this.
+        reshuffle: examples of equal length change places each epoch.
     """
-    numbers = bins_of_step(len(bins), step=step, seed=seed, global_batch=global_batch)
-    share = global_batch // world
-    mine = numbers[rank * share : (rank + 1) * share]
-    return [collate(bins, mine[at : at + micro_batch], length=length, pad=pad) for at in range(0, share, micro_batch)]
+    entries = order.step(step)
+    share = len(entries) // world
+    mine = [bins.get(number, epoch if reshuffle else 0) for epoch, number in entries[rank * share : (rank + 1) * share]]
+    return [
+        collate(mine[at : at + micro_batch], length=length, pad=pad, multiple=multiple)
+        for at in range(0, share, micro_batch)
+    ]
 
 
-def bins_of_step(num_bins: int, *, step: int, seed: int, global_batch: int) -> list[int]:
-    """The numbers of the bins of one step, over all ranks."""
-    entries = range(step * global_batch, (step + 1) * global_batch)
-    return [int(_permutation(num_bins, seed, entry // num_bins)[entry % num_bins]) for entry in entries]
-
-
-def collate(bins: Bins, numbers: Sequence[int], *, length: int, pad: int) -> MicroBatch:
+def collate(bins: Sequence[Bin], *, length: int, pad: int, multiple: int = 1) -> MicroBatch:
     """Pad bins to `length` tokens, number their segments, and shift the labels within each example.
 
     The loss mask of a bin says which tokens are targets. The token after position t is t's label if it is a
-    target of the same example: the last token of an example predicts nothing.
+    target of the same example: the last token of an example predicts nothing. With `multiple` above 1 an example
+    begins at a multiple of it; the padding before the next one belongs to its segment, behind all that it attends to.
     """
-    shape = (len(numbers), length)
+    shape = (len(bins), length)
     tokens = np.full(shape, pad, dtype=np.int64)
     labels = np.full(shape, IGNORED, dtype=np.int64)
     positions, segments = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
-    rows: list[str] = []
-    num_tokens = 0
-    for b, number in enumerate(numbers):
-        ids, loss, starts, names = bins.get(number)
-        used = len(ids)
-        tokens[b, :used] = ids
+    indices = np.arange(length)
+    for b, (ids, loss, starts, _) in enumerate(bins):
+        ends: NDArray[np.int64] = np.append(starts[1:], len(ids)).astype(np.int64)
+        lengths = ends - starts
+        slots = -(-lengths // multiple) * multiple
+        at = np.cumsum(slots) - slots
+        place = np.arange(len(ids)) + np.repeat(at - starts, lengths)
+        tokens[b, place] = ids
         begins = np.zeros(length + 1, dtype=bool)
-        begins[starts] = True
-        begins[used] = True  # the padding, if there is any
+        begins[at] = True
+        begins[slots.sum()] = True  # the padding at the end, if there is any
         segments[b] = np.cumsum(begins[:length]) - 1
-        indices = np.arange(length)
         positions[b] = indices - np.maximum.accumulate(np.where(begins[:length], indices, 0))
-        learnt = loss[1:] & ~begins[1:used]
-        labels[b, : used - 1] = np.where(learnt, ids[1:].astype(np.int64), IGNORED)
-        rows += names
-        num_tokens += used
+        learnt = loss.copy()
+        learnt[starts] = False
+        labels[b, place[learnt] - 1] = ids[learnt]
     return MicroBatch(
         tokens=torch.from_numpy(tokens),
         labels=torch.from_numpy(labels),
         positions=torch.from_numpy(positions),
         segments=torch.from_numpy(segments),
-        rows=tuple(rows),
-        num_tokens=num_tokens,
+        rows=tuple(row for one in bins for row in one.rows),
+        num_tokens=sum(len(one.tokens) for one in bins),
         num_targets=int((labels != IGNORED).sum()),
     )
-
-
-@lru_cache(maxsize=2)  # a step touches two epochs at most, but where it is larger than an epoch
-def _permutation(num_bins: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
-    """The order of bins in an epoch.
-
-    By sorting raw words of the counter-based generator Philox (Salmon et al., SC 2011) with key (seed, epoch):
-    numpy promises these words for ever, and not the stream behind `Generator.permutation` (NEP 19).
-    """
-    words = np.random.Philox(key=np.array([seed, epoch], dtype=np.uint64)).random_raw(num_bins)
-    return np.argsort(words, kind="stable").astype(np.int64, copy=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from peft import PeftModel
 from transformers import PreTrainedModel
@@ -13,6 +14,8 @@ from transformers.utils import logging as transformers_logging
 from pipeline.config import Recipe
 from pipeline.errors import InputError
 from pipeline.pack.bins import Bins
+from pipeline.pack.costs import attention_cost
+from pipeline.pack.epochs import EpochBins
 from pipeline.run import RunDirectory
 from pipeline.train import checkpoint
 from pipeline.train.attention import probe_isolation
@@ -22,6 +25,7 @@ from pipeline.train.journal import Journal
 from pipeline.train.loop import FlatGradient, StepReport, fit, make_optimizer
 from pipeline.train.lora import add_adapters, load_adapter
 from pipeline.train.model import Tokenizer, load_model, load_tokenizer
+from pipeline.train.order import Order
 from pipeline.train.parallel import Ranks
 
 __all__ = ["Training", "setup"]
@@ -35,6 +39,8 @@ class Training:
     recipe: Recipe
     ranks: Ranks
     bins: Bins
+    epochs: EpochBins
+    order: Order
     tokenizer: Tokenizer
     model: PreTrainedModel | PeftModel
     parameters: dict[str, torch.nn.Parameter]
@@ -63,15 +69,16 @@ class Training:
     def _batches(self, step: int) -> list[MicroBatch]:
         tokenizer = self.tokenizer
         return micro_batches(
-            self.bins,
+            self.epochs,
+            self.order,
             step=step,
-            seed=self.recipe.seed,
-            global_batch=self.recipe.training.global_batch,
             micro_batch=self.recipe.training.micro_batch,
             rank=self.ranks.rank,
             world=self.ranks.world,
             length=self.recipe.pack.seq_length,
             pad=next((id_ for id_ in (tokenizer.pad_token_id, tokenizer.eos_token_id) if id_ is not None), 0),
+            multiple=self.recipe.pack.pad_to_multiple_of,
+            reshuffle=self.recipe.training.reshuffle,
         )
 
     def _save(self, state: TrainState) -> None:
@@ -117,6 +124,8 @@ def setup(run: RunDirectory, recipe: Recipe, ranks: Ranks) -> Training:
         )
     resumed = checkpoint.newest(run.path("checkpoints"))
     state = checkpoint.read_state(resumed, bins=bins.fingerprint) if resumed else TrainState()
+    first, lengths = bins.places()
+    costs = attention_cost(lengths, first) if train.balance else np.zeros(len(bins), np.int64)
     tokenizer = load_tokenizer(run.path("tokenizer"))
     lora = train.method == "lora"
     plain = load_model(
@@ -145,6 +154,8 @@ def setup(run: RunDirectory, recipe: Recipe, ranks: Ranks) -> Training:
         recipe=recipe,
         ranks=ranks,
         bins=bins,
+        epochs=EpochBins(bins, seed=recipe.seed),
+        order=Order(costs, seed=recipe.seed, global_batch=train.global_batch),
         tokenizer=tokenizer,
         model=model,
         parameters=parameters,

@@ -89,7 +89,7 @@ def test_packed_rows_have_the_logits_and_the_loss_of_rows_alone(tmp_path: Path) 
         found.append((ids, [index % 3 != 0 for index in range(len(ids))]))
     write_bins(tmp_path, found, length=32)
     bins = Bins.open(tmp_path)
-    together = collate(bins, range(len(bins)), length=32, pad=0)
+    together = collate([bins.get(number) for number in range(len(bins))], length=32, pad=0)
     assert len(bins) < len(found) == len(together.rows)
 
     logits = logits_of(model, together)

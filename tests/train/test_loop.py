@@ -123,7 +123,7 @@ def test_a_loss_that_is_not_finite_names_its_rows_and_leaves_the_weights(value: 
 def test_a_step_without_a_target_is_an_error_that_names_its_rows(make_run: MakeRun, tmp_path: Path) -> None:
     training = setup(*make_run(), ALONE)
     write_bins(tmp_path / "none", [([5, 6, 7], [True, False, False])])  # the first token has nothing to predict it
-    batch = collate(Bins.open(tmp_path / "none"), [0], length=8, pad=0)
+    batch = collate([Bins.open(tmp_path / "none").get(0)], length=8, pad=0)
     with pytest.raises(StageError, match="step 1 has no target token") as caught:
         train_step(
             training.model,

@@ -1,0 +1,96 @@
+"""`training.jsonl`, `validation.jsonl`, `test.jsonl`: the curated rows, each in the form that its kind is read from.
+
+| row | line |
+|---|---|
+| a question and its answer | `{"input": …, "output": …}` and the row's other keys |
+| any other conversation | `{"messages": […], "tools": […]}` (OpenAI) and the row's other keys |
+| text, code | `{"text": …}` and the row's other keys |
+| retrieval | `{"question": …, "pos_doc": […], "neg_doc": […]}` and the row's other keys |
+
+What was exact JSON in the source (tools, arguments of calls, other keys) is written with the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from pipeline.ingest.exact_json import join_members, members
+
+__all__ = ["line_of", "write_jsonl"]
+
+_NAMES = {"train": "training", "validation": "validation", "test": "test"}
+_ROWS = 2048
+_COLUMNS = ["kind", "messages", "tools", "metadata"]
+
+
+def write_jsonl(folder: Path, splits: Mapping[str, Sequence[Path]]) -> dict[str, dict[str, Any]]:
+    """Write a file a split into `folder`; an empty split has an empty file.
+
+    Args:
+        folder: exists.
+        splits: the curated parts of each split.
+
+    Returns:
+        Rows, by split and by what they were written as.
+    """
+    counts = {}
+    for split, parts in splits.items():
+        written = {"rows": 0, "input": 0, "messages": 0, "text": 0, "question": 0}
+        with (folder / f"{_NAMES[split]}.jsonl").open("w", encoding="utf-8") as file:
+            for row in _rows(parts):
+                form, line = line_of(row)
+                file.write(line + "\n")
+                written["rows"] += 1
+                written[form] += 1
+        counts[split] = written
+    return counts
+
+
+def line_of(row: Mapping[str, Any]) -> tuple[str, str]:
+    """The first key of a curated row's line, which names its form, and the line."""
+    messages = row["messages"]
+    roles = [message["role"] for message in messages]
+    own: dict[str, str]
+    if row["kind"] in ("text", "code"):
+        own = {"text": _text("\n\n".join(message["content"] for message in messages))}
+    elif row["kind"] == "retrieval":
+        own = {
+            "question": _text(next((m["content"] for m in messages if m["role"] == "query"), "")),
+            "pos_doc": _list(_text(m["content"]) for m in messages if m["role"] == "positive"),
+            "neg_doc": _list(_text(m["content"]) for m in messages if m["role"] == "negative"),
+        }
+    elif roles == ["user", "assistant"] and not row["tools"] and not any(m["extra"] for m in messages):
+        own = {"input": _text(messages[0]["content"]), "output": _text(messages[1]["content"])}
+    else:
+        own = {"messages": _list(_message(message) for message in messages)}
+        if row["tools"]:
+            own["tools"] = row["tools"]
+    others = members(row["metadata"]) if row["metadata"] else {}
+    cut = {key: (_text(key), value) for key, value in own.items()}
+    return next(iter(own)), join_members({**cut, **{k: v for k, v in others.items() if k not in own}}, without=set())
+
+
+def _message(message: Mapping[str, Any]) -> str:
+    """Role and content, overwritten by `extra`: the message as it came."""
+    cut = {key: (_text(key), _text(message[key])) for key in ("role", "content")}
+    return join_members({**cut, **(members(message["extra"]) if message["extra"] else {})}, without=set())
+
+
+def _text(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _list(values: Iterator[str]) -> str:
+    return f"[{','.join(values)}]"
+
+
+def _rows(parts: Sequence[Path]) -> Iterator[dict[str, Any]]:
+    for part in parts:
+        with pq.ParquetFile(part) as file:
+            for batch in file.iter_batches(batch_size=_ROWS, columns=_COLUMNS):
+                yield from batch.to_pylist()

@@ -1,0 +1,83 @@
+"""A packed run, and decoders written from the byte layouts alone."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline.config import Recipe
+from pipeline.pack import pack
+from pipeline.pack.bins import Bins
+from pipeline.run import RunDirectory
+from tests.pack.conftest import Row, curate, make_recipe, row, rows, split_up
+
+__all__ = ["rows"]
+
+Example = tuple[list[int], list[bool]]
+
+
+@pytest.fixture(scope="package")
+def packed(rows: list[Row], tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+    """Pairs, code and a conversation with calls, in bins of 256 slots."""
+    recipe: Recipe = make_recipe(tmp_path_factory.mktemp("export"))
+    chat = row(
+        9, [("user", "How warm is it?"), ("assistant", ""), ("tool", "21"), ("assistant", "21 °C.")], kind="chat"
+    )
+    chat["messages"][1]["extra"] = (
+        '{"content":null,"tool_calls":[{"id":"c","function":{"arguments":"{\\"x\\": 1.0}"}}]}'
+    )
+    chat["tools"] = '[{"type": "function", "function": {"name": "warmth", "parameters": {"b": 1e2, "a": {}}}}]'
+    chat["metadata"] = '{"url": "u", "n": 1.50}'
+    splits = split_up(rows)
+    run = curate(recipe, {**splits, "test": []})
+    pack(run, recipe)
+    # Rows are exported from `curated`; a template for tools is not what is tested here.
+    curate(recipe, {**splits, "train": [*splits["train"], chat], "test": []})
+    return run
+
+
+def examples_of(run: RunDirectory, split: str) -> list[Example]:
+    """Every example in the order of the bins, one by one."""
+    found: list[Example] = []
+    bins = Bins.open(run.path(f"packed/{split}"))
+    for number in range(len(bins)):
+        tokens, loss, starts, _ = bins.get(number)
+        cuts = list(zip(np.split(tokens, starts[1:]), np.split(loss, starts[1:]), strict=True))
+        found += [(own.tolist(), mask.tolist()) for own, mask in cuts]
+    return found
+
+
+def decode_megatron(prefix: Path) -> dict[str, Any]:
+    """Read `.idx` and `.bin` byte by byte as the layout says."""
+    index, data = prefix.with_suffix(".idx").read_bytes(), prefix.with_suffix(".bin").read_bytes()
+    assert index[:9] == b"MMIDIDX\x00\x00"
+    version, code, sequences, documents = struct.unpack("<QBQQ", index[9:34])
+    letter = {1: "B", 2: "b", 3: "h", 4: "i", 5: "q", 6: "d", 7: "f", 8: "H"}[code]
+    at = 34
+    lengths = struct.unpack(f"<{sequences}i", index[at : at + 4 * sequences])
+    at += 4 * sequences
+    pointers = struct.unpack(f"<{sequences}q", index[at : at + 8 * sequences])
+    at += 8 * sequences
+    borders = struct.unpack(f"<{documents}q", index[at : at + 8 * documents])
+    assert at + 8 * documents == len(index)
+    size = struct.calcsize(letter)
+    found = [
+        list(struct.unpack(f"<{length}{letter}", data[pointer : pointer + size * length]))
+        for length, pointer in zip(lengths, pointers, strict=True)
+    ]
+    assert size * sum(lengths) == len(data)
+    return {"version": version, "code": code, "sequences": found, "borders": list(borders)}
+
+
+def decode_nanogpt(path: Path) -> dict[str, Any]:
+    """Read a shard and its boundaries byte by byte as the layout says."""
+    data = path.read_bytes()
+    header = struct.unpack("<256i", data[:1024])
+    size = {20240520: 2, 278895051: header[3]}[header[0]]
+    tokens = list(struct.unpack(f"<{header[2]}{'H' if size == 2 else 'I'}", data[1024:]))
+    marks = path.with_suffix(".bos.idx").read_bytes()
+    return {"header": header, "tokens": tokens, "marks": list(struct.unpack(f"<{len(marks) // 4}i", marks))}
