@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.config import RULE_KINDS
 from pipeline.curate.presets import PRESETS
 
 __all__ = ["PAGE", "PRESETS_END", "PRESETS_START", "preset_tables"]
 
 PRESETS_START = "<!-- presets: written by `python -m tests.preset_tables` -->"
 PRESETS_END = "<!-- end of presets -->"
+_KINDS = tuple(PRESETS["none"])
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "rules.md"
 
 
@@ -21,9 +21,9 @@ def preset_tables() -> str:
 
 def _table(preset: str) -> str:
     kinds = PRESETS[preset]
-    lines = [f"### `{preset}`", "", f"| signal | {' | '.join(RULE_KINDS)} |", "|---|---|---|---|---|"]
-    for name in dict.fromkeys(name for kind in RULE_KINDS for name in kinds[kind]):
-        bounds = (kinds[kind].get(name) for kind in RULE_KINDS)
+    lines = [f"### `{preset}`", "", f"| signal | {' | '.join(_KINDS)} |", "|---|---|---|---|---|"]
+    for name in dict.fromkeys(name for kind in _KINDS for name in kinds[kind]):
+        bounds = (kinds[kind].get(name) for kind in _KINDS)
         lines.append(f"| `{name}` | {' | '.join(bound.shown if bound else '' for bound in bounds)} |")
     return "\n".join(lines)
 

@@ -32,3 +32,4 @@ class Clean(Section):
     code: list[Cleaner] = ["controls", "newlines", "licence_header"]
     pair: list[Cleaner] = ["mojibake", "unicode", "newlines"]
     chat: list[Cleaner] = ["mojibake", "unicode", "newlines"]
+    retrieval: list[Cleaner] = ["mojibake", "unicode", "newlines"]

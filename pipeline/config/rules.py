@@ -16,7 +16,7 @@ __all__ = ["LANGUAGE_SIGNALS", "RULE_KINDS", "Bound", "Preset", "Rules", "bound_
 
 Preset = Literal["playbook", "gopher", "c4", "fineweb", "curator-english", "code", "none"]
 
-RULE_KINDS = ("text", "code", "pair", "chat")
+RULE_KINDS = ("text", "code", "pair", "chat", "retrieval")
 """Kinds of rows that have rules of their own."""
 
 LANGUAGE_SIGNALS = ("language", "language_score")
@@ -76,6 +76,7 @@ class Rules(Section):
     code: dict[str, Bound | None] = {}
     pair: dict[str, Bound | None] = {}
     chat: dict[str, Bound | None] = {}
+    retrieval: dict[str, Bound | None] = {}
 
     @model_validator(mode="before")
     @classmethod

@@ -10,6 +10,21 @@ from pipeline.config.section import Section
 
 __all__ = ["Cluster", "Ingest", "Source"]
 
+Format = Literal[
+    "text",
+    "code",
+    "completion",
+    "alpaca",
+    "columns",
+    "hellaswag",
+    "squad",
+    "chat",
+    "sharegpt",
+    "openassistant",
+    "retrieval",
+    "rows",
+]
+
 
 class Cluster(Section):
     """Where curation and tokenising run."""
@@ -27,18 +42,24 @@ class Source(Section):
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """Begins every row's id."""
-    kind: Literal["text", "code", "pair", "chat"]
+    kind: Literal["text", "code", "pair", "chat", "retrieval"]
     """What its rows are; picks the cleaners and the rules."""
-    format: Literal["text", "completion", "chat", "rows"] | None = None
-    """How a line of a file is read; `docs/sources.md` shows a row of each."""
+    format: Format | None = None
+    """How a row of a file is read; `docs/sources.md` shows a row of each."""
     path: str | None = None
     """A file or a glob, relative to the working directory; `.gz` is unpacked."""
     target: str | None = None
-    """`module:function` that yields rows instead of files."""
+    """`module:name` or `file.py:name` of a function or class that yields rows instead of files."""
     args: dict[str, str | int | float | bool] = {}
     """Keyword arguments for `target`."""
     columns: dict[str, str] = {}
     """The format's names for keys → the file's names, as in `{text: body}`."""
+    system_prompt: str | None = None
+    """Of kind chat: the system message of the rows that have none."""
+    tree: Literal["best", "all"] = "best"
+    """Of openassistant: the path of best ranked replies, or every path."""
+    skip_invalid: bool = True
+    """`true` puts a row that cannot be read into the ledger and goes on; `false` stops at the first."""
     comments: Literal["auto", "none", "python", "hash", "c", "dash", "semicolon", "percent", "xml"] = "auto"
     """How comments are written (`docs/signals.md`); `auto` tells it for `code` by each row's file name or language."""
     priority: int = 0
@@ -49,9 +70,11 @@ class Source(Section):
         if (self.path is None) == (self.target is None):
             raise ValueError("give either `path` (files) or `target` (module:function)")
         if self.path is not None and self.format is None:
-            raise ValueError("`path` needs a `format`: text, completion or chat")
+            raise ValueError("`path` needs a `format`: text, completion, chat or another of docs/sources.md")
         if self.target is not None and ":" not in self.target:
-            raise ValueError("`target` is `module:function`")
+            raise ValueError("`target` is `module:function` or `file.py:function`")
+        if self.system_prompt is not None and self.kind != "chat":
+            raise ValueError("`system_prompt` is for rows of kind chat")
         return self
 
 

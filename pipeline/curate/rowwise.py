@@ -29,7 +29,7 @@ from pipeline.schema import DOCUMENTS, LEDGER, ROWS, SIGNALS, VERDICTS
 
 __all__ = ["Processed", "Settled", "process", "settle"]
 
-_SENDER_KINDS = ("text", "code", "pair")
+_SENDER_KINDS = ("text", "code", "pair", "retrieval")
 """Kinds in which no message may be blank; of a chat some message must be left."""
 
 _LONG = 16 << 20

@@ -75,9 +75,9 @@ def rules_for(rules: Rules, kind: str) -> dict[str, Bound]:
     """The rules for rows of `kind` in the order of their names, each bound with its signal.
 
     The preset's come first, then `rules.all`, then the kind's own: a later rule takes the place of an earlier one of
-    its name, and null drops it.
+    its name, and null drops it. No preset has rules for retrieval rows.
     """
-    bounds: dict[str, Bound | None] = {**PRESETS[rules.preset][kind], **rules.all, **getattr(rules, kind)}
+    bounds: dict[str, Bound | None] = {**PRESETS[rules.preset].get(kind, {}), **rules.all, **getattr(rules, kind)}
     return {
         name: bound.model_copy(update={"signal": bound.signal or name})
         for name, bound in sorted(bounds.items())

@@ -18,7 +18,7 @@ import orjson
 
 from pipeline.ingest.rejected import Rejected
 
-__all__ = ["MAX_DEPTH", "Record", "elements", "join_members", "json_type", "members", "parse"]
+__all__ = ["MAX_DEPTH", "Members", "Record", "elements", "join_members", "json_type", "members", "parse"]
 
 MAX_DEPTH = 200
 """Levels of objects and arrays in a row; whoever walks what is stored may recurse."""

@@ -12,9 +12,11 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.config import Source
+from pipeline.errors import InputError
 from pipeline.ingest.blocks import Block
 from pipeline.ingest.exact_json import parse
-from pipeline.ingest.formats import Adapter, adapter_for
+from pipeline.ingest.formats import Adapter, Read, adapter_for
+from pipeline.ingest.formats.conversation import Conversation
 from pipeline.ingest.lines import Lines, gathered, lines_of
 from pipeline.ingest.plain import PlainRows
 from pipeline.ingest.rejected import Rejected
@@ -95,6 +97,25 @@ def _lines_of(block: Block, max_row_bytes: int) -> Iterator[Lines]:
     return lines_of(block, max_row_bytes=max_row_bytes)
 
 
+def _ledger_line(name: str, block: Block, row: int, why: Rejected) -> dict[str, Any]:
+    evidence = f"{block.place}:{row + 1}: {why.reason}"
+    if not block.source.skip_invalid:
+        raise InputError(
+            f"a row cannot be read: {why.rule}",
+            where=f"source {block.source.name}: {evidence}",
+            mend="mend the row, or set `skip_invalid: true` to have such rows listed in the ledger instead",
+        )
+    return {
+        "id": name,
+        "source": block.source.name,
+        "stage": "ingest",
+        "rule": why.rule,
+        "value": why.value,
+        "threshold": why.threshold,
+        "evidence": evidence,
+    }
+
+
 class _Reading:
     """What has been read since it was last taken.
 
@@ -122,28 +143,29 @@ class _Reading:
         plain = self._plain_rows(block.source, adapter)
         known = np.zeros(len(lines.numbers), np.bool_) if plain is None else plain.add(prefix, lines)
         self._plain_places.append(self.rows_in + np.flatnonzero(known))
+        extra = 0  # rows beyond one a line
         for index in np.flatnonzero(~known).tolist():
             row = int(lines.numbers[index])
+            read: Read | Rejected
             try:
-                conversation = adapter.read(parse(lines.text(index)))
+                read = adapter.read(parse(lines.text(index)))
             except Rejected as why:
-                self._rejected.append(
-                    {
-                        "id": f"{prefix}{row}",
-                        "source": block.source.name,
-                        "stage": "ingest",
-                        "rule": why.rule,
-                        "value": why.value,
-                        "threshold": why.threshold,
-                        "evidence": f"{block.place}:{row + 1}: {why.reason}",
-                    }
-                )
-                self._rejected_places.append(self.rows_in + index)
-            else:
-                self._others.add(f"{prefix}{row}", block.source, conversation)
-                self._other_places.append(self.rows_in + index)
-        self.rows_in += len(known)
+                read = why
+            many = isinstance(read, list)
+            for number, one in enumerate(read if isinstance(read, list) else [read]):
+                extra += number > 0
+                self._add_one(f"{prefix}{row}.{number}" if many else f"{prefix}{row}", block, row, index + extra, one)
+        self.rows_in += len(known) + extra
         self.bytes_in += lines.size
+
+    def _add_one(self, name: str, block: Block, row: int, index: int, one: Conversation | Rejected) -> None:
+        """Add a row of one by one, or why it is none; it is the one after `index` of those that come now."""
+        if isinstance(one, Rejected):
+            self._rejected.append(_ledger_line(name, block, row, one))
+            self._rejected_places.append(self.rows_in + index)
+        else:
+            self._others.add(name, block.source, one)
+            self._other_places.append(self.rows_in + index)
 
     def take(self) -> Ingested:
         """Everything, in the order in which it came; then there is nothing."""

@@ -16,6 +16,8 @@ RULES = (
     "null_value",
     "wrong_type",
     "wrong_role",
+    "wrong_label",
+    "wrong_tool_call",
     "empty_text",
     "too_long",
 )

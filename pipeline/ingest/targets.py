@@ -1,4 +1,4 @@
-"""Sources that are a function: `target: module:function`.
+"""Sources that are a function or a class: `target: module:name` or `target: file.py:name`.
 
     def tickets(*, since: str) -> Iterator[dict]:          # one shard, called `tickets`
         yield {"input": "…", "output": "…", "ticket": 7}
@@ -8,6 +8,11 @@
     @sharded(_years)                                        # a shard can be read by any worker
     def tickets(*, shard: str, since: str) -> Iterator[dict]: …
 
+    class Tickets:                                          # made with the arguments; yields rows of any shape
+        def __iter__(self) -> Iterator[dict]: …
+        def get_context(self, row: dict) -> str: …          # → `input`
+        def get_target(self, row: dict) -> str: …           # → `output`
+
 Rows have the shape of the kind's format; a shard must always yield the same rows in the same order. The survey's
 fingerprint covers the module's own file, the arguments and the shards, so a function that reads data which can
 change says so by its shards' fingerprints.
@@ -16,6 +21,7 @@ change says so by its shards' fingerprints.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import inspect
 import json
 import os
@@ -23,6 +29,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Protocol, TypeVar
 
 from pipeline import fingerprint
@@ -36,6 +43,7 @@ from pipeline.ingest.rejected import Rejected
 __all__ = ["Target", "TargetShard", "lines_of_target", "load_target", "sharded", "survey_target"]
 
 _SHARDS = "__shards__"
+_HALVES = ("get_context", "get_target")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,23 +86,21 @@ def load_target(source: Source) -> Target:
         InputError: no such module or function, it fails on import, or `args` do not fit.
     """
     where = f"source {source.name}, target: {source.target}"
-    module_name, _, name = str(source.target).partition(":")
-    if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())  # at the end, so that nothing there takes the place of a library
+    module_name, _, name = str(source.target).rpartition(":")
     try:
-        module = importlib.import_module(module_name)
+        module = _module(module_name)
     except Exception as error:
         raise InputError(
             f"the target's module cannot be imported: {type(error).__name__}: {error}",
             where=where,
-            mend="install it, or run from the folder that holds it; `target` is module:function",
+            mend="install it, or run from the folder that holds it; `target` is module:function or file.py:function",
         ) from None
     function = getattr(module, name, None)
     if not callable(function):
         functions = [
             other
             for other, value in vars(module).items()
-            if callable(value) and not other.startswith("_") and getattr(value, "__module__", "") == module_name
+            if callable(value) and not other.startswith("_") and getattr(value, "__module__", "") == module.__name__
         ]
         raise InputError(
             f"module {module_name} has no function {name!r}{did_you_mean(name, functions)}",
@@ -102,7 +108,36 @@ def load_target(source: Source) -> Target:
             mend=f"it has {', '.join(functions) or 'none'}",
         )
     _check_arguments(function, source, where)
+    if inspect.isclass(function) and not issubclass(function, Iterable):
+        lacks = [method for method in ("__iter__", *_HALVES) if not hasattr(function, method)]
+        raise InputError(
+            f"class {name} has no {' and no '.join(lacks)}",
+            where=where,
+            mend="give it `__iter__`, which yields rows, and `get_context(row)` and `get_target(row)` of a row",
+        )
     return function  # type: ignore[no-any-return]
+
+
+def _module(name: str) -> ModuleType:
+    """Import a module by its name or its file."""
+    if not name.endswith(".py"):
+        if os.getcwd() not in sys.path:
+            sys.path.append(os.getcwd())  # at the end, so that nothing there takes the place of a library
+        return importlib.import_module(name)
+    path = Path(name).resolve()
+    known = f"{path.stem}_{fingerprint.of_file(path)[:16]}"  # a file that was changed is another module
+    if known not in sys.modules:
+        spec = importlib.util.spec_from_file_location(known, path)
+        assert spec is not None
+        assert spec.loader is not None  # the name ends with .py
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[known] = module  # before it runs: its dataclasses look themselves up there
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[known]
+            raise
+    return sys.modules[known]
 
 
 def survey_target(source: Source) -> tuple[list[Block], str]:
@@ -113,7 +148,7 @@ def survey_target(source: Source) -> tuple[list[Block], str]:
     """
     function = load_target(source)
     where = f"source {source.name}, target: {source.target}"
-    shards = [TargetShard(name=str(source.target).partition(":")[2])]
+    shards = [TargetShard(name=str(source.target).rpartition(":")[2])]
     if (lister := getattr(function, _SHARDS, None)) is not None:
         try:
             shards = sorted(lister(**source.args), key=lambda shard: shard.name)
@@ -155,9 +190,18 @@ def lines_of_target(block: Block, *, max_row_bytes: int) -> Iterator[Line]:
 
 def _rows_of(function: Callable[..., Any], arguments: dict[str, Any]) -> Iterable[Any]:
     rows = function(**arguments)
+    if all(hasattr(rows, half) for half in _HALVES):
+        return _pairs(rows)
     if isinstance(rows, Mapping | str | bytes) or not isinstance(rows, Iterable):
         raise TypeError(f"it returned {type(rows).__name__}; a target yields rows, or returns an iterable of them")
     return rows
+
+
+def _pairs(rows: Any) -> Iterator[Any]:
+    """The pairs that an object makes of its rows; what else a row holds stays beside them."""
+    for row in rows:
+        made = {"input": rows.get_context(row), "output": rows.get_target(row)}
+        yield {**{key: row[key] for key in row if key not in made}, **made} if isinstance(row, Mapping) else made
 
 
 def _as_line(value: object) -> bytes | Rejected:

@@ -35,13 +35,19 @@ def make_source(tmp_path: Path) -> MakeSource:
     """Write a file and give the source that reads it (`make_source(data, name=…, kind=…, format=…, columns=…)`)."""
 
     def make(
-        data: bytes, *, file: str = "rows.jsonl", kind: str = "text", format: str = "text", columns: Any = None
+        data: bytes,
+        *,
+        file: str = "rows.jsonl",
+        kind: str = "text",
+        format: str = "text",
+        columns: Any = None,
+        **keys: Any,
     ) -> Source:
         path = tmp_path / file
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
         return Source.model_validate(
-            {"name": "s", "kind": kind, "format": format, "path": str(path), "columns": columns or {}}
+            {"name": "s", "kind": kind, "format": format, "path": str(path), "columns": columns or {}, **keys}
         )
 
     return make

@@ -15,8 +15,9 @@ from tests.ingest.conftest import MakeSource, ingest, rejected_of, rows_of
 
 plain = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 said = plain.filter(lambda text: bool(text.strip()))
+READ = {"messages", "tools", "role", "content", "text", "input", "output", "tool_calls", "reasoning_content"}
 more = st.dictionaries(
-    plain.filter(lambda key: key not in ("messages", "tools", "role", "content", "text", "input", "output")),
+    plain.filter(lambda key: key not in READ),
     st.none()
     | st.booleans()
     | st.integers()
@@ -25,14 +26,18 @@ more = st.dictionaries(
     | st.lists(plain),
     max_size=3,
 )
-turns = st.builds(lambda role, content, keys: {"role": role, "content": content} | keys,
-                  st.sampled_from(["system", "user", "assistant", "tool"]), said, more)  # fmt: skip
-calls = st.builds(lambda keys: {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]} | keys, more)
+call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": '{"x": 1.0}'}}
+turns = st.builds(
+    lambda role, content, keys: {"role": role, "content": content} | ({"tool_call_id": "1"} | keys if role == "tool" else keys),
+    st.sampled_from(["system", "user", "assistant", "tool"]), said, more,
+)  # fmt: skip
+calls = st.builds(lambda keys: {"role": "assistant", "content": None, "tool_calls": [call]} | keys, more)
 rows = {
     "text": st.builds(lambda text, keys: {"text": text} | keys, said, more),
+    "code": st.builds(lambda text, keys: {"text": text} | keys, said, more),
     "completion": st.builds(lambda one, two, keys: {"input": one, "output": two} | keys, said, said, more),
     "chat": st.builds(lambda messages, keys: {"messages": messages} | keys, st.lists(turns | calls, min_size=1), more)
-    | st.builds(lambda turn, tools: {"messages": [turn], "tools": tools}, turns, st.lists(more)),
+    | st.builds(lambda turn, tools: {"messages": [turn], "tools": tools}, turns, st.lists(more, min_size=1)),
 }
 
 
@@ -43,7 +48,7 @@ def back(format: str, row: dict[str, Any]) -> dict[str, Any]:
         for turn in row["messages"]
     ]
     rest = json.loads(row["metadata"] or "{}")
-    if format == "text":
+    if format in ("text", "code"):
         assert [turn["role"] for turn in messages] == ["text"]
         return {"text": messages[0]["content"]} | rest
     if format == "completion":
@@ -54,7 +59,7 @@ def back(format: str, row: dict[str, Any]) -> dict[str, Any]:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
 @given(st.data())
-@pytest.mark.parametrize("format", sorted(FORMATS))
+@pytest.mark.parametrize("format", sorted(rows))
 def test_a_row_can_be_made_again_from_what_is_stored(make_source: MakeSource, format: str, data: st.DataObject) -> None:
     given_rows = data.draw(st.lists(rows[format], max_size=4))
     lines = "\n".join(json.dumps(row, ensure_ascii=data.draw(st.booleans())) for row in given_rows)
@@ -77,7 +82,7 @@ def test_a_call_of_tools_keeps_its_exact_json(make_source: MakeSource) -> None:
     line = (
         b'{"tools": [{"type":"function", "max": 1.50}], "id": 12345678901234567890123,'
         b' "messages": [{"role":"user","content":"hi"},'
-        b' {"role":"assistant","content":null,"tool_calls":[{"arguments":"{\\"a\\": 1e2}", "n": 1.0e2}]},'
+        b' {"role":"assistant","content":null,"tool_calls":[{"function":{"name":"f","arguments":"{\\"a\\": 1e2}"}, "n": 1.0e2}]},'
         b' {"role":"tool","tool_call_id":"c1","content":""}]}'
     )
     (row,) = rows_of(ingest(make_source(line, kind="chat", format="chat")))
@@ -86,7 +91,10 @@ def test_a_call_of_tools_keeps_its_exact_json(make_source: MakeSource) -> None:
     user, assistant, tool = row["messages"]
     assert user == {"role": "user", "content": "hi", "extra": None}
     assert assistant["content"] == ""
-    assert assistant["extra"] == '{"content":null,"tool_calls":[{"arguments":"{\\"a\\": 1e2}", "n": 1.0e2}]}'
+    assert (
+        assistant["extra"]
+        == '{"content":null,"tool_calls":[{"function":{"name":"f","arguments":"{\\"a\\": 1e2}"}, "n": 1.0e2}]}'
+    )
     assert tool == {"role": "tool", "content": "", "extra": '{"tool_call_id":"c1"}'}
 
 
@@ -105,13 +113,27 @@ def test_a_call_of_tools_keeps_its_exact_json(make_source: MakeSource) -> None:
         ({"messages": [{"role": "user"}]}, "missing_key"),
         ({"messages": [{"role": "user", "contnet": "x"}]}, "missing_key"),
         ({"messages": [{"role": "user", "content": None}]}, "null_value"),
-        ({"messages": [{"role": "user", "content": None, "tool_calls": [{}]}]}, "null_value"),
+        ({"messages": [{"role": "user", "content": None, "tool_calls": [call]}]}, "null_value"),
+        ({"messages": [{"role": "assistant", "content": "x", "tool_calls": {}}]}, "wrong_type"),
+        ({"messages": [{"role": "assistant", "content": "x", "tool_calls": [{}]}]}, "wrong_tool_call"),
+        ({"messages": [{"role": "assistant", "content": "x", "tool_calls": [{"function": {}}]}]}, "wrong_tool_call"),
+        (
+            {"messages": [{"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "{"}}]}]},
+            "wrong_tool_call",
+        ),
+        (
+            {"messages": [{"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "3"}}]}]},
+            "wrong_tool_call",
+        ),
+        ({"messages": [{"role": "tool", "content": "x"}]}, "missing_key"),
+        ({"messages": [{"role": "assistant", "content": "x", "reasoning_content": 1}]}, "wrong_type"),
+        ({"messages": [{"role": "user", "content": "x"}], "tools": ["f"]}, "wrong_type"),
         ({"messages": [{"role": "assistant", "content": None, "tool_calls": []}]}, "null_value"),
         ({"messages": [{"role": "assistant", "content": "", "name": "x"}]}, "empty_text"),
         ({"messages": [{"role": "user", "content": [{"type": "text", "text": "x"}]}]}, "wrong_type"),
         ({"messages": [{"role": "user", "content": " \n"}]}, "empty_text"),
         ({"messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": ""}]}, "empty_text"),
-        ({"messages": [{"role": "user", "content": "x"}], "tools": "[]"}, "wrong_type"),
+        ({"messages": [{"role": "user", "content": "x"}], "tools": "["}, "malformed_json"),
     ],
 )
 def test_a_conversation_that_is_none_is_rejected(make_source: MakeSource, row: Any, rule: str) -> None:
@@ -131,6 +153,7 @@ def test_a_pair_needs_both_halves(make_source: MakeSource) -> None:
     [
         ("pair", "text", {}, "kind text or code, not pair"),
         ("text", "chat", {}, "kind chat, not text"),
+        ("pair", "columns", {"answer": "a"}, "which keys hold what"),
         ("pair", "completion", {"inptu": "q"}, "did you mean 'input'"),
         ("text", "rows", {}, "for what a target yields"),
     ],
@@ -144,6 +167,6 @@ def test_a_source_that_does_not_fit_itself_is_refused(
     assert says in str(caught.value)
 
 
-@pytest.mark.parametrize("kind", ["text", "code", "pair", "chat"])
+@pytest.mark.parametrize("kind", ["text", "code", "pair", "chat", "retrieval"])
 def test_every_kind_of_a_target_has_a_format(kind: str) -> None:
     check_source(Source.model_validate({"name": "s", "kind": kind, "target": "sources.python_stdlib:files"}))

@@ -43,3 +43,28 @@ def test_published_rows_can_be_made_again(path: str, kind: str, format: str, col
     assert rejected_of(parts) == []
     assert [back(format, row) for row in rows_of(parts)] == wanted
     assert len({row["id"] for row in rows_of(parts)}) == len(wanted) > 100
+
+
+@pytest.mark.parametrize(
+    ("path", "keys", "rows", "first"),
+    [
+        ("eval-hellaswag-val/*.gz", {"kind": "pair", "format": "hellaswag"}, 10042, ["user", "assistant"]),
+        ("chat-oasst/en_100_tree.jsonl.gz", {"kind": "chat", "format": "openassistant"}, 100, ["user", "assistant"]),
+        ("chat-oasst/en_100_tree.jsonl.gz", {"kind": "chat", "format": "openassistant", "tree": "all"}, 564, ["user"]),
+        (
+            "retrieval-triples/xquad_en_triples.jsonl.gz",
+            {"kind": "retrieval", "format": "retrieval", "columns": {"pos_doc": "pos", "neg_doc": "neg"}},
+            1190,
+            ["query", "positive", "negative"],
+        ),
+    ],
+)
+def test_published_rows_are_read_by_their_format(path: str, keys: dict[str, Any], rows: int, first: list[str]) -> None:
+    if not list(DATA.glob(path)):
+        pytest.skip(f"shared/data/{path} is not here")
+    parts = ingest(Source.model_validate({"name": "s", "path": str(DATA / path), **keys}), max_row_bytes=1 << 24)
+    assert rejected_of(parts) == []
+    found = rows_of(parts)
+    assert len(found) == rows
+    assert [turn["role"] for turn in found[0]["messages"]][: len(first)] == first
+    assert len({row["id"] for row in found}) == rows

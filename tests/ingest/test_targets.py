@@ -170,3 +170,30 @@ def test_an_object_that_is_called_and_rows_of_any_mapping(write: Write) -> None:
     )
     (part,) = ingest(source())
     assert part.rows["id"].to_pylist() == ["s/tickets#0"]
+
+
+def test_a_file_and_a_class_are_targets(tmp_path: Path) -> None:
+    file = tmp_path / "my-rows.py"
+    file.write_text(
+        "class Sums:\n"
+        "    def __init__(self, *, upto: int): self.upto = upto\n"
+        "    def __iter__(self): return iter({'a': a, 'input': 'old'} for a in range(1, self.upto))\n"
+        "    def get_context(self, row): return f\"{row['a']} + 1 =\"\n"
+        "    def get_target(self, row): return str(row['a'] + 1)\n"
+        "class Half:\n"
+        "    def get_context(self, row): ...\n"
+    )
+    source = Source.model_validate({"name": "s", "kind": "pair", "target": f"{file}:Sums", "args": {"upto": 3}})
+    rows = rows_of(ingest(source))
+    assert [[turn["content"] for turn in row["messages"]] for row in rows] == [["1 + 1 =", "2"], ["2 + 1 =", "3"]]
+    assert [(row["id"], row["metadata"]) for row in rows] == [("s/Sums#0", '{"a":1}'), ("s/Sums#1", '{"a":2}')]
+    before = survey(source, part_bytes=1).fingerprint
+    file.write_text(file.read_text().replace("+ 1)", "+ 2)"))
+    assert survey(source, part_bytes=1).fingerprint != before
+    assert [row["messages"][1]["content"] for row in rows_of(ingest(source))] == ["3", "4"]
+    with pytest.raises(InputError, match="has no __iter__ and no get_target"):
+        survey(source.model_copy(update={"target": f"{file}:Half", "args": {}}), part_bytes=1)
+    with pytest.raises(InputError, match="did you mean 'Sums'"):
+        survey(source.model_copy(update={"target": f"{file}:Sum"}), part_bytes=1)
+    with pytest.raises(InputError, match="cannot be imported"):
+        survey(source.model_copy(update={"target": f"{tmp_path}/other.py:Sums"}), part_bytes=1)

@@ -1,47 +1,43 @@
 """How one JSON object becomes a conversation: one adapter a format.
 
-A new format is one file with a class like those here, and one line in `FORMATS`.
+A new format is one file with a class like those here, one line in `FORMATS`, and its name in `config/sources.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar, Protocol
-
 from pipeline.config import Source
 from pipeline.errors import RecipeError, did_you_mean
-from pipeline.ingest.exact_json import Record
+from pipeline.ingest.formats.adapter import Adapter, Format, Read
+from pipeline.ingest.formats.alpaca import Alpaca
 from pipeline.ingest.formats.chat import Chat
+from pipeline.ingest.formats.columns import Columns
 from pipeline.ingest.formats.completion import Completion
-from pipeline.ingest.formats.conversation import Conversation
+from pipeline.ingest.formats.hellaswag import HellaSwag
+from pipeline.ingest.formats.openassistant import OpenAssistant
+from pipeline.ingest.formats.retrieval import Retrieval
+from pipeline.ingest.formats.sharegpt import ShareGpt
+from pipeline.ingest.formats.squad import Squad
+from pipeline.ingest.formats.system import WithSystem
 from pipeline.ingest.formats.text import Text
-from pipeline.ingest.plain import Strings
 
-__all__ = ["FORMATS", "Adapter", "adapter_for"]
+__all__ = ["FORMATS", "Adapter", "Read", "adapter_for"]
 
+FORMATS: dict[str, type[Format]] = {
+    "text": Text,
+    "code": Text,
+    "completion": Completion,
+    "alpaca": Alpaca,
+    "columns": Columns,
+    "hellaswag": HellaSwag,
+    "squad": Squad,
+    "chat": Chat,
+    "sharegpt": ShareGpt,
+    "openassistant": OpenAssistant,
+    "retrieval": Retrieval,
+}
 
-class Adapter(Protocol):
-    """Reads rows of one format; made once a source.
-
-    Args:
-        columns: the file's name of each of `keys`.
-    """
-
-    kinds: ClassVar[tuple[str, ...]]
-    """What rows of this format may be."""
-    keys: ClassVar[tuple[str, ...]]
-    """The format's own names for the keys it reads."""
-    strings: Strings
-    """How `read` makes a row of strings that stand under its keys, for `plain`; empty where there is more to it."""
-
-    def __init__(self, columns: Mapping[str, str]) -> None: ...
-
-    def read(self, record: Record) -> Conversation:
-        """Make a conversation of one row, or raise `Rejected`."""
-        ...
-
-
-FORMATS: dict[str, type[Adapter]] = {"text": Text, "completion": Completion, "chat": Chat}
+_OF_TARGETS = {"text": "text", "code": "text", "pair": "completion", "chat": "chat", "retrieval": "retrieval"}
+"""Kind → the format of the rows that a target yields, unless its source names another."""
 
 
 def adapter_for(source: Source) -> Adapter:
@@ -52,26 +48,28 @@ def adapter_for(source: Source) -> Adapter:
     """
     name: str | None = source.format
     if name is None or name == "rows":
-        if source.path is not None:
+        if source.target is None:
             raise RecipeError(
                 "`format: rows` is for what a target yields",
                 where=f"source {source.name}",
-                mend="give the format of the file's lines: " + ", ".join(FORMATS),
+                mend="give the format of the file's rows: " + ", ".join(FORMATS),
             )
-        name = next(name for name, adapter in FORMATS.items() if source.kind in adapter.kinds)
-    adapter = FORMATS[name]
-    if source.kind not in adapter.kinds:
+        name = _OF_TARGETS[source.kind]
+    format = FORMATS[name]
+    if source.kind not in format.kinds:
         fitting = [other for other, its in FORMATS.items() if source.kind in its.kinds]
         raise RecipeError(
-            f"format {name} holds rows of kind {' or '.join(adapter.kinds)}, not {source.kind}",
+            f"format {name} holds rows of kind {' or '.join(format.kinds)}, not {source.kind}",
             where=f"source {source.name}",
-            mend=f"set kind to {' or '.join(adapter.kinds)}, or format to {' or '.join(fitting)}",
+            mend=f"set kind to {' or '.join(format.kinds)}, or format to {' or '.join(fitting)}",
         )
+    known = (*format.keys, *format.optional)
     for key in source.columns:
-        if key not in adapter.keys:
+        if key not in known:
             raise RecipeError(
-                f"format {name} reads no key {key!r}{did_you_mean(key, adapter.keys)}",
+                f"format {name} reads no key {key!r}{did_you_mean(key, known)}",
                 where=f"source {source.name}, columns",
-                mend=f"`columns` gives the file's names for: {', '.join(adapter.keys)}",
+                mend=f"`columns` gives the file's names for: {', '.join(known)}",
             )
-    return adapter({key: source.columns.get(key, key) for key in adapter.keys})
+    adapter = format(source, {key: key for key in format.keys} | source.columns)
+    return adapter if source.system_prompt is None else WithSystem(adapter, source.system_prompt)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from pipeline.config import Source
 from pipeline.ingest.exact_json import Record, elements, join_members, json_type, members
 from pipeline.ingest.formats.conversation import Conversation, Message
+from pipeline.ingest.formats.tools import check_calls, tools_of
+from pipeline.ingest.formats.values import list_at, object_of, optional_text, text_at
 from pipeline.ingest.plain import Strings
 from pipeline.ingest.rejected import Rejected, missing_key
 
@@ -25,56 +28,58 @@ class Chat:
     """Reads conversations.
 
     The null `content` of a message that calls tools becomes empty text, and `"content":null` stays in `extra`: role
-    and content, overwritten by `extra`, are the message as it came.
+    and content, overwritten by `extra`, are the message as it came. `columns: {system: …}` names a key of the row
+    that holds the system message.
     """
 
     kinds: ClassVar[tuple[str, ...]] = ("chat",)
     keys: ClassVar[tuple[str, ...]] = ("messages", "role", "content", "tools")
+    optional: ClassVar[tuple[str, ...]] = ("system",)
 
-    def __init__(self, columns: Mapping[str, str]) -> None:
+    def __init__(self, source: Source, columns: Mapping[str, str]) -> None:
         self._messages, self._tools = columns["messages"], columns["tools"]
         self._role, self._content = columns["role"], columns["content"]
+        self._system = columns.get("system")
+        self.needed: tuple[str, ...] = (self._messages, *([self._system] if self._system else []))
         self.strings: Strings = ()
-        self._used = frozenset((self._messages, self._tools))
+        self._used = frozenset((self._messages, self._tools, *([self._system] if self._system else [])))
         self._said = frozenset((self._role, self._content))
 
     def read(self, record: Record) -> Conversation:
         """The messages in their order."""
-        listed = record.values.get(self._messages)
-        if not isinstance(listed, list):
-            if self._messages not in record.values:
-                raise missing_key(self._messages, record.values)
-            if listed is None:
-                raise Rejected("null_value", f"{self._messages!r} is null")
-            raise Rejected("wrong_type", f"{self._messages!r} is {json_type(listed)}, not a list")
-        if not listed:
-            raise Rejected("empty_text", f"{self._messages!r} is empty")
         texts: list[str] | None = None
         messages = []
-        for number, value in enumerate(listed):
+        for number, value in enumerate(list_at(record.values, self._messages)):
             where = f"message {number + 1}: "
-            if not isinstance(value, dict):
-                raise Rejected("wrong_type", f"{where}{json_type(value)}, not an object")
+            value = object_of(value, where)
             role = self._role_of(value, where)
             content = self._content_of(value, role, where)
             extra = None
             if content is None or len(value) > 1 + (self._content in value):
                 if texts is None:
                     texts = elements(record.exact(self._messages))
-                extra = self._extra_of(texts[number], content)
+                extra = join_members(
+                    members(texts[number]), without=self._said if content is not None else {self._role}
+                )
+                extra = None if extra == "{}" else extra
             messages.append(Message(role, content or "", extra))
-        return Conversation(tuple(messages), self._tools_of(record), record.rest(self._used))
+        system = optional_text(record.values, self._system)
+        if system is not None:
+            if messages[0].role == "system":
+                raise Rejected("wrong_role", f"a system message, and {self._system!r} holds another")
+            messages.insert(0, Message("system", system))
+        return Conversation(tuple(messages), tools_of(record, self._tools), record.rest(self._used))
 
     def _role_of(self, value: dict[str, Any], where: str) -> str:
-        role = value.get(self._role)
-        if self._role not in value:
-            raise missing_key(self._role, value, where=where)
-        if role is None:
-            raise Rejected("null_value", f"{where}{self._role!r} is null")
-        if not isinstance(role, str):
-            raise Rejected("wrong_type", f"{where}{self._role!r} is {json_type(role)}, not a string")
+        role = text_at(value, self._role, where, blank=True)
         if role not in ROLES:
             raise Rejected("wrong_role", f"{where}{self._role!r} is none of {', '.join(ROLES)}")
+        if role == "tool":
+            text_at(value, "tool_call_id", where)
+        if value.get("reasoning_content") is not None:
+            text_at(value, "reasoning_content", where, blank=True)
+        if value.get("tool_calls") is not None:
+            check_calls(value["tool_calls"], where)
         return role
 
     def _content_of(self, value: dict[str, Any], role: str, where: str) -> str | None:
@@ -94,14 +99,3 @@ class Chat:
         if calls:
             return None
         raise Rejected("null_value", f"{where}{self._content!r} is null")
-
-    def _extra_of(self, text: str, content: str | None) -> str:
-        return join_members(members(text), without=self._said if content is not None else {self._role})
-
-    def _tools_of(self, record: Record) -> str | None:
-        tools = record.values.get(self._tools)
-        if tools is None:
-            return None
-        if not isinstance(tools, list):
-            raise Rejected("wrong_type", f"{self._tools!r} is {json_type(tools)}, not a list")
-        return record.exact(self._tools)

@@ -1,0 +1,67 @@
+"""`{"query": "…", "pos_doc": "…" or […], "neg_doc": […]}`: a question, documents that answer it and others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from pipeline.config import Source
+from pipeline.ingest.exact_json import Record, elements, join_members, json_type, members
+from pipeline.ingest.formats.conversation import Conversation, Message
+from pipeline.ingest.formats.values import text_at
+from pipeline.ingest.plain import Strings
+from pipeline.ingest.rejected import Rejected, missing_key
+
+__all__ = ["Retrieval"]
+
+
+class Retrieval:
+    """Reads triples with their texts in the row: messages of role query, positive and negative.
+
+    A document is a string, or an object with `text`, whose other keys go into `extra`. The question may stand under
+    `question` too; there need be no negatives, since a batch's other documents can serve.
+    """
+
+    kinds: ClassVar[tuple[str, ...]] = ("retrieval",)
+    keys: ClassVar[tuple[str, ...]] = ("query", "pos_doc", "neg_doc")
+    optional: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, source: Source, columns: Mapping[str, str]) -> None:
+        self._query, self._positive, self._negative = columns["query"], columns["pos_doc"], columns["neg_doc"]
+        self.needed: tuple[str, ...] = (self._positive,)
+        self.strings: Strings = ()
+
+    def read(self, record: Record) -> Conversation:
+        """The question, then the positives, then the negatives."""
+        values = record.values
+        query = "question" if self._query == "query" and "query" not in values and "question" in values else self._query
+        asked = Message("query", text_at(values, query))
+        if self._positive not in values:
+            raise missing_key(self._positive, values)
+        positives = self._documents(record, self._positive, "positive")
+        if not positives:
+            raise Rejected("empty_text", f"{self._positive!r} is empty")
+        negatives = self._documents(record, self._negative, "negative")
+        used = frozenset((query, self._positive, self._negative))
+        return Conversation((asked, *positives, *negatives), None, record.rest(used))
+
+    def _documents(self, record: Record, key: str, role: str) -> list[Message]:
+        listed = record.values.get(key)
+        if listed is None:
+            return []
+        documents = listed if isinstance(listed, list) else [listed]
+        exact = [""] * len(documents)
+        if any(isinstance(document, dict) for document in documents):
+            text = record.exact(key)
+            exact = elements(text) if isinstance(listed, list) else [text]
+        messages = []
+        for number, document in enumerate(documents):
+            where = f"{role} {number + 1}: "
+            if isinstance(document, dict):
+                others = join_members(members(exact[number]), without={"text"})
+                messages.append(Message(role, text_at(document, "text", where), None if others == "{}" else others))
+            elif isinstance(document, str):
+                messages.append(Message(role, text_at({key: document}, key, where)))
+            else:
+                raise Rejected("wrong_type", f"{where}{json_type(document)}, neither a string nor an object")
+        return messages
