@@ -12,7 +12,8 @@ import numpy as np
 
 from pipeline.text.hashing import FACTOR, mix
 from pipeline.text.kernel import declare, int64
-from pipeline.text.sketch import hashed, power, slide
+from pipeline.text.shingles import power
+from pipeline.text.sketch import hashed, slide
 
 __all__ = ["stretches"]
 
