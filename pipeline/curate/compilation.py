@@ -29,6 +29,7 @@ from pipeline.curate.whole_loops import compile_whole_loops
 from pipeline.engines import ENTITIES, cpu
 from pipeline.errors import MachineError
 from pipeline.ingest import plan_parts, read_blocks, survey
+from pipeline.schema import MESSAGES
 from pipeline.text.kernel import compiled_files, source_digest
 
 __all__ = ["ensure_compiled", "is_compiled"]
@@ -133,6 +134,8 @@ def _compile_the_rest() -> None:
     cpu.count_words(texts)
     table, _ = cpu.ngram_table(cpu.hash_ngrams(texts, 2).hashes, [2])
     cpu.find_ngrams(texts, table)
+    messages = [[{"role": "user", "content": text} for text in _TEXTS]]
+    cpu.join(pa.array(messages, MESSAGES))
 
 
 def _compile_reading() -> None:

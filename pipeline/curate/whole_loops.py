@@ -54,7 +54,7 @@ def _without_constants(fold: Callable[..., Any]) -> Callable[..., Any]:
     return fold_argument_types
 
 
-class _Lowered(JITCodeLibrary):
+class _Lowered(JITCodeLibrary):  # type: ignore[misc]
     """A kernel as it was lowered: nothing is optimised or made machine code before a loop takes it in."""
 
     def add_llvm_module(self, module: Any) -> None:
@@ -65,7 +65,7 @@ class _Lowered(JITCodeLibrary):
         self._finalized = True
 
 
-class _Whole(JITCodeLibrary):
+class _Whole(JITCodeLibrary):  # type: ignore[misc]
     """A loop with everything that it calls, directly or not, each once."""
 
     def add_llvm_module(self, module: Any) -> None:
@@ -125,7 +125,7 @@ class _MakeKnown(LoweringPass):  # type: ignore[misc]
     def run_pass(self, state: Any) -> bool:
         # Callers look a kernel up by the function that Python would call. The dispatcher takes only a built-in, so
         # this is one that is its own and that refuses whatever arguments it gets.
-        entry = {}.__getitem__
+        entry = dict[object, object]().__getitem__
         state["cr"] = state["cr"]._replace(cfunc=entry)
         state.targetctx.insert_user_function(entry, state["cr"].fndesc, [state.library])
         return True
