@@ -197,7 +197,7 @@ def _excerpts(
                 start = last
             if first < end < last:
                 end = first
-        pieces.append(column.buffer[start : max(start, end)].tobytes().decode(errors="ignore"))
+        pieces.append(column.buffer[start : max(start, end)].tobytes().decode(errors="ignore").strip())
     cut: list[str] = pc.utf8_slice_codeunits(
         redacted(pa.array(pieces, pa.large_string()), engine), 0, CHARACTERS
     ).to_pylist()

@@ -71,7 +71,9 @@ def put(prefix: Path, keys: NDArray[np.uint64], rows: NDArray[np.integer], place
     order = np.argsort(share, kind="stable")  # of 16 bits: a radix sort
     save(_file(prefix, "keys"), keys[order])
     save(_file(prefix, "rows"), rows.astype(np.uint32)[order])
-    save(_file(prefix, "places"), places[:, order])
+    # Half the disk, where it can be: places in a text seldom need more than 32 bits.
+    short = places.size == 0 or (places.min() >= 0 and places.max() < 1 << 32)
+    save(_file(prefix, "places"), places[:, order].astype(np.uint32 if short else np.int64))
     save(_file(prefix, "offsets"), np.cumsum([0, *np.bincount(share, minlength=_SHARES)]))
 
 
@@ -82,7 +84,7 @@ def is_there(prefix: Path) -> bool:
 
 def places(prefix: Path) -> NDArray[np.int64]:
     """Where the part's entries are: [columns, entries], in the order of `answers`."""
-    return load(_file(prefix, "places"))
+    return load(_file(prefix, "places")).astype(np.int64)
 
 
 def rows(prefix: Path) -> NDArray[np.uint32]:

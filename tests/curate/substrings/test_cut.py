@@ -25,7 +25,7 @@ from tests.curate.substrings.naive import shared_bytes
 from tests.curate.test_curate import NO_RULES, prose
 
 Curation = Callable[..., Curated]
-LENGTH, DOCUMENTS = 80, 4
+LENGTH, DOCUMENTS, ROWS = 80, 4, 24
 NOTICE = "This notice stands in very many files, and nobody has ever read it to its end, not even é or 日本. " * 2
 HEADER = "# Licensed to the people of the world\n# by the people of the world, under terms\n# that nobody has read.\n"
 
@@ -39,7 +39,7 @@ def dedup(action: str = "cut", **changes: Any) -> dict[str, Any]:
 def corpus() -> list[dict[str, Any]]:
     """Rows with a notice before, behind, in the middle, alone, twice; shared by too few; and without any."""
     rows = []
-    for seed in range(40):
+    for seed in range(ROWS):
         text, other = prose(seed, 40), prose(1000 + seed, 40)
         shapes = [
             f"{NOTICE}\n\n{text}",
@@ -47,7 +47,7 @@ def corpus() -> list[dict[str, Any]]:
             f"{text} {NOTICE.strip()} {other}",
             f"{NOTICE}{text}{NOTICE}",
             text,
-            f"{prose(5000 + seed % 3, 60)} {text}",
+            f"{prose(5000 + seed // 6 % 3, 60)} {text}",
         ]
         rows.append({"text": shapes[seed % 6]})
     rows += [{"text": NOTICE + word} for word in ("", " \n")]
@@ -101,7 +101,7 @@ def test_a_cut_takes_the_notice_and_leaves_the_rest(run_curation: Curation) -> N
     texts = done.texts()
     assert not [text for text in texts.values() if NOTICE[:LENGTH] in text]
     said = {row["text"] for row in corpus()}
-    for seed in range(40):
+    for seed in range(ROWS):
         assert any(prose(seed, 40) in text for text in texts.values()) == any(prose(seed, 40) in text for text in said)
     assert all(text == text.strip() for text in texts.values())
     gone = done.ledger.filter(pc.equal(done.ledger["stage"], "substrings")).to_pylist()
@@ -120,8 +120,8 @@ def test_a_cut_takes_the_notice_and_leaves_the_rest(run_curation: Curation) -> N
 def test_parts_and_the_order_of_rows_change_nothing(run_curation: Curation) -> None:
     rows = corpus()
     one = run_curation(rows, name="one", file="data", curate=dedup())
-    many = run_curation(rows, name="many", file="data", curate=dedup(), ingest={"part_bytes": 1024})
-    assert len(list((many.root / "documents").glob("part-*"))) > 8
+    many = run_curation(rows, name="many", file="data", curate=dedup(), ingest={"part_bytes": 2048})
+    assert len(list((many.root / "documents").glob("part-*"))) > 4
     assert one.decisions() == many.decisions()
     assert manifest(one)["summary"] == manifest(many)["summary"]
     assert sorted(map(str, found(one).to_pylist())) == sorted(map(str, found(many).to_pylist()))
@@ -130,11 +130,15 @@ def test_parts_and_the_order_of_rows_change_nothing(run_curation: Curation) -> N
 
 
 def test_cutting_what_was_cut_cuts_nothing(run_curation: Curation) -> None:
-    # Once the notice is gone, what stood on both sides of it is shared too.
+    # Once a notice is gone, what stood on both sides of it is shared too; of each notice it stood beside one only.
     before, behind = "Nearly long enough to be shared before. ", "And nearly long enough to be shared behind it. "
+    notices = [prose(6000 + number, 30) for number in range(DOCUMENTS)]
     rows = corpus() + [
-        {"text": f"{prose(7000 + seed)} {before}{NOTICE}{behind}{prose(8000 + seed)}"} for seed in range(DOCUMENTS)
+        {"text": f"{prose(7000 + 10 * number + seed)} {notice} {prose(8000 + 10 * number + seed)}"}
+        for number, notice in enumerate(notices)
+        for seed in range(DOCUMENTS)
     ]
+    rows += [{"text": f"{prose(9000 + n)} {before}{text} {behind}{prose(9100 + n)}"} for n, text in enumerate(notices)]
     once = run_curation(rows, curate=dedup(length=82), name="once")
     assert manifest(once)["summary"]["cut"]["rounds"] == 3
     assert not [text for text in once.texts().values() if before in text or behind in text]
@@ -160,15 +164,16 @@ def test_code_loses_whole_lines_and_is_never_reflowed(run_curation: Curation) ->
 def test_a_conversation_keeps_its_messages(run_curation: Curation) -> None:
     rows = [{"input": NOTICE, "output": prose(seed)} for seed in range(8)]
     rows += [{"input": f"{NOTICE} What is {prose(100 + seed, 4)}?", "output": NOTICE} for seed in range(8)]
-    rows += [{"input": NOTICE + HEADER, "output": NOTICE}]
+    rows += [{"input": NOTICE, "output": NOTICE}]
     done = run_curation(rows, kind="pair", curate={**dedup(), "clean": None})
-    kept = [tuple(message["content"] for message in row["messages"]) for row in done.kept.to_pylist()]
-    assert (NOTICE, prose(3)) in kept, "a prompt that is boilerplate as a whole stays"
-    assert len(kept) == 16
-    assert sum(answer == NOTICE and question.strip().startswith("What is") for question, answer in kept) == 8
+    kept = [tuple(message["content"].strip() for message in row["messages"]) for row in done.kept.to_pylist()]
+    notice = NOTICE.strip()
+    assert sorted(kept) == sorted(
+        [(notice, prose(seed)) for seed in range(8)]
+        + [(f"What is {prose(100 + seed, 4)}?", notice) for seed in range(8)]
+    ), "a message that is boilerplate as a whole stays where another says something"
     assert manifest(done)["summary"]["cut"]["spared"] == 16
-    # The rest of its prompt is shared by nobody.
-    assert (HEADER.strip(), NOTICE) in [(question.strip(), answer) for question, answer in kept] or done.ledger
+    assert [(line["stage"], line["rule"]) for line in done.ledger.to_pylist()] == [("substrings", "boilerplate")]
 
 
 def test_what_is_left_is_judged_by_the_rules(run_curation: Curation) -> None:
