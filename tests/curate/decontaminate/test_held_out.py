@@ -101,11 +101,11 @@ def test_parts_and_the_order_of_rows_change_nothing(run_curation: Curation) -> N
 
 def test_of_a_large_test_split_a_sample_is_looked_at(run_curation: Curation, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = run_curation(rows(), name="whole", file="data", curate=SETTINGS)
-    monkeypatch.setattr(held_out, "_NGRAMS", 150)
+    monkeypatch.setattr(held_out, "_NGRAMS", 1300)
     done = run_curation(rows(), name="done", file="data", curate=SETTINGS)
     said = json.loads((done.root / "contamination/_manifest.json").read_text())["summary"]
-    assert said["sampled"] in (2, 4, 8)
-    assert said["ngrams"] <= 150
+    assert said["sampled"] in (2, 4)
+    assert said["ngrams"] <= 1300
     assert len(set(_lines(done)) & set(_lines(whole))) > len(_lines(whole)) / 2
 
 
