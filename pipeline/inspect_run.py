@@ -30,6 +30,8 @@ class Kept:
     row: Mapping[str, Any]
     lines: list[dict[str, Any]]
     """Ledger lines of packing, where the row did not become an example."""
+    cut: list[dict[str, Any]]
+    """What of evaluation sets was cut out of it, in the form of the ledger."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +55,8 @@ def find_row(run: RunDirectory, row_id: str) -> Kept | Dropped:
     for split in SPLITS:
         found = _curated(run, split).head(1, filter=same).to_pylist()
         if found:
-            return Kept(split=split, row=found[0], lines=lines)
+            cut = _parts(run, "documents/cut", LEDGER).to_table(filter=same).to_pylist()
+            return Kept(split=split, row=found[0], lines=lines, cut=cut)
     if lines:
         measured = _parts(run, "signals", VERDICTS).head(1, filter=same).to_pylist()
         return Dropped(lines=lines, signals={name: measured[0][name] for name in SIGNALS} if measured else {})
@@ -125,7 +128,7 @@ def _parts(run: RunDirectory, folder: str, schema: pa.Schema) -> ds.Dataset:
     # Only files that the manifest names: a stray file in the folder is no part of the run.
     manifest = Manifest.read(run.path(folder.partition("/")[0]))
     names = [part["name"] for part in manifest.parts] if manifest else []
-    files = [str(run.path(name)) for name in names if name.startswith(f"{folder}/")]
+    files = [str(run.path(name)) for name in names if name.startswith((f"{folder}/", f"{folder}-"))]
     return ds.dataset(files, schema=schema, format="parquet") if files else ds.dataset(schema.empty_table())
 
 

@@ -39,6 +39,23 @@ def refused(wrong: Recipe) -> str:
 
 
 @pytest.mark.parametrize(
+    ("rows", "part"),
+    [
+        (None, "no file matches"),
+        ("", "the evaluation set exam has no rows"),
+        ('{"text": "x"}\n{"text": 1}\n', "1 of 2 rows of the evaluation set exam are malformed"),
+    ],
+)
+def test_an_evaluation_set_that_nobody_could_look_for(tmp_path: Path, rows: str | None, part: str) -> None:
+    if rows is not None:
+        (tmp_path / "exam.jsonl").write_text(rows)
+    files = [{"name": "exam", "kind": "text", "format": "text", "path": "exam.jsonl"}]
+    assert part in refused(recipe(curate={"decontaminate": {"files": files}}))
+    (tmp_path / "exam.jsonl").write_text('{"text": "x"}\n')
+    preflight.check(recipe(curate={"decontaminate": {"files": files}}))
+
+
+@pytest.mark.parametrize(
     "right",
     [
         recipe(),

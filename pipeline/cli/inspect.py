@@ -103,6 +103,9 @@ def _print_kept(kept: Kept) -> None:
     if kept.lines:
         print("but not packed:")
         _print_ledger(kept.lines)
+    if kept.cut:
+        print("evaluation texts were cut out of it:")
+        _print_ledger(kept.cut)
     print()
     signals = [(name, row[name]) for name in SIGNALS]
     print_table(("signal", "value"), [("cluster", f"{row['cluster']:016x}"), *signals])

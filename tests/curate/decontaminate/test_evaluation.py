@@ -12,6 +12,7 @@ import pytest
 
 from pipeline.curate.documents import stage, survey_sources
 from pipeline.errors import InputError
+from pipeline.inspect_run import Kept, find_row
 from pipeline.report.funnel import funnel
 from pipeline.run import RunDirectory
 from tests.curate.conftest import Curated
@@ -182,6 +183,9 @@ def test_cut_takes_out_the_words_and_leaves_every_other_byte(run_curation: Curat
     assert [(line["id"], line["rule"], line["evidence"]) for line in lines] == [
         ("s/run.jsonl#0", "cut_prompt", "exam/exam.jsonl#0")
     ]
+    found = find_row(RunDirectory(done.root), "s/run.jsonl#0")
+    assert isinstance(found, Kept)
+    assert (found.lines, found.cut) == ([], lines)
     margin = run_curation(
         given,
         name="margin",
