@@ -1,6 +1,6 @@
-"""Precision and recall of near duplicates for every kind of shingle and size of sketch, and datatrove beside them.
+"""Precision and recall of near duplicates for every kind of shingle and size of sketch, and peers beside them.
 
-    python benchmarks/duplicates.py [--seeds 1 2] [--values 64 112 128 192 256] [--peer] [--data ../shared/data]
+    python benchmarks/duplicates.py [--seeds 1 2] [--values 64 112 128 192 256] [--ignore-shared] [--peers]
 
 The corpora are planted (`dups-planted-text` in the data): the one that lies there, and others made with its generator:
 other seeds, rows under 300 characters, and code (the standard library). A *pair* counts for recall where the
@@ -8,9 +8,15 @@ normalised Jaccard similarity is 0.85 or more by character-24-grams and by word-
 are kept. A removed row counts as right where its Jaccard similarity to its survivor is 0.7 or more by one of the
 truth's five measures. The threshold is 0.8 throughout.
 
-Word shingles are sketched by the same kernel over texts in which one byte (of a hash) stands for each word.
-`--peer` runs datatrove's four MinHash stages (14 buckets of 8, word-5-grams) on the same rows and cores, and the exact
-and near stage beside it: from normalised texts to the rows that are kept.
+Two more corpora are real: pages of which several revisions exist (`text-owasp-revisions`, `text-rustbook-revisions`),
+each content once, with the Jaccard similarities of all pairs.
+
+`--ignore-shared` runs everything a second time with what more than half of the rows share left out (planted rows share
+nothing: it must change nothing).
+
+`--peers` runs on the same rows and one core, from texts to the rows that are removed: datatrove's four MinHash stages
+(14 buckets of 8, word-5-grams), rensa's MinHash and index (128 permutations, 16 bands of 8, word-5-grams, a candidate
+compared by its sketch at 0.8), and the exact and near stage here.
 """
 
 from __future__ import annotations
@@ -24,9 +30,9 @@ import sys
 import sysconfig
 import tempfile
 import time
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -38,12 +44,10 @@ import pyarrow.parquet as pq
 from pipeline.config import Dedup
 from pipeline.curate.dedup.collisions import Part
 from pipeline.curate.dedup.decide import bands_of, decide
+from pipeline.curate.dedup.shared import WIDTH
 from pipeline.engines import engine_for
 
-SHINGLES = {
-    **{f"bytes {width}": (False, width) for width in (5, 8, 12, 24)},
-    **{f"words {width}": (True, width) for width in (3, 5)},
-}
+SHINGLES = [{"characters": width} for width in (5, 8, 12, 24)] + [{"words": width} for width in (3, 5)]
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,8 @@ def main() -> None:
     ask.add_argument("--data", type=Path, default=Path(__file__).resolve().parents[2] / "shared" / "data")
     ask.add_argument("--seeds", type=int, nargs="*", default=[1, 2])
     ask.add_argument("--values", type=int, nargs="*", default=[64, 112, 128, 192, 256])
-    ask.add_argument("--peer", action="store_true")
+    ask.add_argument("--ignore-shared", action="store_true")
+    ask.add_argument("--peers", action="store_true")
     options = ask.parse_args()
     if not (options.data / "dups-planted-text").exists():
         sys.exit(f"the data set dups-planted-text is not in {options.data}: give --data")
@@ -72,18 +77,20 @@ def main() -> None:
         print("corpus: rows, pairs to find")
         for corpus in found:
             print(f"  {corpus.name}: {len(corpus.ids)}, {len(corpus.pairs)}")
-        print(f"\n{'shingle':<10}{'values':>7}{'bands':>8}   recall / precision of each corpus; MB/s of the sketch")
-        for (shingle, (words, width)), values in ((s, v) for s in SHINGLES.items() for v in options.values):
-            dedup = Dedup.model_validate({"exact": False, "fuzzy": {"sketch": values}})
+        print(f"\n{'shingle':<15}{'values':>7}{'bands':>8}   recall / precision of each corpus; MB/s of the sketch")
+        for shared, shingle, values in product([None, 0.5][: 1 + options.ignore_shared], SHINGLES, options.values):
+            fuzzy = {"sketch": values, "shingle": shingle, "ignore_shared": shared}
+            dedup = Dedup.model_validate({"exact": False, "fuzzy": fuzzy})
             assert dedup.fuzzy
             bands = "×".join(map(str, bands_of(dedup.fuzzy)))
+            name = "{1} {0}".format(*next(iter(shingle.items()))) + (" *" if shared else "")
             cells, rates = [], []
             for corpus in found:
-                recall, precision, _ = judged(corpus, ours(corpus, dedup, words, width, rates))
+                recall, precision, _ = judged(corpus, ours(corpus, dedup, rates))
                 cells.append(f"{recall:.3f} / {precision:.3f}")
-            print(f"{shingle:<10}{values:>7}{bands:>8}   {'   '.join(cells)}   {np.median(rates):.0f}", flush=True)
-        if options.peer:
-            print("\ndatatrove: 14 buckets of 8, word-5-grams; seconds of both on one core")
+            print(f"{name:<15}{values:>7}{bands:>8}   {'   '.join(cells)}   {np.median(rates):.0f}", flush=True)
+        if options.peers:
+            print("\nrecall / precision / F1, rows removed, processor seconds")
             for corpus in found:
                 compared(corpus)
 
@@ -114,16 +121,18 @@ def _alike(corpus: Corpus, a: int, b: int) -> float:
     return best
 
 
-def ours(corpus: Corpus, dedup: Dedup, words: bool, width: int, rates: list[float]) -> dict[int, int]:
+def ours(corpus: Corpus, dedup: Dedup, rates: list[float]) -> dict[int, int]:
     """Removed row → survivor, as the stage decides."""
-    engine = engine_for("cpu")
+    engine, fuzzy = engine_for("cpu"), dedup.fuzzy
+    assert fuzzy
     normal = engine.normalise(pa.array(corpus.texts, pa.large_string()))
-    if words:
-        normal = word_bytes(normal)
-    assert dedup.fuzzy
-    engine.sketch(normal.slice(0, 1), values=dedup.fuzzy.sketch, shingle=width)
+    if fuzzy.ignore_shared:
+        windows, rows = engine.tally_windows(normal, width=WIDTH)
+        shared = windows[rows > fuzzy.ignore_shared * len(normal)]
+        normal = engine.cut_shared(normal, shared, width=WIDTH)
+    engine.sketch(normal.slice(0, 1), values=fuzzy.sketch, shingle=fuzzy.shingle.width, unit=fuzzy.shingle.unit)
     began = time.process_time()
-    sketches = engine.sketch(normal, values=dedup.fuzzy.sketch, shingle=width)
+    sketches = engine.sketch(normal, values=fuzzy.sketch, shingle=fuzzy.shingle.width, unit=fuzzy.shingle.unit)
     rates.append(sum(map(len, corpus.texts)) / 1e6 / (time.process_time() - began))
     return decided(corpus, dedup, sketches, engine.digest(normal, normalised=True))
 
@@ -149,13 +158,6 @@ def decided(corpus: Corpus, dedup: Dedup, sketches: np.ndarray, digests: np.ndar
     return {int(rows[at]): int(rows[done.survivor[at]]) for at in np.flatnonzero(done.removed)}
 
 
-def word_bytes(normal: pa.LargeStringArray) -> pa.LargeStringArray:
-    """Texts of one byte a word. The kernel reads bytes, whatever they mean."""
-    texts = [bytes(zlib.crc32(word.encode()) & 0xFF for word in text.split()) for text in normal.to_pylist()]
-    bounds = np.cumsum([0, *map(len, texts)], dtype=np.int64)
-    return pa.LargeStringArray.from_buffers(len(texts), pa.py_buffer(bounds), pa.py_buffer(b"".join(texts)))
-
-
 def corpora(data: Path, seeds: Sequence[int], folder: Path) -> Iterator[Corpus]:
     home = data / "dups-planted-text"
     spec = importlib.util.spec_from_file_location("planted_dups", home / "planted_dups.py")
@@ -177,18 +179,34 @@ def corpora(data: Path, seeds: Sequence[int], folder: Path) -> Iterator[Corpus]:
             command = [sys.executable, str(home / "planted_dups.py"), "--base", base, "--out", str(out)]
             subprocess.run([*command, "--seed", str(seed), *few, *more], check=True, stdout=subprocess.DEVNULL)
             yield read(f"{name}, seed {seed}", out, generator)
+    for name in ("owasp", "rustbook"):
+        if (data / f"text-{name}-revisions").exists():
+            yield revisions(name, data / f"text-{name}-revisions", generator)
+
+
+def revisions(name: str, folder: Path, generator: ModuleType) -> Corpus:
+    """Pages and their revisions, each content once."""
+    rows = {row["blob"]: row["text"] for row in lines(folder / f"{name}_revisions.jsonl.gz")}
+    at = {blob: place for place, blob in enumerate(rows)}
+    pairs = [
+        (at[line["blob_a"]], at[line["blob_b"]])
+        for line in lines(folder / "truth_pairs.jsonl.gz")
+        if min(line["j_char24"], line["j_word5"]) >= 0.85
+    ]
+    return Corpus(f"{name} revisions", list(rows), list(rows.values()), pairs, generator)
+
+
+def lines(path: Path) -> Iterator[dict[str, Any]]:
+    with gzip.open(path, "rt", encoding="utf-8") as rows:
+        yield from map(json.loads, rows)
 
 
 def read(name: str, folder: Path, generator: ModuleType) -> Corpus:
-    def lines(file: str) -> Iterator[dict[str, Any]]:
-        with gzip.open(folder / file, "rt", encoding="utf-8") as rows:
-            yield from map(json.loads, rows)
-
-    rows = list(lines("corpus.jsonl.gz"))
+    rows = list(lines(folder / "corpus.jsonl.gz"))
     at = {row["id"]: place for place, row in enumerate(rows)}
     pairs = [
         (at[line["a"]], at[line["b"]])
-        for line in lines("truth_pairs.jsonl.gz")
+        for line in lines(folder / "truth_pairs.jsonl.gz")
         if min(line["jn_char24"], line["jn_word5"]) >= 0.85
     ]
     return Corpus(name, [row["id"] for row in rows], [row["text"] for row in rows], pairs, generator)
@@ -205,7 +223,7 @@ def library(path: Path) -> None:
 
 
 def compared(corpus: Corpus) -> None:
-    """Both on one core, from texts to removed rows."""
+    """All on one core, from texts to removed rows."""
     dedup = Dedup()
     assert dedup.fuzzy
     fuzzy = dedup.fuzzy
@@ -213,22 +231,34 @@ def compared(corpus: Corpus) -> None:
 
     def mine() -> dict[int, int]:
         normal = engine.normalise(pa.array(corpus.texts, pa.large_string()))
-        sketches = engine.sketch(normal, values=fuzzy.sketch, shingle=fuzzy.shingle)
+        sketches = engine.sketch(normal, values=fuzzy.sketch, shingle=fuzzy.shingle.width, unit=fuzzy.shingle.unit)
         return decided(corpus, dedup, sketches, engine.digest(normal, normalised=True))
 
     mine()
-    (survivor, seconds), (theirs, peer_seconds) = timed(mine), timed(lambda: datatrove(corpus))
-    recall, precision, removed = judged(corpus, survivor)
-    found = sum(a in theirs or b in theirs for a, b in corpus.pairs) / max(1, len(corpus.pairs))
-    # It names no survivor, so a removed row is right where any row that it keeps is alike: the kinder measure.
-    kept = [row for row in range(len(corpus.ids)) if row not in theirs]
-    right = sum(any(alike(corpus, row, other) >= 0.7 for other in near(corpus, row, kept)) for row in theirs)
-    print(
-        f"  {corpus.name:<20} ours {recall:.3f} / {precision:.3f} ({removed} removed, {seconds:.2f} s)   "
-        f"datatrove {found:.3f} / {right / max(1, len(theirs)):.3f} ({len(theirs)} removed, {peer_seconds:.1f} s)   "
-        f"{peer_seconds / seconds:.0f} times as fast",
-        flush=True,
-    )
+    print(f"  {corpus.name}", flush=True)
+    _, own = shown(corpus, "ours", mine)
+    for name, peer in (("datatrove", datatrove), ("rensa", rensa)):
+        _, seconds = shown(corpus, name, lambda peer=peer: peer(corpus))  # type: ignore[misc]
+        print(f"    ours is {seconds / own:.1f} times as fast", flush=True)
+
+
+def shown(corpus: Corpus, name: str, call: Callable[[], dict[int, int]]) -> tuple[dict[int, int], float]:
+    removed, seconds = timed(call)
+    if any(row == kept for row, kept in removed.items()):
+        # It names no survivor, so a removed row is right where any row that it keeps is alike: the kinder measure.
+        kept = [row for row in range(len(corpus.ids)) if row not in removed]
+        likest = {
+            row: max(near(corpus, row, kept), key=lambda other: alike(corpus, row, other), default=row)
+            for row in removed
+        }
+        right = sum(row != other and alike(corpus, row, other) >= 0.7 for row, other in likest.items())
+        found = sum(a in removed or b in removed for a, b in corpus.pairs) / max(1, len(corpus.pairs))
+        recall, precision = found, right / max(1, len(removed))
+    else:
+        recall, precision, _ = judged(corpus, removed)
+    f1 = 2 * recall * precision / max(recall + precision, 1e-9)
+    print(f"    {name:<10}{recall:.3f} / {precision:.3f} / {f1:.3f}  {len(removed):>5} {seconds:>7.2f} s", flush=True)
+    return removed, seconds
 
 
 def near(corpus: Corpus, row: int, kept: list[int]) -> Iterator[int]:
@@ -250,8 +280,26 @@ def timed(call: Callable[[], Any]) -> tuple[Any, float]:
     return call(), time.process_time() - began
 
 
-def datatrove(corpus: Corpus) -> set[int]:
-    """The rows that the peer's four stages remove."""
+def rensa(corpus: Corpus) -> dict[int, int]:
+    """Removed row → survivor: the first candidate of the index whose sketch is similar enough."""
+    from rensa import RMinHash, RMinHashLSH
+
+    index, kept, removed = RMinHashLSH(threshold=0.8, num_perm=128, num_bands=16), {}, {}
+    for row, text in enumerate(corpus.texts):
+        words = text.lower().split()
+        sketch = RMinHash(num_perm=128, seed=42)
+        sketch.update([" ".join(words[i : i + 5]) for i in range(max(1, len(words) - 4))])
+        alike = [other for other in index.query(sketch) if sketch.jaccard(kept[other]) >= 0.8]
+        if alike:
+            removed[row] = min(alike)
+        else:
+            kept[row] = sketch
+            index.insert(row, sketch)
+    return removed
+
+
+def datatrove(corpus: Corpus) -> dict[int, int]:
+    """The rows that the peer's four stages remove, each as its own survivor: it names none."""
     from datatrove.data import Document
     from datatrove.pipeline.dedup import minhash
     from loguru import logger
@@ -266,7 +314,7 @@ def datatrove(corpus: Corpus) -> set[int]:
             buckets.run(None, bucket, config.num_buckets)
         minhash.MinhashDedupCluster(str(folder / "buckets"), str(folder / "remove"), config=config).run(None, 0, 1)
         kept = minhash.MinhashDedupFilter(str(folder / "remove")).run(iter(rows), 0, 1)
-        return set(range(len(rows))) - {int(row.id) for row in kept}
+        return {row: row for row in set(range(len(rows))) - {int(row.id) for row in kept}}
 
 
 if __name__ == "__main__":

@@ -65,6 +65,9 @@ class Fuzzy(Section):
     """Values in a sketch."""
     bands: Bands | None = None
     """How sketches are cut into bands; null: the best for the threshold."""
+    verify: Literal["sketch", "exact"] = "sketch"
+    """What decides: the similarity that the sketches estimate, or the exact one of the two sets of shingles, for which
+    the rows that may be duplicates are read again."""
     max_removed: float = Field(0.9, gt=0, le=1)
     """The breaker: the run stops when near duplicates would take a larger share of the rows."""
     max_cluster: int = Field(5000, ge=1)

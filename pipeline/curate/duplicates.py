@@ -57,7 +57,8 @@ def stage(run: RunDirectory, recipe: Recipe) -> Stage | None:
     inputs: dict[str, Any] = {"keys": keys.content_of("keys")}
     if index := _index(run, recipe):
         inputs["index"] = [batch["key"] for batch in index.batches]
-    reads_text = dedup.fuzzy is not None and dedup.fuzzy.ignore_shared is not None
+    fuzzy = dedup.fuzzy
+    reads_text = fuzzy is not None and (fuzzy.ignore_shared is not None or fuzzy.verify == "exact")
     if reads_text or any(not isinstance(by, str) for by in dedup.order):  # the signals are there
         inputs["documents"] = keys.content_of("documents")
     return Stage(
@@ -100,7 +101,7 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
     keys = _keys(run, dedup, index, work, on_workers)
     count = sum(part.rows for part in keys.parts)
     with Progress("duplicates", total=len(keys.parts)) as progress:
-        decisions = decide([*keys.earlier, *keys.parts], dedup, work, on_workers)
+        decisions = decide([*keys.earlier, *keys.parts], dedup, work, on_workers, shared=keys.shared)
         if dedup.fuzzy is not None:
             breaker.check(decisions, count, dedup.fuzzy)
         every = _jobs(this, keys, decisions)

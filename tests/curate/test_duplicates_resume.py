@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +14,9 @@ import pytest
 from pipeline.config import Dedup
 from pipeline.curate import duplicates
 from pipeline.curate.dedup.decide import decide
-from tests.curate.conftest import Curated
+from tests.curate.conftest import MODEL, Curated
 from tests.curate.planted import DEDUP, as_parts, by_id, families, keys_table, serial
-from tests.curate.test_curate import Curation, corpus
+from tests.curate.test_curate import Curation, corpus, edited, prose
 
 
 class Killed(BaseException):
@@ -54,9 +57,25 @@ def test_stopped_after_any_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         assert _bytes(work) == expected
 
 
-def test_stopped_in_any_step_of_the_stage(run_curation: Curation, monkeypatch: pytest.MonkeyPatch) -> None:
+DECIDE = ["scan", "collide", "gather_part", "compare_group"]
+
+
+@pytest.mark.parametrize(
+    ("fuzzy", "expected_steps"),
+    [
+        ({}, [*DECIDE, "write_part"]),
+        (
+            {"ignore_shared": 0.5, "verify": "exact"},
+            ["draw", "count", "sketch", *DECIDE, "write_sets", "verify_edges", "write_part"],
+        ),
+    ],
+    ids=["sketches", "shared-exact"],
+)
+def test_stopped_in_any_step_of_the_stage(
+    run_curation: Curation, monkeypatch: pytest.MonkeyPatch, fuzzy: dict[str, Any], expected_steps: list[str]
+) -> None:
     rows = [row for row in corpus() if isinstance(row, dict)]
-    parts: dict[str, Any] = {"ingest": {"part_bytes": 8192}}
+    parts: dict[str, Any] = {"ingest": {"part_bytes": 8192}, "curate": {"dedup": {"fuzzy": fuzzy}}}
     expected = run_curation(rows, name="whole", file="data", **parts).bytes()
     run_parts, steps = duplicates.run_parts, []
 
@@ -81,6 +100,41 @@ def test_stopped_in_any_step_of_the_stage(run_curation: Curation, monkeypatch: p
             break
         except Killed:
             continue
-    assert list(dict.fromkeys(steps)) == ["scan", "collide", "gather_part", "compare_group", "write_part"]
+    assert list(dict.fromkeys(steps)) == expected_steps
     assert stop == len(steps) + 1
     assert done.bytes() == expected
+
+
+def test_the_seed_of_hashes_changes_nothing(tmp_path: Path) -> None:
+    """The command in processes of its own, as a user runs it, under several seeds of Python's `hash`."""
+    template = " ".join(prose(7, words=100).split())
+    texts = [f"{template} {prose(seed, words=30)}" for seed in range(40)] + [prose(seed) for seed in range(20)]
+    texts += [edited(prose(seed), seed) for seed in range(20)] + texts[:5]
+    data = tmp_path / "data.jsonl"
+    data.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    found = []
+    for seed in ("0", "1", "4294967295"):
+        recipe = {
+            "run": str(tmp_path / f"run-{seed}"),
+            "cluster": {"workers": 2},
+            "ingest": {"part_bytes": 8192},
+            "sources": [{"name": "s", "kind": "text", "format": "text", "path": str(data)}],
+            "curate": {"dedup": {"fuzzy": {"ignore_shared": 0.4, "verify": "exact"}}, "rules": {"preset": "none"}},
+            "train": {"model": {"config": MODEL}},
+        }
+        path = tmp_path / f"recipe-{seed}.yaml"
+        path.write_text(json.dumps(recipe))
+        done = subprocess.run(
+            [sys.executable, "-m", "pipeline.cli", "curate", str(path)],
+            cwd=Path(__file__).parents[2],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        found.append(Curated(tmp_path / f"run-{seed}"))
+    files = [{name: data for name, data in run.bytes().items() if "_manifest" not in name} for run in found]
+    assert any(name.startswith("duplicates/part-") for name in files[0])
+    assert files[0] == files[1] == files[2]
+    assert set(found[0].ledger["stage"].to_pylist()) == {"exact", "fuzzy"}

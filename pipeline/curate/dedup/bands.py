@@ -11,7 +11,7 @@ from math import sqrt
 
 import numpy as np
 
-__all__ = ["lower_threshold", "optimal_bands"]
+__all__ = ["lower_threshold", "optimal_bands", "upper_threshold"]
 
 _DEVIATIONS = 3.0
 
@@ -23,6 +23,11 @@ def lower_threshold(threshold: float, values: int) -> float:
     threshold, a pair whose true similarity reaches it is missed once in a thousand.
     """
     return max(0.0, threshold - _DEVIATIONS * sqrt(threshold * (1.0 - threshold) / values))
+
+
+def upper_threshold(threshold: float, values: int) -> float:
+    """The estimate from which on a pair's true similarity reaches the threshold, but for one pair in a thousand."""
+    return min(1.0, threshold + _DEVIATIONS * sqrt(threshold * (1.0 - threshold) / values))
 
 
 @cache

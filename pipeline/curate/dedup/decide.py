@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config import Dedup, Fuzzy
-from pipeline.curate.dedup.bands import lower_threshold, optimal_bands
+from pipeline.curate.dedup.bands import lower_threshold, optimal_bands, upper_threshold
 from pipeline.curate.dedup.candidates import Candidates, gather
 from pipeline.curate.dedup.collisions import Part, Scheme, collisions
 from pipeline.curate.dedup.comparisons import CENTRES, Agreement, compare
 from pipeline.curate.dedup.components import components
+from pipeline.curate.dedup.exact import Verification, bits, similarity
 from pipeline.curate.dedup.stars import Stars, stars
 from pipeline.curate.dedup.work import Map, load, save
 
@@ -67,7 +68,15 @@ def bands_of(fuzzy: Fuzzy) -> tuple[int, int]:
     return optimal_bands(round(lower_threshold(fuzzy.threshold, fuzzy.sketch), 3), fuzzy.sketch)
 
 
-def decide(parts: Sequence[Part], dedup: Dedup, folder: Path, run: Map, *, centres: int = CENTRES) -> Decisions:
+def decide(
+    parts: Sequence[Part],
+    dedup: Dedup,
+    folder: Path,
+    run: Map,
+    *,
+    shared: Path | None = None,
+    centres: int = CENTRES,
+) -> Decisions:
     """Decide on every row.
 
     Args:
@@ -75,6 +84,7 @@ def decide(parts: Sequence[Part], dedup: Dedup, folder: Path, run: Map, *, centr
         dedup: section of the recipe.
         folder: for the files between the steps.
         run: runs tasks.
+        shared: file of the text that was left out of the sketches, where some was.
         centres: as `comparisons.CENTRES`.
 
     Raises:
@@ -89,18 +99,23 @@ def decide(parts: Sequence[Part], dedup: Dedup, folder: Path, run: Map, *, centr
     copy_of = _best_of(groups["digest"], found, 0)
     if fuzzy is None:
         return _decisions(found, copy_of, copy_of, np.ones(count), copy_of)
-    # Rows with one sketch are one row to everything that follows, so a million of them cost no comparison.
-    same = _best_of(groups["sketch"], found, 1)[copy_of]
-    done, edges, agreement = _stars(parts, groups, found, same, fuzzy, folder, run, centres)
+    # Rows with one sketch are one row to everything that follows, so a million of them cost no comparison; to
+    # `verify: exact` only copies are.
+    same = _best_of(groups["sketch"], found, 1)[copy_of] if fuzzy.verify == "sketch" else copy_of
+    exact = None
+    if fuzzy.verify == "exact":
+        exact = Verification(parts, found.rows, found.rank, dedup, folder / "exact", shared=shared)
+    done, edges = _stars(parts, groups, found, same, fuzzy, folder, run, centres, exact)
     by_rank = np.empty(count, dtype=np.int64)
     by_rank[found.rank] = np.arange(count)
     root = components(edges, count, folder / "components", run)
-    equal = np.where(done.equal < 0, agreement.values, done.equal)[found.rank]
+    alike = similarity(done.equal) if exact else done.equal / fuzzy.sketch
+    alike = np.where(done.equal < 0, 1.0, alike)[found.rank]
     return _decisions(
         found,
         copy_of,
         by_rank[done.survivor[found.rank]][same],
-        (equal / agreement.values)[same],
+        alike[same],
         by_rank[root[found.rank]][same],
     )
 
@@ -141,7 +156,8 @@ def _stars(
     folder: Path,
     run: Map,
     centres: int,
-) -> tuple[Stars, list[Path], Agreement]:
+    exact: Verification | None,
+) -> tuple[Stars, list[Path]]:
     """Compare and choose until no survivor is like a better one that it shares a bucket with.
 
     A bucket's centre may turn out to be removed in favour of a row of another bucket. Rows that were compared with that
@@ -150,13 +166,19 @@ def _stars(
     """
     buckets = groups["bands"]
     lower = lower_threshold(fuzzy.threshold, fuzzy.sketch)
-    needed, joined = (int(np.ceil(share * fuzzy.sketch - 1e-9)) for share in (fuzzy.threshold, lower))
+    # An exact similarity may be below the threshold though the estimate is not: only what is surely alike to a centre
+    # is not to be a centre itself.
+    sure = fuzzy.threshold if exact is None else upper_threshold(fuzzy.threshold, fuzzy.sketch)
+    needed, joined = (int(np.ceil(share * fuzzy.sketch - 1e-9)) for share in (sure, lower))
     agreement = Agreement(values=fuzzy.sketch, needed=needed, joined=joined, fixed=found.earlier)
+    if exact is not None:
+        needed = int(bits(np.array([fuzzy.threshold]))[0])
     starts = (*np.searchsorted(found.rows, [part.start for part in parts]).tolist(), len(found.rows))
     count = len(found.rows)
     distinct = same == np.arange(count)
     part = np.where(distinct, 2, 0)
     edges: list[Path] = []
+    decisive: list[Path] = []
     turn = known = 0
     while True:
         state = folder / f"state-{turn:02d}.npy"
@@ -171,10 +193,12 @@ def _stars(
             run,
             centres=centres,
         )
-        edges += [path for path in fresh if load(path).shape[1]]
-        done = stars(edges, count, needed, fixed=found.earlier)
+        fresh = [path for path in fresh if load(path).shape[1]]
+        edges += fresh
+        decisive += fresh if exact is None else exact(fresh, turn, run)
+        done = stars(decisive, count, needed, fixed=found.earlier)
         if done.found == known or not done.orphan.any():
-            return done, edges, agreement
+            return done, edges
         known, turn = done.found, turn + 1
         alive = distinct & (done.survivor == np.arange(count))[found.rank]
         part = np.where(alive, np.where(done.orphan[found.rank], 2, 1), 0)

@@ -25,10 +25,10 @@ from pipeline.curate.dedup.texts import On, read_texts
 from pipeline.curate.dedup.work import Map, load, save
 from pipeline.curate.keys import sketch_lists
 from pipeline.curate.parquet import write_parquet
-from pipeline.engines import engine_for
+from pipeline.engines import Engine, engine_for
 from pipeline.schema import KEYS
 
-__all__ = ["WIDTH", "find_shared", "sketched"]
+__all__ = ["WIDTH", "cut_texts", "find_shared", "sketched"]
 
 WIDTH = 16
 """Bytes in a window: long enough that other texts hardly have one in common, short enough to find a template between
@@ -197,12 +197,12 @@ def sketch(job: _Sketch) -> tuple[int, int]:
     last = job.path.with_suffix(".npy")
     if not last.exists():
         assert job.part.documents is not None
-        engine, fuzzy, shared = engine_for("cpu"), job.fuzzy, np.asarray(load(job.shared))
+        engine, fuzzy = engine_for("cpu"), job.fuzzy
         sketches = np.empty((job.part.rows, fuzzy.sketch), np.uint32)
         whole = left = 0
         every = np.arange(job.part.rows)
         for here, texts in read_texts(job.part.documents, every, job.on, engine, slice_bytes=_SLICE):
-            own = engine.cut_shared(texts, shared, width=WIDTH)
+            own = cut_texts(texts, job.shared, engine)
             sketches[here] = engine.sketch(
                 own, values=fuzzy.sketch, shingle=fuzzy.shingle.width, unit=fuzzy.shingle.unit
             )
@@ -213,6 +213,11 @@ def sketch(job: _Sketch) -> tuple[int, int]:
         save(last, np.array([whole, left]))
     whole, left = load(last).tolist()
     return whole, left
+
+
+def cut_texts(texts: pa.LargeStringArray, shared: Path | None, engine: Engine) -> pa.LargeStringArray:
+    """Leave out what is shared, where something is."""
+    return texts if shared is None else engine.cut_shared(texts, np.asarray(load(shared)), width=WIDTH)
 
 
 def _bytes(texts: pa.LargeStringArray) -> int:
