@@ -6,11 +6,13 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -135,7 +137,18 @@ def _join(waiting: list[_Batch]) -> _Batch:
 def _rows(source: Path) -> Iterator[list[dict[str, Any]]]:
     with pq.ParquetFile(source) as file:
         for batch in file.iter_batches(batch_size=_ROWS, columns=_COLUMNS):
-            yield batch.to_pylist()
+            # Column by column: `to_pylist` of nested rows takes as long as rendering them.
+            flat = batch["messages"].flatten()
+            columns = [flat.field(name).to_pylist() for name in ("role", "content", "extra")]
+            messages = iter(
+                [dict(zip(("role", "content", "extra"), one, strict=True)) for one in zip(*columns, strict=True)]
+            )
+            sizes = pc.list_value_length(batch["messages"]).to_pylist()
+            others = [batch[name].to_pylist() for name in ("id", "kind", "tools")]
+            yield [
+                {"id": id_, "kind": kind, "tools": tools, "messages": list(islice(messages, size))}
+                for id_, kind, tools, size in zip(*others, sizes, strict=True)
+            ]
 
 
 def _pieces(renderer: Renderer, row: dict[str, Any]) -> list[Piece]:

@@ -108,14 +108,14 @@ def test_a_real_model_learns_and_its_folder_works_anywhere(
     method: str, rate: float, stories: Path, make_run: MakeRun
 ) -> None:
     run, recipe = make_run(
-        tokenizer=stories, model={"path": str(stories)}, method=method, steps=20, learning_rate=rate, keep_last=1
+        tokenizer=stories, model={"path": str(stories)}, method=method, steps=30, learning_rate=rate, keep_last=1
     )
     assert fit(run, recipe)
     losses = [json.loads(line)["loss"] for line in (run.logs / "train.jsonl").open()]
     assert losses[-1] < 0.7 * losses[0], losses
     # Far from the project: nothing but transformers and the folder.
     folder = run.root.parent / "elsewhere"
-    shutil.copytree(run.path("checkpoints/step-00000020/model"), folder)
+    shutil.copytree(run.path("checkpoints/step-00000030/model"), folder)
     model = AutoModelForCausalLM.from_pretrained(folder)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     prompt = torch.tensor([tokenizer.encode("girl?", add_special_tokens=False)])
@@ -128,7 +128,7 @@ def test_a_real_model_learns_and_its_folder_works_anywhere(
 
         adapted = PeftModel.from_pretrained(
             AutoModelForCausalLM.from_pretrained(stories, dtype=torch.float32),
-            str(run.path("checkpoints/step-00000020/adapter")),
+            str(run.path("checkpoints/step-00000030/adapter")),
         )
         with torch.no_grad():
             torch.testing.assert_close(adapted(prompt).logits, model(prompt).logits, rtol=0, atol=1e-4)
