@@ -53,7 +53,7 @@ bench: .venv/.bench
 # Resolves runtime and all extras together, so that one lock serves machines with and without a GPU.
 lock:
 	{ echo "# Written by 'make lock': one resolution of the runtime and of all extras. Used as pip constraints."; \
-	  uv pip compile pyproject.toml --extra gpu --extra language --extra ner --extra test --extra bench --python-version 3.11 --no-header --no-annotate --quiet; } > requirements.lock
+	  uv pip compile pyproject.toml --extra gpu --extra language --extra ner --extra remote --extra delta --extra test --extra bench --python-version 3.11 --no-header --no-annotate --quiet; } > requirements.lock
 
 clean:
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

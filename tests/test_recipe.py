@@ -133,7 +133,7 @@ def test_missing_keys_are_named(write: Write) -> None:
         ("train.steps='5'", "train.steps"),
         ("cluster.workers=0", "cluster.workers"),
         ("sources=[]", "sources"),
-        ("sources.0.path=null", "give either `path` (files) or `target` (module:function)"),
+        ("sources.0.path=null", "give one of `path`, `dataset`, `delta`, `urls`, `target`, not 0"),
         ("sources.0.format=null", "`path` needs a `format`"),
         ("sources.0.name='a b'", "sources.0.name"),
     ],

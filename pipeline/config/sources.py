@@ -47,9 +47,31 @@ class Source(Section):
     format: Format | None = None
     """How a row of a file is read; `docs/sources.md` shows a row of each."""
     path: str | None = None
-    """A file or a glob, relative to the working directory; `.gz` is unpacked."""
+    """A file or a glob, relative to the working directory, or a URL; `.gz`, `.zst`, `.bz2` and `.xz` are unpacked."""
+    dataset: str | None = None
+    """A dataset of the Hugging Face hub (`organisation/name`), or a folder laid out like one."""
+    config: str | None = None
+    """Of a dataset: its configuration."""
+    split: str = "train"
+    """Of a dataset: its split, or a slice of it, as in `train[:1000]` or `train[10%:]`."""
+    revision: str | None = None
+    """Of a dataset: a branch, tag or commit."""
+    delta: str | None = None
+    """A Delta table's folder or URL."""
+    version: int | None = Field(None, ge=0)
+    """Of a Delta table; null is the latest."""
+    urls: str | None = None
+    """A file of JSON lines, each a URL, a path or the name of a dataset."""
     target: str | None = None
     """`module:name` or `file.py:name` of a function or class that yields rows instead of files."""
+    container: Literal["auto", "jsonl", "json", "csv", "parquet", "document", "zip", "tar"] = "auto"
+    """How files hold their rows; `auto` tells it by their names."""
+    field: str | None = None
+    """Of a JSON file that is one object: the key whose list holds the rows."""
+    sample_by: Literal["document", "line"] = "document"
+    """Of plain text: whether a file is a row, or each of its lines."""
+    max_expansion: int = Field(250, ge=1)
+    """How many times its size a packed file may unpack to; 64 MiB are always allowed."""
     args: dict[str, str | int | float | bool] = {}
     """Keyword arguments for `target`."""
     columns: dict[str, str] = {}
@@ -67,10 +89,12 @@ class Source(Section):
 
     @model_validator(mode="after")
     def _one_origin(self) -> Source:
-        if (self.path is None) == (self.target is None):
-            raise ValueError("give either `path` (files) or `target` (module:function)")
-        if self.path is not None and self.format is None:
-            raise ValueError("`path` needs a `format`: text, completion, chat or another of docs/sources.md")
+        origins = ("path", "dataset", "delta", "urls", "target")
+        given = [origin for origin in origins if getattr(self, origin) is not None]
+        if len(given) != 1:
+            raise ValueError(f"give one of {', '.join(f'`{origin}`' for origin in origins)}, not {len(given)}")
+        if self.target is None and self.format is None:
+            raise ValueError(f"`{given[0]}` needs a `format`: text, completion, chat or another of docs/sources.md")
         if self.target is not None and ":" not in self.target:
             raise ValueError("`target` is `module:function` or `file.py:function`")
         if self.system_prompt is not None and self.kind != "chat":

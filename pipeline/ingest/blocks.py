@@ -19,16 +19,28 @@ class Block:
     """The shard's path below the source's root, with `/`; for a target the name that the target gives it."""
     location: str
     """The path to open, or empty for a target."""
+    container: str = "jsonl"
+    """How the file holds its rows: a name of `containers.CONTAINERS`; for a target `target`."""
     offset: int
-    """Where the block begins in the raw file, in bytes."""
+    """Where the block begins: a byte of the raw file, a row group of Parquet, a member of a zip archive."""
     length: int
-    """Bytes in the raw file; -1 is to the end, for `.gz` files and targets."""
+    """How much of the raw file it is, in the same units; -1 is to the end, or as far as `take` goes."""
     first_row: int
-    """The number of the block's first line, from 0. A blank line has a number but is no row."""
+    """The number of the block's first row, from 0. A blank line has a number but is no row."""
     bytes: int
     """Unpacked size, for planning; of a `.gz` file what its last four bytes say."""
+    skip: int = 0
+    """Unpacked bytes between `offset` and the first row, where a packed file is cut."""
+    take: int = -1
+    """Unpacked bytes of the rows; -1 is to the end."""
     lines: int | None = None
-    """How many lines it holds, blank ones too; None where only reading it tells: `.gz` files and targets."""
+    """How many rows it holds, blank lines too; None where only reading it tells: packed files and targets."""
+    header: tuple[str, ...] = ()
+    """The names of a CSV file's columns."""
+    constants: tuple[tuple[str, str], ...] = ()
+    """Keys that every row has and no file holds, with their exact JSON: the partition of a Delta table."""
+    wanted: tuple[int, int] | None = None
+    """The first number of a row and the one past the last, where a slice of a split wants only some."""
 
     @property
     def place(self) -> str:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections.abc import Iterator
-from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.errors import PASSING, InputError
 from pipeline.ingest.blocks import Block
+from pipeline.ingest.packed import codec_of
 from pipeline.ingest.rejected import Rejected
+from pipeline.ingest.storage import open_file, reading
+from pipeline.ingest.streams import CHUNK, changed, chunks_of
 
-__all__ = ["CHUNK", "Line", "Lines", "gathered", "lines_of", "too_long"]
+__all__ = ["Line", "Lines", "gathered", "lines_of", "too_long"]
 
 _BOM = b"\xef\xbb\xbf"
-CHUNK = 1 << 20
-"""Bytes read at once."""
 
 
 class Line(NamedTuple):
@@ -65,29 +62,19 @@ def lines_of(block: Block, *, max_row_bytes: int) -> Iterator[Lines]:
     at the file's start is skipped. Of a line longer than `max_row_bytes` no more than that is ever held.
 
     Raises:
-        InputError: the file cannot be read, is a damaged `.gz`, or is not what it was when it was surveyed.
+        InputError: the file cannot be read, is damaged, or is not what it was when it was surveyed.
     """
     row = block.first_row
-    try:
-        with _open(block) as stream:
-            for whole, length in _whole_lines(_chunks(stream, block), max_row_bytes):
-                if whole is None:
-                    why = too_long(length, max_row_bytes)
-                    yield Lines(b"", np.array([row]), np.zeros(1, np.int64), np.zeros(1, np.int64), {0: why}, length)
-                    row += 1
-                else:
-                    lines, count = _lines(whole, row, max_row_bytes)
-                    del whole
-                    yield lines
-                    row += count
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise _gzip_damaged(block.location, error) from None
-    except OSError as error:
-        if error.errno in PASSING:
-            raise
-        raise InputError(
-            f"cannot be read: {error.strerror or error}", where=block.location, mend="check the file and its rights"
-        ) from None
+    for whole, length in _whole_lines(_checked(block), max_row_bytes):
+        if whole is None:
+            why = too_long(length, max_row_bytes)
+            yield Lines(b"", np.array([row]), np.zeros(1, np.int64), np.zeros(1, np.int64), {0: why}, length)
+            row += 1
+        else:
+            lines, count = _lines(whole, row, max_row_bytes)
+            del whole
+            yield lines
+            row += count
 
 
 def gathered(lines: Iterator[Line]) -> Iterator[Lines]:
@@ -122,45 +109,14 @@ def too_long(length: int, limit: int) -> Rejected:
     return Rejected("too_long", "longer than ingest.max_row_bytes", value=length, threshold=limit)
 
 
-def _gzip_damaged(location: str, error: Exception) -> InputError:
-    """The message for a `.gz` file that ends early or is not gzip at all."""
-    return InputError(
-        f"the .gz file is damaged: {error}",
-        where=location,
-        mend=f"fetch or pack the file again (`gzip --test {location}` must be silent), or take it out of the source",
-    )
-
-
-def _open(block: Block) -> BinaryIO:
-    if block.location.endswith(".gz"):
-        return cast(BinaryIO, gzip.open(block.location, "rb"))
-    return Path(block.location).open("rb")
-
-
-def _chunks(stream: BinaryIO, block: Block) -> Iterator[bytes]:
-    if block.length < 0:
-        if block.location.endswith(".gz") and not block.bytes:
-            raise EOFError("it has no bytes")  # Python takes it for a file without members
-        while chunk := stream.read(CHUNK):
-            yield chunk
-        return
-    # A block begins where a line does; a file that was rewritten in the meantime shows itself here.
-    stream.seek(max(block.offset - 1, 0))
-    if block.offset and stream.read(1) != b"\n":
-        raise _changed(block)
-    left = block.length
-    while left:
-        chunk = stream.read(min(CHUNK, left))
-        if not chunk:
-            raise _changed(block)
-        left -= len(chunk)
-        yield chunk
-
-
-def _changed(block: Block) -> InputError:
-    return InputError(
-        "the file changed while it was being read", where=block.location, mend="run the same command again"
-    )
+def _checked(block: Block) -> Iterator[bytes]:
+    """The chunks of a block, which begins where a line does; a plain file that was rewritten shows itself here."""
+    if block.offset and codec_of(block.location) is None:
+        with reading(block.location), open_file(block.location) as raw:
+            raw.seek(block.offset - 1)
+            if raw.read(1) != b"\n":
+                raise changed(block)
+    yield from chunks_of(block)
 
 
 def _whole_lines(chunks: Iterator[bytes], limit: int) -> Iterator[tuple[bytes | None, int]]:

@@ -14,10 +14,11 @@ import pyarrow as pa
 from pipeline.config import Source
 from pipeline.errors import InputError
 from pipeline.ingest.blocks import Block
+from pipeline.ingest.containers import CONTAINERS
 from pipeline.ingest.exact_json import parse
 from pipeline.ingest.formats import Adapter, Read, adapter_for
 from pipeline.ingest.formats.conversation import Conversation
-from pipeline.ingest.lines import Lines, gathered, lines_of
+from pipeline.ingest.lines import Lines, gathered
 from pipeline.ingest.plain import PlainRows
 from pipeline.ingest.rejected import Rejected
 from pipeline.ingest.rows import RowsBuilder
@@ -94,7 +95,22 @@ def _batches(blocks: Sequence[Block], max_row_bytes: int) -> Iterator[tuple[Bloc
 def _lines_of(block: Block, max_row_bytes: int) -> Iterator[Lines]:
     if block.source.target is not None:
         return gathered(lines_of_target(block, max_row_bytes=max_row_bytes))
-    return lines_of(block, max_row_bytes=max_row_bytes)
+    lines = CONTAINERS[block.container].read(block, max_row_bytes=max_row_bytes)
+    return lines if block.wanted is None else _only(lines, *block.wanted)
+
+
+def _only(lines: Iterator[Lines], begin: int, end: int) -> Iterator[Lines]:
+    """The lines whose numbers are wanted."""
+    for some in lines:
+        if len(some.numbers) and some.numbers[0] >= end:
+            return
+        kept = np.flatnonzero((some.numbers >= begin) & (some.numbers < end))
+        if len(kept) == len(some.numbers):
+            yield some
+        elif len(kept):
+            refused = {place: some.refused[index] for place, index in enumerate(kept.tolist()) if index in some.refused}
+            starts, ends = some.starts[kept], some.ends[kept]
+            yield Lines(some.buffer, some.numbers[kept], starts, ends, refused, int((ends - starts).sum()))
 
 
 def _ledger_line(name: str, block: Block, row: int, why: Rejected) -> dict[str, Any]:

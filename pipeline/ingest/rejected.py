@@ -11,6 +11,7 @@ __all__ = ["RULES", "Rejected", "missing_key"]
 
 RULES = (
     "malformed_json",
+    "malformed_csv",
     "invalid_utf8",
     "missing_key",
     "null_value",

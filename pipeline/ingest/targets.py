@@ -162,7 +162,16 @@ def survey_target(source: Source) -> tuple[list[Block], str]:
             "two shards of the target have the same name", where=where, mend="give each its own; names begin ids"
         )
     blocks = [
-        Block(source=source, shard=shard.name, location="", offset=0, length=-1, first_row=0, bytes=shard.bytes)
+        Block(
+            source=source,
+            shard=shard.name,
+            location="",
+            container="target",
+            offset=0,
+            length=-1,
+            first_row=0,
+            bytes=shard.bytes,
+        )
         for shard in shards
     ]
     made_from = [_code_of(function), source.args, [[shard.name, shard.fingerprint] for shard in shards]]

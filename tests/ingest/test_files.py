@@ -11,13 +11,19 @@ from hypothesis import strategies as st
 from pipeline.config import Source
 from pipeline.errors import InputError
 from pipeline.ingest import survey
-from pipeline.ingest.files import find_shards, survey_file
+from pipeline.ingest.containers.jsonl import survey_jsonl
+from pipeline.ingest.files import find_shards
+from pipeline.ingest.shards import Shard
 
 SLOW = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 
 
 def source(path: Path | str) -> Source:
     return Source(name="s", kind="text", format="text", path=str(path))
+
+
+def names(path: Path | str) -> list[str]:
+    return [shard.name for shard in find_shards(source(path), str(path))]
 
 
 @SLOW
@@ -30,7 +36,7 @@ def test_blocks_cover_a_file_in_whole_lines(tmp_path: Path, lines: list[bytes], 
     data = b"\n".join(lines) + (b"\n" if closed else b"")
     path = tmp_path / "f.jsonl"
     path.write_bytes(data)
-    blocks, _ = survey_file(source(path), "f.jsonl", path, part_bytes=part_bytes)
+    blocks, _ = survey_jsonl(source(path), Shard(name="f.jsonl", location=str(path)), part_bytes=part_bytes)
     assert b"".join(data[b.offset : b.offset + b.length] for b in blocks) == data
     for block in blocks:
         assert block.bytes == block.length > 0
@@ -45,7 +51,7 @@ def test_blocks_cover_a_file_in_whole_lines(tmp_path: Path, lines: list[bytes], 
 def test_a_cut_is_found_beyond_the_bytes_read_at_once(tmp_path: Path) -> None:
     path = tmp_path / "f.jsonl"
     path.write_bytes(b"x" * (3 << 20) + b"\n" + b"y\n" * 10)
-    blocks, _ = survey_file(source(path), "f", path, part_bytes=10)
+    blocks, _ = survey_jsonl(source(path), Shard(name="f", location=str(path)), part_bytes=10)
     assert [(b.length, b.first_row) for b in blocks] == [((3 << 20) + 1, 0), (10, 1), (10, 6)]
 
 
@@ -54,17 +60,16 @@ def test_shards_are_named_below_the_folders_before_the_first_wildcard(tmp_path: 
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     (tmp_path / "folder.jsonl").mkdir()
-    everywhere = find_shards(source(tmp_path / "**" / "*.jsonl"))
-    assert list(everywhere) == ["a/deep/y.jsonl", "a/z.jsonl", "b/x.jsonl"]
-    assert list(find_shards(source(tmp_path / "a" / "*"))) == ["z.jsonl", "z.txt"]
-    assert list(find_shards(source(tmp_path / "a" / "z.jsonl"))) == ["z.jsonl"]
+    assert names(tmp_path / "**" / "*.jsonl") == ["a/deep/y.jsonl", "a/z.jsonl", "b/x.jsonl"]
+    assert names(tmp_path / "a" / "*") == ["z.jsonl", "z.txt"]
+    assert names(tmp_path / "a" / "z.jsonl") == ["z.jsonl"]
 
 
 def test_paths_are_relative_to_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "x.jsonl").touch()
     monkeypatch.chdir(tmp_path)
-    assert find_shards(source("x.jsonl")) == {"x.jsonl": Path("x.jsonl")}
-    assert find_shards(source("*.jsonl")) == {"x.jsonl": Path("x.jsonl")}
+    assert find_shards(source("x.jsonl"), "x.jsonl") == [Shard(name="x.jsonl", location="x.jsonl")]
+    assert find_shards(source("*.jsonl"), "*.jsonl") == [Shard(name="x.jsonl", location="x.jsonl")]
 
 
 @pytest.mark.parametrize(
@@ -85,7 +90,7 @@ def test_a_path_that_matches_no_file_says_what_is_near(
     (tmp_path / "data/notes.jsonl").touch()
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError) as caught:
-        find_shards(source(path))
+        names(path)
     assert says in str(caught.value)
     assert path in caught.value.where
 
@@ -93,7 +98,7 @@ def test_a_path_that_matches_no_file_says_what_is_near(
 def test_a_name_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.jsonl")).touch()
     with pytest.raises(InputError, match="not UTF-8"):
-        find_shards(source(tmp_path / "*.jsonl"))
+        names(tmp_path / "*.jsonl")
 
 
 def test_an_empty_file_has_no_block(tmp_path: Path) -> None:

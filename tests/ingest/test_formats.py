@@ -28,7 +28,9 @@ more = st.dictionaries(
 )
 call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": '{"x": 1.0}'}}
 turns = st.builds(
-    lambda role, content, keys: {"role": role, "content": content} | ({"tool_call_id": "1"} | keys if role == "tool" else keys),
+    lambda role, content, keys: (
+        {"role": role, "content": content} | ({"tool_call_id": "1"} if role == "tool" else {}) | keys
+    ),
     st.sampled_from(["system", "user", "assistant", "tool"]), said, more,
 )  # fmt: skip
 calls = st.builds(lambda keys: {"role": "assistant", "content": None, "tool_calls": [call]} | keys, more)
@@ -82,7 +84,8 @@ def test_a_call_of_tools_keeps_its_exact_json(make_source: MakeSource) -> None:
     line = (
         b'{"tools": [{"type":"function", "max": 1.50}], "id": 12345678901234567890123,'
         b' "messages": [{"role":"user","content":"hi"},'
-        b' {"role":"assistant","content":null,"tool_calls":[{"function":{"name":"f","arguments":"{\\"a\\": 1e2}"}, "n": 1.0e2}]},'
+        b' {"role":"assistant","content":null,'
+        b'"tool_calls":[{"function":{"name":"f","arguments":"{\\"a\\": 1e2}"}, "n": 1.0e2}]},'
         b' {"role":"tool","tool_call_id":"c1","content":""}]}'
     )
     (row,) = rows_of(ingest(make_source(line, kind="chat", format="chat")))

@@ -72,7 +72,8 @@ def test_places_stay_in_order_beside_records_of_several_rows(make_source: MakeSo
 @pytest.mark.parametrize(
     ("kind", "columns", "row", "expected"),
     [
-        ("pair", {"question": "q", "answer": "a"}, {"q": "2+2?", "a": 4, "n": 1}, [("user", "2+2?"), ("assistant", "4")]),
+        ("pair", {"question": "q", "answer": "a"}, {"q": "2+2?", "a": 4, "n": 1},
+         [("user", "2+2?"), ("assistant", "4")]),
         ("pair", {"context": "c", "question": "q", "answer": "a"}, {"c": "Rome", "q": "2+2?", "a": True},
          [("user", "Rome 2+2?"), ("assistant", "true")]),
         ("chat", {"context": "c", "question": "q", "answer": "a"}, {"c": "Rome", "q": "2+2?", "a": "4"},

@@ -1,0 +1,115 @@
+"""Packed files, unpacked as a stream, with a bound on how much may come out."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO, Protocol, cast
+
+import pyarrow as pa
+
+from pipeline.errors import InputError
+
+__all__ = ["CODECS", "Reader", "codec_of", "unpacked", "unpacking"]
+
+CODECS = {
+    ".gz": "gzip",
+    ".tgz": "gzip",
+    ".zst": "zstd",
+    ".tzst": "zstd",
+    ".bz2": "bzip2",
+    ".tbz2": "bzip2",
+    ".xz": "xz",
+    ".txz": "xz",
+}
+"""A file's suffix → how it is packed."""
+
+FREE = 64 << 20
+"""Bytes that any file may unpack to, however small it is."""
+
+_TESTS = {"gzip": "gzip --test", "zstd": "zstd --test", "bzip2": "bzip2 --test", "xz": "xz --test"}
+
+
+class Reader(Protocol):
+    """Something that bytes are read from."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most `size` bytes; none at the end."""
+        ...
+
+
+def codec_of(name: str) -> str | None:
+    """How a file is packed, by its name; None for a plain one."""
+    if "://" in name:
+        name = name.partition("?")[0]
+    return next((codec for suffix, codec in CODECS.items() if name.endswith(suffix)), None)
+
+
+def unpacked(stream: BinaryIO, codec: str, location: str, *, most: int) -> Reader:
+    """Read what is packed in a stream.
+
+    Args:
+        stream: of a packed file, at the beginning of what is wanted.
+        codec: a value of `CODECS`.
+        location: of the file, for messages.
+        most: bytes that may come out: at least `FREE` is.
+    """
+    reader: Reader
+    if codec == "zstd":
+        reader = pa.CompressedInputStream(pa.PythonFile(stream, "r"), "zstd")
+    else:
+        opened = {"gzip": gzip.GzipFile, "bzip2": bz2.BZ2File, "xz": lzma.LZMAFile}[codec]
+        reader = cast(Reader, opened(stream, "rb") if codec != "gzip" else gzip.GzipFile(fileobj=stream, mode="rb"))
+    return _Bounded(reader, location, max(FREE, most))
+
+
+@contextmanager
+def unpacking(location: str) -> Iterator[None]:
+    """Turn what a damaged file makes of its reader into an error for people.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    codec = codec_of(location)
+    try:
+        yield
+    except (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError) as error:
+        raise _damaged(location, codec, error) from None
+    except OSError as error:
+        if codec is None or error.errno is not None:
+            raise
+        raise _damaged(location, codec, error) from None
+
+
+class _Bounded:
+    """A reader that gives up when more comes out than any honest file holds."""
+
+    def __init__(self, reader: Reader, location: str, most: int) -> None:
+        self._reader = reader
+        self._location = location
+        self._left = self._most = most
+
+    def read(self, size: int, /) -> bytes:
+        data = self._reader.read(size)
+        self._left -= len(data)
+        if self._left < 0:
+            raise InputError(
+                f"it unpacks to more than {self._most:,} bytes, which looks like a decompression bomb",
+                where=self._location,
+                mend="take it out of the source; if it is meant to be like that, raise the source's `max_expansion`",
+            )
+        return data
+
+
+def _damaged(location: str, codec: str | None, error: Exception) -> InputError:
+    suffix = next((suffix for suffix, its in CODECS.items() if its == codec), "packed")
+    test = f" (`{_TESTS[codec]} {location}` must be silent)" if codec else ""
+    return InputError(
+        f"the {suffix} file is damaged: {error}",
+        where=location,
+        mend=f"fetch or pack the file again{test}, or take it out of the source",
+    )
