@@ -20,14 +20,14 @@ from pipeline.errors import InputError, did_you_mean
 __all__ = ["chat_template_of", "is_prompt_template", "named_fields", "row_fields"]
 
 _HEAD = "{#- prompt template: "
-_FIELD = re.compile(r"\{[A-Za-z_][\w.-]*\}")
+_FIELD = re.compile(r"(?<!\{)(\{\{)*\{[A-Za-z_][\w.-]*\}(\}\})*(?!\})")
 _MESSAGES = ("system", "input", "output")
 """Fields that are messages of the row."""
 
 
 def is_prompt_template(text: str) -> bool:
     """Whether `text` names fields and is no Jinja."""
-    return _FIELD.search(text) is not None and "{%" not in text and "{{" not in text
+    return _FIELD.search(text) is not None and "{%" not in text
 
 
 def chat_template_of(text: str, *, bos: bool) -> str:
