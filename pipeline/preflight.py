@@ -29,8 +29,7 @@ def check(recipe: Recipe) -> None:
     problems += _pii(recipe.curate.pii)
     problems += _evaluation(recipe)
     problems += _language(recipe)
-    if recipe.pack.template.endswith(".jinja") and not Path(recipe.pack.template).is_file():
-        problems.append(f"pack.template: there is no file {recipe.pack.template}")
+    problems += _template(recipe.pack.template)
     if problems:
         raise InputError(
             "the recipe cannot run as it is:\n" + "\n".join(f"  - {problem}" for problem in problems),
@@ -56,6 +55,21 @@ def _tokenizer(recipe: Recipe) -> list[str]:
     if folder.is_dir() and not any((folder / name).exists() for name in _TOKENIZER_FILES):
         return []
     return [f"pack.tokenizer: the model {model} has its own tokenizer; set pack.tokenizer: {model}"]
+
+
+def _template(template: str) -> list[str]:
+    """Names and texts need no file; what is neither must be one."""
+    if template == "default":
+        return []
+    from pipeline.pack.shipped import NAMES
+    from pipeline.pack.template import read_template
+
+    try:
+        if template not in NAMES:
+            read_template(template)
+    except ProjectError as error:
+        return [f"{error.where}: {error.what}"]
+    return []
 
 
 def _language(recipe: Recipe) -> list[str]:

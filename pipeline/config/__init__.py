@@ -11,7 +11,7 @@ from pipeline.config.clean import Clean
 from pipeline.config.curate import Curate, Split
 from pipeline.config.decontaminate import Decontaminate
 from pipeline.config.dedup import Dedup, Fuzzy, Substrings
-from pipeline.config.pack import Pack
+from pipeline.config.pack import Pack, Roles
 from pipeline.config.pii import Ner, Pii
 from pipeline.config.rules import RULE_KINDS, Bound, Rules
 from pipeline.config.section import Section
@@ -38,6 +38,7 @@ __all__ = [
     "Pii",
     "Promote",
     "Recipe",
+    "Roles",
     "Rules",
     "Source",
     "Split",

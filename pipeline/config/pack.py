@@ -9,7 +9,13 @@ from pydantic import Field, model_validator
 from pipeline.config.rules import Bound
 from pipeline.config.section import Section
 
-__all__ = ["Pack"]
+__all__ = ["Pack", "Roles"]
+
+
+class Roles(Section):
+    """Messages to learn by who wrote them (`loss: {roles: [assistant, tool]}`)."""
+
+    roles: list[str] = Field(min_length=1)
 
 
 class Pack(Section):
@@ -20,15 +26,26 @@ class Pack(Section):
     vocab_size: int = Field(4096, ge=300)
     """Of the trained tokenizer."""
     template: str = "default"
-    """`default`: the tokenizer's chat template where it marks what is generated, else ours; or a `.jinja` file."""
+    """`default` (the tokenizer's chat template where it can be trained exactly, else ours), `passthrough`, the name of
+    one of ours (`llama3`, …: `docs/templates.md`), a `.jinja` file, Jinja text, or named fields:
+    `"Question: {input} Answer: {output}"`."""
     seq_length: int = Field(512, ge=8)
     """Tokens in a bin. FP8 needs a multiple of 16."""
     pad_to_multiple_of: int = Field(1, ge=1)
     """Each example takes slots in multiples of this, which must divide `seq_length`: 2 × ranks for context parallel."""
-    loss: Literal["answer", "all"] = "answer"
-    """Which tokens are targets: the assistant's, or all. Rows of kind text and code are targets as a whole."""
-    overflow: Literal["truncate", "drop", "raise"] = "truncate"
+    loss: Literal["answer", "all", "last_answer"] | Roles = "answer"
+    """Which tokens are targets: the assistant's, all, the assistant's last message, or those of some roles. Rows of
+    kind text and code are targets as a whole."""
+    mask_reasoning: bool = False
+    """Whether `reasoning_content` is context only."""
+    train_on_eos: Literal["turn", "last", "none"] = "turn"
+    """Whether the token that ends an answer is a target: of each trained turn, of the row's last one, or never."""
+    overflow: Literal["truncate", "drop", "raise", "split"] = "truncate"
     """What becomes of a row longer than a bin."""
+    truncation_field: str | list[str] | None = None
+    """What `truncate` cuts first, equally: fields of a prompt template, or roles (`user`, `system`, `tool`)."""
+    truncation_method: Literal["right", "left"] = "right"
+    """Which end of a field, and then of the row, is cut."""
     fertility: Bound | None = None
     """Characters of contents a token that a row may have; BigCode drops code below 2.5 (`{min: 2.5}`)."""
 
@@ -41,3 +58,15 @@ class Pack(Section):
                 f"the nearest are {below} and {below + self.pad_to_multiple_of}"
             )
         return self
+
+    @model_validator(mode="after")
+    def _something_to_cut(self) -> Pack:
+        if self.overflow != "truncate" and (self.truncation_field is not None or self.truncation_method != "right"):
+            raise ValueError("truncation_field and truncation_method go with `overflow: truncate`")
+        return self
+
+    @property
+    def truncation_fields(self) -> list[str]:
+        """`truncation_field` as a list; NeMo writes several with commas."""
+        given = self.truncation_field or []
+        return [name.strip() for name in given.split(",")] if isinstance(given, str) else list(given)

@@ -62,7 +62,9 @@ def generate_answers(
         on_answers: called with the number of answers after each batch.
     """
     room = min(max_new_tokens, max(context // 2, 1))
-    rendered = {prompt.id: render_prompt(tokenizer, prompt.messages, prompt.tools) for prompt in prompts}
+    rendered = {
+        prompt.id: render_prompt(tokenizer, prompt.messages, prompt.tools, prompt.metadata) for prompt in prompts
+    }
     fitting = {key: ids[-(context - room) :] for key, ids in rendered.items()}
     settings = GenerationConfig(  # type: ignore[no-untyped-call]
         do_sample=False, num_beams=1, max_new_tokens=room, eos_token_id=list(stop_ids), pad_token_id=pad_id

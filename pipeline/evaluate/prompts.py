@@ -14,7 +14,7 @@ from pipeline import fingerprint
 
 __all__ = ["Prompt", "choose_prompts"]
 
-_COLUMNS = ["id", "kind", "messages", "tools"]
+_COLUMNS = ["id", "kind", "messages", "tools", "metadata"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,12 +25,14 @@ class Prompt:
         id: of the row.
         messages: `{role, content, extra}` of every message before the last answer of the assistant.
         tools: the row's tools as exact JSON, or None.
+        metadata: the row's other keys as exact JSON, or None; a prompt template may name them.
         reference: that last answer.
     """
 
     id: str
     messages: list[dict[str, Any]]
     tools: str | None
+    metadata: str | None
     reference: str
 
 
@@ -68,4 +70,6 @@ def _prompt(row: dict[str, Any]) -> Prompt | None:
     before, answer = messages[: answers[-1]], messages[answers[-1]]
     if not answer["content"].strip() or not any(message["role"] == "user" for message in before):
         return None
-    return Prompt(id=row["id"], messages=before, tools=row["tools"], reference=answer["content"])
+    return Prompt(
+        id=row["id"], messages=before, tools=row["tools"], metadata=row["metadata"], reference=answer["content"]
+    )

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from pipeline.config import Recipe
 from pipeline.pack.bins import Bins
 from pipeline.pack.overflow import decide
+from pipeline.pack.targets import Targets
 from pipeline.pack.tokenise import Job, tokenise_part
 from pipeline.pack.tokens import TokenRows
 from pipeline.pack.write import SplitBins, write_bins
@@ -51,7 +52,7 @@ def repack(
                 output=f"tokens/{split}/{path.stem}.arrow",
                 tokenizer=tokenizer,
                 tokenizer_content=content,
-                loss=recipe.pack.loss,
+                targets=Targets.of(recipe.pack),
             )
         )
     rows = TokenRows.open(run.path(f"tokens/{split}"))

@@ -1,33 +1,38 @@
 r"""From a row to an example: the template's text in pieces, and the pieces' tokens with their targets.
 
-A conversation is cut where the template's `{% generation %}` blocks begin and end, and the pieces are encoded apart.
-So the tokens before an answer are the very tokens that a server sends as the prompt, whatever the answer begins
-with, and a token is a target exactly if its piece is. (Encoding the whole text and looking up offsets lets a byte-pair
-merge reach over the border: `assistant\n` + `    def …` begins with one token `\n   `, which no prompt ends with.)
+A conversation is cut where an answer begins and ends, and the pieces are encoded apart. So the tokens before an answer
+are the very tokens that a server sends as the prompt, whatever the answer begins with. (Encoding the whole text and
+looking up offsets lets a byte-pair merge reach over the border: `assistant\n` + `    def …` begins with one token
+`\n   `, which no prompt ends with.) Where else targets begin or end, inside a piece, nothing is cut: a token is a
+target if all its characters are. So tokens never depend on what is learnt.
 
 Text of a row that looks like a control token (`<|im_end|>` in a file about ChatML) is encoded as text, so that no
-row can close its own message.
+row can close its own message; the template `passthrough` is for rows that hold control tokens.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from functools import lru_cache
-from itertools import count
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import InputError
+from pipeline.pack.encoder import encoder_of, leading_blank
+from pipeline.pack.prompt_template import named_fields, row_fields
+from pipeline.pack.render import Message, Rendered, Span, Template, plain_message
+from pipeline.pack.shipped import PASSTHROUGH
+from pipeline.pack.targets import Conversation, Targets, answers, target_spans
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from transformers import PreTrainedTokenizerBase
 
-__all__ = ["END_OF_DOCUMENT", "Encoded", "Piece", "Renderer", "render_prompt"]
+__all__ = ["END_OF_DOCUMENT", "Encoded", "Piece", "Renderer", "adds_bos", "render_prompt"]
 
 END_OF_DOCUMENT = "<|endoftext|>"
 """Ends a text or code row where the tokenizer has it; else its end-of-sequence token does."""
@@ -40,6 +45,10 @@ class Piece(NamedTuple):
     target: bool
     literal: bool = False
     """Control tokens in it are text."""
+    partly: tuple[Span, ...] = ()
+    """Where `target` is False: characters that are targets nevertheless."""
+    inner: bool = False
+    """It goes on in a text: the blank that SentencePiece sets before a text's first word is not set."""
 
 
 class Encoded(NamedTuple):
@@ -54,7 +63,10 @@ class Encoded(NamedTuple):
 
 
 def render_prompt(
-    tokenizer: PreTrainedTokenizerBase, messages: Sequence[Mapping[str, Any]], tools: str | None = None
+    tokenizer: PreTrainedTokenizerBase,
+    messages: Sequence[Message],
+    tools: str | None = None,
+    metadata: str | None = None,
 ) -> list[int]:
     """The tokens that a server would send to the model to have the next answer written.
 
@@ -62,25 +74,41 @@ def render_prompt(
         tokenizer: of the run (its `tokenizer` folder).
         messages: mappings with `role` and `content`, and `extra` (exact JSON of further keys) or the keys themselves.
         tools: exact JSON, as in the curated rows.
+        metadata: exact JSON, as in the curated rows; a prompt template's further fields are in it.
 
     Raises:
-        InputError: the template refuses the messages.
+        InputError: the template refuses the messages, or a field is missing.
     """
-    renderer = _renderer(tokenizer)
-    pieces = renderer.conversation(messages, tools, add_generation_prompt=True)
+    renderer = _renderer(tokenizer, str(tokenizer.chat_template))
+    pieces = renderer.conversation(messages, tools, metadata, add_generation_prompt=True)
     return [int(token) for token in renderer.encode([pieces]).tokens]
 
 
 class Renderer:
-    """Turns rows into pieces, and pieces into tokens, with one tokenizer and its chat template."""
+    """Turns rows into pieces, and pieces into tokens, with one tokenizer and its chat template.
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+    Args:
+        tokenizer: with its chat template.
+        targets: what is learnt.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, targets: Targets | None = None) -> None:
         self.tokenizer = tokenizer
+        self.targets = targets or Targets()
+        source = str(tokenizer.chat_template)
         control = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
-        self._control = re.compile("|".join(map(re.escape, sorted(control, key=len, reverse=True))) or "(?!)")
-        self._encoders = _encoder(tokenizer, literal=False), _encoder(tokenizer, literal=True)
+        self.template = Template(source, tokenizer.special_tokens_map, control, trusts=source == PASSTHROUGH)
+        self.fields = named_fields(source)
+        self._blanks = leading_blank(tokenizer)
+        self._encoders: dict[tuple[bool, bool], Tokenizer] = {}
         self._bos = str(tokenizer.bos_token) if adds_bos(tokenizer) else None
         self._end = END_OF_DOCUMENT if END_OF_DOCUMENT in control else tokenizer.eos_token
+
+    def learning(self, targets: Targets) -> Renderer:
+        """The same with other targets."""
+        other = copy(self)
+        other.targets = targets
+        return other
 
     @property
     def end_of_document(self) -> str | None:
@@ -96,88 +124,129 @@ class Renderer:
             pieces.append(Piece(str(self._end), target=True))
         return pieces
 
+    def row(self, messages: Sequence[Message], tools: str | None = None, metadata: str | None = None) -> Conversation:
+        """A row of the curated schema as the template takes it.
+
+        Raises:
+            InputError: a prompt template names a field that the row lacks.
+        """
+        fields = row_fields(self.fields, json.loads(metadata) if metadata else {}) if self.fields else {}
+        plain = [plain_message(message) for message in messages]
+        return Conversation(messages=plain, tools=json.loads(tools) if tools else None, fields=fields)
+
     def conversation(
-        self, messages: Sequence[Mapping[str, Any]], tools: str | None = None, *, add_generation_prompt: bool = False
+        self,
+        messages: Sequence[Message],
+        tools: str | None = None,
+        metadata: str | None = None,
+        *,
+        add_generation_prompt: bool = False,
     ) -> list[Piece]:
         """A conversation through the template; `add_generation_prompt` ends it with the head of an answer.
 
         Raises:
+            InputError: the template refuses the messages, or no exact mask exists for them.
+        """
+        row = self.row(messages, tools, metadata)
+        return self.prompt(row) if add_generation_prompt else self.example(row)[0]
+
+    def prompt(self, row: Conversation) -> list[Piece]:
+        """The pieces of what a server sends to have the next answer written.
+
+        Raises:
             InputError: the template refuses the messages.
         """
-        given: tuple[Any, Any] = ([_plain(message) for message in messages], json.loads(tools) if tools else None)
-        marks = self._marks(given)
-        if marks:
-            given = self._marked(given, marks)
-        text, spans = self._render(*given, add_generation_prompt=add_generation_prompt)
-        pieces = []
-        at = 0
-        for first, last in spans:
-            pieces += [Piece(text[at:first], target=False), Piece(text[first:last], target=True)]
-            at = last
-        pieces.append(Piece(text[at:], target=False))
-        if marks:
-            pieces = [part for piece in pieces for part in _split(piece, marks)]
-        return [piece for piece in pieces if piece.text]
+        rendered = self.template.render(row.messages, row.tools, row.fields, add_generation_prompt=True)
+        return self._pieces(rendered, answers(self.template, row, rendered).values(), [])
+
+    def served(self, row: Conversation) -> list[int]:
+        """The tokens of that prompt as `apply_chat_template` of transformers, and so most servers, make them."""
+        apply: Any = self.tokenizer.apply_chat_template
+        given = apply(list(row.messages), tools=row.tools, fields=row.fields, add_generation_prompt=True)
+        return list(given["input_ids"])
+
+    def example(self, row: Conversation, *, locate: bool = False) -> tuple[list[Piece], Rendered]:
+        """The pieces of a whole row, and the text that they are cut from.
+
+        Raises:
+            InputError: the template refuses the messages, or no exact mask exists for them.
+        """
+        rendered = self.template.render(row.messages, row.tools, row.fields, locate=locate or self.targets.locate)
+        found = answers(self.template, row, rendered)
+        learnt: list[Span] = []
+        if self.targets.loss != "all":
+            learnt = target_spans(self.template, row, rendered, found, self.targets)
+        return self._pieces(rendered, found.values(), learnt), rendered
 
     def encode(self, rows: Sequence[Sequence[Piece]]) -> Encoded:
-        """Encode the pieces of many rows in one batch (a second one where there is literal text)."""
+        """Encode the pieces of many rows in few batches; offsets are asked for only where a piece is learnt in part."""
         pieces = [piece for row in rows for piece in row]
         ids: list[NDArray[np.uint32]] = [np.empty(0, np.uint32)] * len(pieces)
-        for literal, encoder in enumerate(self._encoders):
-            mine = [index for index, piece in enumerate(pieces) if piece.literal == literal]
-            if not mine:
-                continue
-            batch = encoder.encode_batch_fast([pieces[index].text for index in mine], add_special_tokens=False)
-            for index, encoding in zip(mine, batch, strict=True):
-                ids[index] = np.array(encoding.ids, dtype=np.uint32)
+        masks: dict[int, NDArray[np.bool_]] = {}
+        for index, encoding in self.encodings(pieces):
+            ids[index] = np.array(encoding.ids, dtype=np.uint32)
+            if pieces[index].partly:
+                masks[index] = _within(encoding.offsets, pieces[index].partly)
         per_piece = np.array([len(piece) for piece in ids], dtype=np.int64)
         row_of_piece = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
         lengths = np.bincount(row_of_piece, weights=per_piece, minlength=len(rows)).astype(np.int64)
         loss = np.repeat(np.array([piece.target for piece in pieces], dtype=np.bool_), per_piece)
+        ends = np.cumsum(per_piece)
+        for index, mask in masks.items():
+            loss[ends[index] - per_piece[index] : ends[index]] = mask
         loss[(np.cumsum(lengths) - lengths)[lengths > 0]] = False
         return Encoded(tokens=np.concatenate([np.empty(0, np.uint32), *ids]), loss=loss, lengths=lengths)
 
-    def _render(
-        self, messages: Any, tools: Any, *, add_generation_prompt: bool
-    ) -> tuple[str, Sequence[tuple[int, int]]]:
-        """The rendered text, and where in it the generation blocks lie."""
-        import jinja2
-        from transformers.utils import chat_template_utils
+    def encodings(self, pieces: Sequence[Piece], *, offsets: bool = False) -> Iterator[tuple[int, Any]]:
+        """The number of each piece and its encoding, in an order of their own.
 
-        render: Any = chat_template_utils.render_jinja_template  # annotated as if it returned a string
-        try:
-            texts, spans = render(
-                conversations=[messages],
-                tools=tools,
-                chat_template=self.tokenizer.chat_template,
-                return_assistant_tokens_mask=True,
-                add_generation_prompt=add_generation_prompt,
-                **self.tokenizer.special_tokens_map,
+        Args:
+            pieces: to encode.
+            offsets: ask for the place of every token, not only in pieces that are learnt in part.
+        """
+        batches: dict[tuple[bool, bool, bool], list[int]] = {}
+        for index, piece in enumerate(pieces):
+            batches.setdefault((piece.literal, piece.inner, offsets or bool(piece.partly)), []).append(index)
+        for (literal, inner, placed), mine in batches.items():
+            encoder = self._encoder(literal=literal, inner=inner)
+            encode = encoder.encode_batch if placed else encoder.encode_batch_fast
+            yield from zip(mine, encode([pieces[index].text for index in mine], add_special_tokens=False), strict=True)
+
+    def _encoder(self, *, literal: bool, inner: bool) -> Tokenizer:
+        if (found := self._encoders.get((literal, inner))) is None:
+            found = self._encoders[literal, inner] = encoder_of(self.tokenizer, literal=literal, inner=inner)
+        return found
+
+    def _pieces(self, rendered: Rendered, generated: Iterable[Span], learnt: Sequence[Span]) -> list[Piece]:
+        """Cut a text where answers begin and end, and around what only looks like a control token.
+
+        Args:
+            rendered: the text.
+            generated: where its answers stand.
+            learnt: the targets' characters, in order.
+        """
+        text, literal = rendered.text, set(rendered.literal)
+        borders = sorted({0, len(text), *(place for span in (*generated, *literal) for place in span)})
+        pieces = []
+        for first, last in pairwise(borders):
+            inside = tuple((max(a, first) - first, min(b, last) - first) for a, b in learnt if a < last and b > first)
+            whole = inside == ((0, last - first),)
+            pieces.append(
+                Piece(
+                    text[first:last],
+                    target=whole,
+                    literal=(first, last) in literal,
+                    partly=() if whole else inside,
+                    inner=self._goes_on(rendered, first),
+                )
             )
-        except (jinja2.TemplateError, TypeError, ValueError) as error:
-            raise InputError(
-                f"the chat template refuses a conversation: {error}",
-                where="roles: " + ", ".join(str(message["role"]) for message in messages),
-                mend="give a template that takes it (`pack.template: my.jinja`), or leave such rows out of the source",
-            ) from None
-        return texts[0], spans[0]
+        return pieces
 
-    def _marks(self, value: Any) -> tuple[str, str] | None:
-        """Two characters to set around control tokens, if any string in `value` holds one; neither occurs in it."""
-        text = "\0".join(_strings(value))
-        if not self._control.search(text):
-            return None
-        free = (chr(code) for code in count(0x100000) if chr(code) not in text)
-        return next(free), next(free)
-
-    def _marked(self, value: Any, marks: tuple[str, str]) -> Any:
-        if isinstance(value, str):
-            return self._control.sub(lambda found: f"{marks[0]}{found[0]}{marks[1]}", value)
-        if isinstance(value, dict):
-            return {key: self._marked(item, marks) for key, item in value.items()}
-        if isinstance(value, list | tuple):
-            return type(value)(self._marked(item, marks) for item in value)
-        return value
+    def _goes_on(self, rendered: Rendered, place: int) -> bool:
+        """Whether no blank is set before what begins at `place`, as none would be in the whole text."""
+        if place == 0 or self._blanks is None:
+            return False
+        return self._blanks == "first" or not self.template.control_ends(rendered, place)
 
 
 def adds_bos(tokenizer: PreTrainedTokenizerBase) -> bool:
@@ -187,41 +256,15 @@ def adds_bos(tokenizer: PreTrainedTokenizerBase) -> bool:
 
 
 @lru_cache(maxsize=4)
-def _renderer(tokenizer: PreTrainedTokenizerBase) -> Renderer:
+def _renderer(tokenizer: PreTrainedTokenizerBase, template: str) -> Renderer:
+    """Kept, because its encoders take long to make; a template that was set anew makes another one."""
     return Renderer(tokenizer)
 
 
-def _encoder(tokenizer: PreTrainedTokenizerBase, *, literal: bool) -> Tokenizer:
-    """A copy of the tokenizer's core that neither cuts nor pads."""
-    from tokenizers import Tokenizer
-
-    encoder = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
-    encoder.no_truncation()
-    encoder.no_padding()
-    encoder.encode_special_tokens = literal
-    return encoder
-
-
-def _plain(message: Mapping[str, Any]) -> dict[str, Any]:
-    """A message as templates expect it: the keys of `extra` beside role and content."""
-    extra = message.get("extra")
-    own = {key: value for key, value in message.items() if key != "extra" and value is not None}
-    return {**(json.loads(extra) if extra else {}), **own}
-
-
-def _strings(value: Any) -> list[str]:
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, dict):
-        value = list(value.values())
-    return [text for item in value for text in _strings(item)] if isinstance(value, list | tuple) else []
-
-
-def _split(piece: Piece, marks: tuple[str, str]) -> list[Piece]:
-    """Cut a piece at the marks; what stands between them is literal."""
-    parts = re.split(f"{marks[0]}([^{marks[1]}]*){marks[1]}", piece.text)
-    # A template may cut a string apart between two marks; a mark that is left alone goes.
-    return [
-        Piece(part.replace(marks[0], "").replace(marks[1], ""), piece.target, literal=bool(number % 2))
-        for number, part in enumerate(parts)
-    ]
+def _within(offsets: Sequence[Span], spans: Sequence[Span]) -> NDArray[np.bool_]:
+    """Whether all characters of each token lie in one of the spans; shape (tokens,)."""
+    places: NDArray[np.int64] = np.array(offsets, dtype=np.int64).reshape(-1, 2)
+    inside: NDArray[np.bool_] = np.zeros(len(places), np.bool_)
+    for first, last in spans:
+        inside |= (places[:, 0] >= first) & (places[:, 1] <= last) & (places[:, 0] < places[:, 1])
+    return inside

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline import fingerprint
 from pipeline.atomic import atomic_folder
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["pack", "plan", "plan_tokens"]
 
 _TOKENS_VERSION = 3
-_PACKED_VERSION = 3
+_PACKED_VERSION = 4
 _TRAINING_CHARACTERS = 1 << 30
 """A tokenizer is trained on at most about as many, of rows spread evenly: the trainer's memory and time."""
 _FEW_BYTES = 4 << 20
@@ -43,7 +43,7 @@ def plan_tokens(run: RunDirectory, recipe: Recipe) -> Stage | None:
     curated = Manifest.read(run.path("curated"))
     if curated is None:
         return None
-    config: dict[str, Any] = {"loss": recipe.pack.loss}
+    config = recipe.pack.model_dump(mode="json", include={"loss", "mask_reasoning", "train_on_eos", "truncation_field"})
     if recipe.pack.tokenizer is None:
         config["vocab_size"] = recipe.pack.vocab_size
     return Stage(
@@ -102,6 +102,7 @@ def _plan_packed(run: RunDirectory, recipe: Recipe, tokens: Manifest) -> Stage:
 
 
 def _tokenise(stage: Stage, recipe: Recipe) -> Manifest:
+    from pipeline.pack.targets import Targets
     from pipeline.pack.tokenise import Job
     from pipeline.pack.tokenizer import describe_tokenizer, load_tokenizer
 
@@ -119,7 +120,7 @@ def _tokenise(stage: Stage, recipe: Recipe) -> Manifest:
             output=f"tokens/{split}/{path.stem}.arrow",
             tokenizer=folder,
             tokenizer_content=content,
-            loss=recipe.pack.loss,
+            targets=Targets.of(recipe.pack),
         )
         for split in SPLITS
         for path in parts[split]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 from pipeline.atomic import atomic_file
 from pipeline.errors import InputError, StageError
 from pipeline.pack.examples import Encoded, Piece, Renderer
+from pipeline.pack.targets import Targets
 from pipeline.pack.tokenizer import load_tokenizer
 from pipeline.pack.tokens import TOKENS, token_batch
 from pipeline.run import PartRecord, Stage
 
 __all__ = ["Job", "contents", "tokenise_on_worker", "tokenise_part"]
 
-_COLUMNS = ["id", "kind", "messages", "tools"]
+_COLUMNS = ["id", "kind", "messages", "tools", "metadata"]
 _ROWS = 512
 """Rows encoded at once."""
 _BATCH_TOKENS = 1 << 20
@@ -46,7 +47,7 @@ class Job:
     tokenizer: Path
     tokenizer_content: str
     """Fingerprint of the tokenizer's files: a worker that lives on must not keep an older one of the same path."""
-    loss: Literal["answer", "all"]
+    targets: Targets
 
 
 def tokenise_part(job: Job) -> PartRecord:
@@ -55,7 +56,7 @@ def tokenise_part(job: Job) -> PartRecord:
     Raises:
         InputError: the template refuses a row.
     """
-    renderer = _renderer(job.tokenizer, job.tokenizer_content)
+    renderer = _renderer(job.tokenizer, job.tokenizer_content, job.targets)
     counts = {"rows": 0, "tokens": 0, "targets": 0, "characters": 0, "bytes": 0}
     with (
         atomic_file(job.stage.run.path(job.output)) as beside,
@@ -108,7 +109,7 @@ def _encoded(job: Job, renderer: Renderer, counts: dict[str, int]) -> Iterator[_
         characters = [sum(len(message["content"]) for message in row["messages"]) for row in rows]
         yield _Batch(
             [row["id"] for row in rows],
-            _all_targets(encoded) if job.loss == "all" else encoded,
+            _all_targets(encoded) if job.targets.loss == "all" else encoded,
             np.array(characters, np.int64),
         )
 
@@ -162,7 +163,7 @@ def _pieces(renderer: Renderer, row: dict[str, Any]) -> list[Piece]:
             mend="leave its source out of this recipe",
         )
     try:
-        return renderer.conversation(messages, row["tools"])
+        return renderer.conversation(messages, row["tools"], row["metadata"])
     except InputError as error:
         raise InputError(error.what, where=f"row {row['id']}; {error.where}", mend=error.mend) from None
 
@@ -174,5 +175,5 @@ def _all_targets(encoded: Encoded) -> Encoded:
 
 
 @lru_cache(maxsize=2)
-def _renderer(folder: Path, content: str) -> Renderer:
-    return Renderer(load_tokenizer(folder))
+def _renderer(folder: Path, content: str, targets: Targets) -> Renderer:
+    return Renderer(load_tokenizer(folder), targets)

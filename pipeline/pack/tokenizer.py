@@ -13,6 +13,7 @@ from pipeline import fingerprint
 from pipeline.config import Pack
 from pipeline.errors import InputError, did_you_mean
 from pipeline.pack.examples import END_OF_DOCUMENT, Renderer
+from pipeline.pack.shipped import NAMES
 from pipeline.pack.template import check_template, choose_template, read_template
 
 if TYPE_CHECKING:
@@ -69,12 +70,13 @@ def describe_tokenizer(tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
     """What the manifests say of it; `stop_ids` are the tokens at which generation ends."""
     renderer = Renderer(tokenizer)
     eos = tokenizer.eos_token_id
-    stops = check_template(renderer)
+    verdict = check_template(renderer)
     end = tokenizer.convert_tokens_to_ids(renderer.end_of_document) if renderer.end_of_document else eos
-    stop_ids = sorted({token for token in (*stops, eos, end) if token is not None})
+    stop_ids = sorted({token for token in (*verdict.stops, eos, end) if token is not None})
     return {
         "tokenizer": fingerprint.of_bytes(tokenizer.backend_tokenizer.to_str().encode()),
-        "template": fingerprint.of_bytes(str(tokenizer.chat_template).encode()),
+        "template": verdict.template,
+        "lint": verdict.to_json(),
         "vocab_size": len(tokenizer),
         "pad_id": tokenizer.pad_token_id if tokenizer.pad_token_id is not None else stop_ids[0],
         "bos_id": tokenizer.bos_token_id,
@@ -100,7 +102,8 @@ def tokenizer_inputs(pack: Pack) -> dict[str, Any]:
             files = {file for pattern in _READ_BY_TRANSFORMERS for file in folder.glob(pattern) if file.is_file()}
             inputs["tokenizer"] = {file.name: fingerprint.of_file(file) for file in sorted(files)}
     if pack.template != "default":
-        inputs["template"] = fingerprint.of_bytes(read_template(Path(pack.template)).encode())
+        named = pack.template in NAMES
+        inputs["template"] = pack.template if named else fingerprint.of_bytes(read_template(pack.template).encode())
     return inputs
 
 

@@ -30,12 +30,19 @@ def test_the_tokenizers_own_template_is_used_where_it_marks_the_answer(gpt2: Pre
     assert choose_template("default", gpt2) == GOOD
 
 
-@pytest.mark.parametrize("own", [None, GOOD.replace("{% generation %}", "").replace("{% endgeneration %}", "")])
-def test_ours_is_used_without_growing_the_vocabulary(gpt2: PreTrainedTokenizerBase, own: str | None) -> None:
-    gpt2.chat_template = own
+BARE = GOOD.replace("{% generation %}", "").replace("{% endgeneration %}", "")
+
+
+def test_the_tokenizers_own_template_is_used_without_marks_too(gpt2: PreTrainedTokenizerBase) -> None:
+    gpt2.chat_template = BARE
+    assert choose_template("default", gpt2) == BARE
+    assert check_template(Renderer(gpt2)).stops == (gpt2.eos_token_id,)
+
+
+def test_ours_is_used_without_growing_the_vocabulary(gpt2: PreTrainedTokenizerBase) -> None:
     size = len(gpt2)
     gpt2.chat_template = choose_template("default", gpt2)
-    assert check_template(Renderer(gpt2)) == [gpt2.eos_token_id]
+    assert check_template(Renderer(gpt2)).stops == (gpt2.eos_token_id,)
     assert len(gpt2) == size
     assert "<|im_start|>" not in gpt2.chat_template
 
@@ -44,7 +51,7 @@ def test_chatml_is_used_where_its_tokens_are_in_the_vocabulary(gpt2: PreTrainedT
     gpt2.add_special_tokens({"extra_special_tokens": ["<|im_start|>", "<|im_end|>"]})  # type: ignore[dict-item]
     gpt2.chat_template = choose_template("default", gpt2)
     assert "<|im_start|>" in gpt2.chat_template
-    assert check_template(Renderer(gpt2)) == [gpt2.convert_tokens_to_ids("<|im_end|>")]
+    assert check_template(Renderer(gpt2)).stops == (gpt2.convert_tokens_to_ids("<|im_end|>"),)
 
 
 def test_a_tokenizer_that_cannot_end_an_answer_is_refused(gpt2: PreTrainedTokenizerBase) -> None:
@@ -59,11 +66,22 @@ def test_a_file_is_read(gpt2: PreTrainedTokenizerBase, tmp_path: Path) -> None:
     assert choose_template(str(path), gpt2) == GOOD
 
 
-def test_a_file_without_marks_is_refused_with_the_mend(gpt2: PreTrainedTokenizerBase, tmp_path: Path) -> None:
-    path = tmp_path / "mine.jinja"
-    path.write_text("{% for m in messages %}{{ m.content }}{% endfor %}")
-    with pytest.raises(InputError, match=r"put {% generation %}"):
-        choose_template(str(path), gpt2)
+@pytest.mark.parametrize("name", ["llama3", "qwen3", "gemma", "mistral", "phi"])
+def test_a_template_of_another_model_is_refused_with_those_that_fit(gpt2: PreTrainedTokenizerBase, name: str) -> None:
+    with pytest.raises(InputError, match=r"the tokenizer has no token .*\n.*\n.*: plain;"):
+        choose_template(name, gpt2)
+
+
+def test_jinja_text_and_passthrough_are_taken(gpt2: PreTrainedTokenizerBase) -> None:
+    assert choose_template(GOOD, gpt2) == GOOD
+    gpt2.chat_template = choose_template("passthrough", gpt2)
+    end = gpt2.eos_token
+    pieces = Renderer(gpt2).conversation(
+        [{"role": "user", "content": "On?"}, {"role": "assistant", "content": "Yes" + end}]
+    )
+    assert [piece.text for piece in pieces] == ["On?", "Yes" + end]
+    encoded = Renderer(gpt2).encode([pieces])
+    assert encoded.tokens[-1] == gpt2.eos_token_id  # a control token of the row is one
 
 
 def test_a_missing_file_is_refused_with_the_nearest_name(gpt2: PreTrainedTokenizerBase, tmp_path: Path) -> None:

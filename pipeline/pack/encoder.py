@@ -1,0 +1,67 @@
+"""The tokenizer's core, as pieces of a text need it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedTokenizerBase
+
+__all__ = ["encoder_of", "leading_blank"]
+
+
+def encoder_of(tokenizer: PreTrainedTokenizerBase, *, literal: bool, inner: bool) -> Tokenizer:
+    """A copy of the core that neither cuts nor pads.
+
+    Args:
+        tokenizer: of the fast kind.
+        literal: take control tokens as text.
+        inner: set no blank before the first word: the text goes on from another.
+    """
+    from tokenizers import Tokenizer
+
+    core = json.loads(tokenizer.backend_tokenizer.to_str())
+    if inner:
+        for name in ("normalizer", "pre_tokenizer"):
+            core[name] = _without_blank(core[name])
+    encoder = Tokenizer.from_str(json.dumps(core))
+    encoder.no_truncation()
+    encoder.no_padding()
+    encoder.encode_special_tokens = literal
+    return encoder
+
+
+def leading_blank(tokenizer: PreTrainedTokenizerBase) -> Literal["first", "always"] | None:
+    """Whether the core sets a blank before a text: its first word's, or also after every control token."""
+    core = tokenizer.backend_tokenizer
+    parts = [json.loads(part.__getstate__()) for part in (core.normalizer, core.pre_tokenizer) if part is not None]
+    found = {kind for part in parts for kind in _blanks(part)}
+    return "always" if "always" in found else "first" if "first" in found else None
+
+
+def _blanks(part: Any) -> set[Literal["first", "always"]]:
+    if part is None:
+        return set()
+    found: set[Literal["first", "always"]] = set()
+    for inner in part.get("normalizers", part.get("pretokenizers", [])):
+        found |= _blanks(inner)
+    if part["type"] == "Metaspace" and part.get("prepend_scheme") in ("first", "always"):
+        found.add(part["prepend_scheme"])
+    if part["type"] == "Prepend" or (part["type"] == "ByteLevel" and part["add_prefix_space"]):
+        found.add("always")
+    return found
+
+
+def _without_blank(part: Any) -> Any:
+    if part is None or part["type"] == "Prepend":
+        return None
+    for key in ("normalizers", "pretokenizers"):
+        if key in part:
+            part[key] = [one for inner in part[key] if (one := _without_blank(inner)) is not None]
+    if part["type"] == "Metaspace":
+        part["prepend_scheme"] = "never"
+    if part["type"] == "ByteLevel":
+        part["add_prefix_space"] = False
+    return part
