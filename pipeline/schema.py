@@ -85,9 +85,8 @@ LEDGER = pa.schema(
     [
         pa.field("id", pa.string(), nullable=False),
         pa.field("source", pa.string(), nullable=False),
-        pa.field(
-            "stage", pa.string(), nullable=False
-        ),  # ingest|clean|redact|filter|decontaminate|exact|fuzzy|substrings
+        # ingest|clean|redact|filter|decontaminate|exact|fuzzy|substrings
+        pa.field("stage", pa.string(), nullable=False),
         pa.field("rule", pa.string(), nullable=False),
         pa.field("value", pa.float64()),
         pa.field("threshold", pa.float64()),
