@@ -38,8 +38,8 @@ def load(buffer: np.ndarray, at: int, end: int) -> np.uint64:
             | np.uint64(buffer[k + np.uint64(7)]) << _TOP
         )
     value = np.uint64(0)
-    for k in range(end - at):
-        value |= np.uint64(buffer[at + k]) << np.uint64(8 * k)
+    for more in range(end - at):
+        value |= np.uint64(buffer[at + more]) << np.uint64(8 * more)
     return value
 
 

@@ -2,8 +2,8 @@
 
 An n-gram comes twice only if the n − 1 words that it begins with do, and those that it ends with. So for n = 2, 3, …
 the repeated n-grams are found among the places where an (n − 1)-gram repeats and at the next place too; the first are
-those where a word does. An n-gram is the pair of its two (n − 1)-grams, whose numbers stand for them exactly: only words
-are known by hashes. Few places of ordinary prose are left after n = 3.
+those where a word does. An n-gram is the pair of its two (n − 1)-grams, whose numbers stand for them exactly: only
+words are known by hashes. Few places of ordinary prose are left after n = 3.
 """
 
 from __future__ import annotations

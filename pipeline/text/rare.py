@@ -1,4 +1,4 @@
-"""What is rare in a text, so that it is first asked of many bytes at once whether it is there: phrases, URLs, ellipses."""
+"""What is rare in a text: phrases, URLs, ellipses. It is asked of many bytes at once whether there may be any."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from pipeline.text.comments import (
     TRIPLE_DOUBLE,
     C,
 )
-from pipeline.text.html import NAME_BOUNDS, NAMES
+from pipeline.text.html import BLOCK, NAME_BOUNDS, NAMES
 from tests.text.cases.rows import ROWS, as_bytes, as_row
 
 __all__ = ["cases"]
@@ -47,6 +47,9 @@ def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
         yield "html.count_visible_characters", row
         yield "comments.count_characters", row
     buffer, end = as_bytes(SOURCE), len(SOURCE)
+    for at in range(0, end - BLOCK, 9):
+        yield "html.characters_without_markup", (buffer, at)
+    yield "html.characters_without_markup", (as_bytes("漢é plain ".encode() * 9), 1)
     for at in range(end):
         if SOURCE[at] in b"#/-{;%<":
             for family in (HASH, C, SEMICOLON):

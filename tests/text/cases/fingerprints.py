@@ -59,8 +59,10 @@ def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
     for width in (0, 1, 8, 64):
         yield "shingles.power", (width,)
     for at in range(0, len(TEXT), 5):
-        yield "digest.load", (as_bytes(TEXT), at, len(TEXT))
+        yield "load.load", (as_bytes(TEXT), at, len(TEXT))
+    yield "load.load", (as_bytes(TEXT), len(TEXT) - 3, len(TEXT))
     for value in (0, 1, 0xDEADBEEF, 2**64 - 1):
+        yield "load.count_low", (np.uint64(value),)
         yield "hashing.mix", (np.uint64(value),)
         yield "digest.rotate", (np.uint64(value), 31)
     for items in (0, 1, 2, 3, 1000):

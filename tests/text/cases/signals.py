@@ -9,9 +9,10 @@ import numpy as np
 
 from pipeline.text.hashing import slots_for
 from pipeline.text.measures import MEASURES
-from pipeline.text.ngrams import gram_slots
+from pipeline.text.ngrams import gram_bits
 from pipeline.text.repeats import STATE, part_slots
 from pipeline.text.unicode_classes import LETTER, PLAIN
+from pipeline.text.words import HASH
 from tests.text.cases.rows import ROWS, TEXT, as_bytes, as_row, as_rows
 
 __all__ = ["cases"]
@@ -27,7 +28,7 @@ def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
     """Yield (kernel, arguments)."""
     for row in (*as_rows(), as_row(MARKED), as_row(GRAMS)):
         yield "signals.measure", (*row, *scratch(row[2] - row[1]))
-    yield "ascii_counts.add_ascii", (np.arange(128), np.zeros(MEASURES, np.int64))
+        yield "ascii_counts.count_ascii", (*row, np.zeros(MEASURES, np.int64))
     urls = as_bytes(b"see https://a.io/x http://|http:// ahttps://b https:/c ttp://d https://")
     for at in range(4, len(urls)):
         if urls[at] == 58:
@@ -49,10 +50,11 @@ def scratch(size: int) -> tuple[np.ndarray, ...]:
     """What `signals.measure` writes into, for a row of `size` bytes."""
     words = (size + 1) // 2
     return (
-        np.zeros(128, np.int64),
-        np.zeros((5, words), np.uint32),
+        np.zeros(words, np.uint32),
+        np.zeros(words, np.uint32),
         np.zeros(words, np.uint64),
         np.zeros(slots_for(words), np.uint32),
+        *(np.zeros(words, np.uint32) for _ in range(4)),
         np.zeros(part_slots(size), np.uint64),
         np.zeros(STATE, np.int64),
         np.zeros(3, np.uint64),
@@ -71,17 +73,18 @@ def characters() -> Iterator[tuple[str, tuple[Any, ...]]]:
 
 
 def words() -> Iterator[tuple[str, tuple[Any, ...]]]:
-    text = b"the with ... ## a"
-    for first, last in ((0, 3), (4, 8), (9, 12), (13, 15), (16, 17)):
+    text = b"the with ... ## a longer#word##"
+    for first, last in ((0, 3), (4, 8), (9, 12), (13, 15), (16, 17), (18, 31)):
         word = text[first:last]
-        packed = np.uint64(int.from_bytes(b"\1" + word, "big"))
-        traits, runs = (LETTER | PLAIN, 0) if word.isalpha() else (0, 1 if b"#" in word else 0)
+        yield "words.hash_runs", (as_bytes(text), first, last)
+        yield "words.hash_bytes", (as_bytes(text), first, last, len(text), KEY)
+        eight = np.uint64(int.from_bytes(word, "little") if len(word) < 8 else 0)
+        yield "words.fold", (KEY, eight)
+        yield "words.finish", (KEY, len(word))
+        traits = (LETTER | PLAIN if word[-1:].isalpha() else 0) | (HASH if b"#" in word else 0)
         for measured in (0, 1):
             measures = np.zeros(MEASURES, np.int64)
-            yield (
-                "words.count_word",
-                (as_bytes(text), first, last, last - first, packed, traits, runs, measured, measures),
-            )
+            yield "words.count_word", (as_bytes(text), first, last, last - first, eight, traits, measured, measures)
     vocabulary, lengths = np.zeros(8, np.uint64), np.zeros(8, np.uint32)
     vocabulary[:3] = (7, 15, 23)
     table, size = np.zeros(16, np.uint32), np.zeros(11, np.int64)
@@ -101,18 +104,18 @@ def words() -> Iterator[tuple[str, tuple[Any, ...]]]:
 def lines() -> Iterator[tuple[str, tuple[Any, ...]]]:
     row = as_row(MARKED)
     for last in range(row[1] + 1, row[2], 3):
-        yield "lines.end_line", (row[0], row[1], last, last + last % 2, last, np.zeros(MEASURES, np.int64))
+        yield "lines.end_line", (row[0], row[1], last, last + last % 2, last, last % 5, np.zeros(MEASURES, np.int64))
         yield "lines.end_piece", (row[0], last - 1, last, np.zeros(MEASURES, np.int64))
         yield "lines.last_character", (row[0], row[1], last)
         yield "lines.trim_end", (row[0], row[1], last)
-    yield "lines.end_line", (*row, row[2], 3, np.zeros(MEASURES, np.int64))
-    yield "lines.end_line", (row[0], -1, 4, 4, 3, np.zeros(MEASURES, np.int64))
+    yield "lines.end_line", (*row, row[2], 3, 1, np.zeros(MEASURES, np.int64))
+    yield "lines.end_line", (row[0], -1, 4, 4, 3, 0, np.zeros(MEASURES, np.int64))
     yield "lines.end_piece", (row[0], -1, 4, np.zeros(MEASURES, np.int64))
     for breaks in (0, 3, 1 << 22):
         yield "repeats.part_slots", (breaks,)
     for text in (*ROWS, MARKED):
         row = as_row(text)
-        yield "repeats.start_lines", (*row, *parts(0))
+        yield "repeats.start_lines", (*row, text.count(b"\n"), *parts(0))
     for stop, filled, final in ((9, 1, 0), (5, 0, 0), (9, 1, 1), (30, 0, 0)):
         yield "repeats.repeat_line", (5, stop, filled, final, 4, 1, KEY, np.uint64(stop), *parts(1))
     yield "repeats.repeat_line", (21, 30, 0, 0, 4, 1, KEY, KEY, *parts(1))
@@ -138,26 +141,20 @@ def parts(paragraphs: int) -> tuple[np.ndarray, ...]:
 
 def ngrams() -> Iterator[tuple[str, tuple[Any, ...]]]:
     count = len(WORDS)
-    table, fresh = np.zeros(gram_slots(count), np.uint32), np.zeros(count, np.uint32)
+    table = np.zeros(1 << gram_bits(count), np.uint32)
+    pairs, fresh = np.zeros(count, np.uint32), np.zeros(count, np.uint32)
     numbers = np.array([1, 2, 1, 2, 1, 2, 1, 2, 0, 0, 0, 0, 0], np.uint32)
     places = np.array([0, 1, 3, 4, 7, 8, 10, 11, 0, 0, 0, 0, 0], np.uint32)
     measures = np.zeros(MEASURES, np.int64)
     for items in (0, 3, 4, 100):
-        yield "ngrams.gram_slots", (items,)
-    yield "ngrams.pair_words", (WORDS, LENGTHS, count, KEY, table, fresh)
-    yield "ngrams.keep_places", (np.array([0, 1, 2, 0, 1], np.uint32), np.zeros(5, np.uint32), 5)
-    yield "ngrams.pair_grams", (numbers, places, 8, KEY, table, fresh)
-    yield "ngrams.keep_repeated", (np.array([0, 1, 2, 0, 1], np.uint32), numbers, places, 5)
+        yield "ngrams.gram_bits", (items,)
+    yield "ngrams.repeated_words", (WORDS, LENGTHS, count, pairs, fresh)
+    yield "ngrams.lengthen", (numbers, places, 8, KEY, table, pairs, fresh)
+    yield "ngrams.lengthen", (numbers, places, 1, KEY, table, pairs, fresh)
     for size in (2, 3):
         yield "repetition.count_top", (WORDS, LENGTHS, count, size, numbers, places, fresh, 7, measures)
         yield "repetition.count_again", (WORDS, LENGTHS, size, numbers, places, fresh, 7, measures)
         yield "repetition.gram_characters", (WORDS, LENGTHS, 1, size)
     yield "repetition.count_top", (WORDS, LENGTHS, count, 2, numbers, places, fresh, 0, measures)
-    yield (
-        "repetition.count_repeated_ngrams",
-        (
-            *(WORDS, LENGTHS, count, KEY, table),
-            np.zeros((3, count), np.uint32),
-            measures,
-        ),
-    )
+    scratch = [np.zeros(count, np.uint32) for _ in range(4)]
+    yield "repetition.count_repeated_ngrams", (WORDS, LENGTHS, count, KEY, table, *scratch, measures)
