@@ -62,8 +62,6 @@ def find_shared(parts: Sequence[Part], share: float, on: On, folder: Path, run: 
         A file of their hashes: uint64, ascending.
     """
     last = folder / "shared.npy"
-    if last.exists():
-        return last
     drawn = [_Draw(part=part, path=folder / f"drawn-{number:05d}.npy") for number, part in enumerate(parts)]
     run(draw, drawn)
     chosen = _sample([load(job.path) for job in drawn])
@@ -73,6 +71,8 @@ def find_shared(parts: Sequence[Part], share: float, on: On, folder: Path, run: 
         if len(rows)
     ]
     slices = run(count, jobs)
+    if last.exists():
+        return last
     files = [job.slice(number) for job, many in zip(jobs, slices, strict=True) for number in range(many)]
     rows = sum(len(rows) for rows in chosen)
     save(last, _above([load(path) for path in files], max(int(share * rows) + 1, LEAST)))
