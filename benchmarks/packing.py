@@ -1,23 +1,39 @@
 """Packing: ours beside the algorithms of other trainers, on the same lengths, in one run.
 
-    python benchmarks/packing.py [--rows 50000] [--seed 0]
+    python benchmarks/packing.py [--rows 50000] [--seed 0] [--large 10000000] [--trl 20000]
 
-The others are their algorithm, not their code: next-fit (torchtune, NeMo AutoModel), first-fit over eight open bins
-(torchtitan), best-fit from a buffer of 100 (nanochat), best-fit decreasing in batches of 1000 rows (TRL). Bins are
-compared with the bound L2, below which no packing can go. Plain Python where order forces it, so only the number of
-bins compares, not the time; the time of ours is shown by itself.
+First ten million lengths of each workload in a process of their own: processor time, and the most memory it had. Then
+the number of bins beside others' algorithms (not their code): next-fit (torchtune, NeMo AutoModel), first-fit over
+eight open bins (torchtitan), best-fit from a buffer of 100 (nanochat), best-fit decreasing in batches of 1000 rows
+(TRL), each over the bound L2, below which no packing can go; and the real sets beside this checkout, if any. Last, rows
+of tokens into files of bins: ours beside TRL's `pack_dataset` (extra `bench`), everything read and written, in
+processor time.
 """
 
 from __future__ import annotations
 
 import argparse
+import gzip
+import json
+import multiprocessing
+import resource
+import sys
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline.pack.binpack import best_fit_decreasing, lower_bound
+from pipeline.pack.costs import RANKS, attention_cost, slowest
+from pipeline.pack.layout import BinLayout
+from pipeline.pack.overflow import decide
+from pipeline.pack.tokens import TOKENS, TokenRows, list_array, token_batch
+from pipeline.pack.write import SplitBins, write_bins
 
 Lengths = NDArray[np.int64]
 
@@ -82,24 +98,134 @@ PEERS: dict[str, Callable[[Lengths, int], int]] = {
 }
 
 
+def large(rows: int) -> None:
+    """Pack `rows` lengths of each workload, and say how long it took and what memory the process ever had."""
+    best_fit_decreasing(np.array([1, 2]), 4)  # compiled before it is timed
+    for name, (mean, sigma, capacity) in WORKLOADS.items():
+        lengths = draw_lengths(mean, sigma, capacity, rows, 0)
+        began = time.process_time()
+        packing = best_fit_decreasing(lengths, capacity)
+        layout = BinLayout.shuffled(packing, np.arange(rows), lengths, seed=0)
+        seconds = time.process_time() - began
+        gap = layout.bins / lower_bound(lengths, capacity) - 1
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(
+            f"  {name:<24}{seconds:6.2f} s of one core, {layout.bins} bins, {gap:+.4%} over the bound, {memory:.0f} MiB"
+        )
+
+
+def beside_trl(rows: int) -> None:
+    """Pack the same rows of tokens into files: ours, and TRL's `bfd` (extra `bench`)."""
+    mean, sigma, capacity = WORKLOADS["chat, mean 803"]
+    lengths = draw_lengths(mean, sigma, capacity, rows, 0)
+    tokens = np.random.default_rng(0).integers(0, 50_000, int(lengths.sum()), dtype=np.uint32)
+    loss = np.random.default_rng(1).random(len(tokens)) < 0.5
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "part-00000.arrow"
+        with pa.ipc.new_file(path, TOKENS) as writer:
+            ids = [f"s/f#{number}" for number in range(rows)]
+            writer.write_batch(token_batch(ids, tokens, loss, lengths, 3 * lengths))
+        ours = min(seconds_of(lambda: pack_file(path.parent, capacity)) for _ in range(2))
+        bins = best_fit_decreasing(lengths, capacity).bins
+        print(f"{rows} rows of tokens, chat, mean 803, into files of bins of {capacity}, processor time")
+        print(f"  ours      {ours:7.2f} s  {bins} bins")
+        try:
+            import datasets
+            from trl import pack_dataset
+        except ImportError:
+            print("  trl is not installed (extra `bench`): not compared")
+            return
+        datasets.disable_progress_bars()
+        columns = {"input_ids": tokens.astype(np.int32), "assistant_masks": loss.astype(np.int8)}
+        table = pa.table({name: list_array(pa.array(values), lengths) for name, values in columns.items()})
+        given = datasets.Dataset(table)
+        packed: list[Any] = []
+        theirs = seconds_of(lambda: packed.append(pack_dataset(given, capacity, "bfd")))
+        print(f"  TRL bfd   {theirs:7.2f} s  {len(packed[0])} bins, {len(packed[0]) / bins - 1:+.3%} of ours")
+        print(f"  ours is {theirs / ours:.1f} times as fast")
+
+
+def pack_file(folder: Path, capacity: int) -> None:
+    rows = TokenRows.open(folder)
+    fate = decide(rows.survey(capacity), capacity, "truncate", split="train", rows=rows)
+    bins = SplitBins.of("train", rows, fate, seq_length=capacity, seed=0)
+    for file in bins.files():
+        write_bins(folder / "out" / Path(file.name).name, rows, bins.layout.part(file.begin, file.end), capacity)
+
+
+def real_sets() -> None:
+    """Pack what is in `shared/data` beside the checkout, tokenised by GPT-2's tokenizer."""
+    root = Path(__file__).resolve().parents[1].parent / "shared/data"
+    if not root.is_dir():
+        print("real sets: shared/data is not beside this checkout: not packed")
+        return
+    print("real sets, GPT-2's tokens, rows above a bin cut")
+    from transformers import AutoTokenizer
+
+    core = AutoTokenizer.from_pretrained(root / "tokenizers/gpt2").backend_tokenizer
+    for path in sorted(root.glob("*/*.jsonl.gz")):
+        with gzip.open(path, "rt", encoding="utf-8") as lines:
+            texts = [" ".join(strings(json.loads(line))) for line in lines]
+        if len(texts) < 200:
+            continue
+        encoded = core.encode_batch_fast(texts, add_special_tokens=False)
+        sizes = np.array([len(one.ids) for one in encoded])
+        for capacity in (512, 2048):
+            lengths = np.clip(sizes, 1, capacity)
+            bins, bound = best_fit_decreasing(lengths, capacity).bins, lower_bound(lengths, capacity)
+            label = f"  {path.parent.name}/{path.name.split('.')[0]}"
+            print(f"{label:<50}{len(texts):>6} rows, bins of {capacity:>4}: {bins:>5}, gap to the bound {bins - bound}")
+
+
+def strings(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    values = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+    return [text for one in values for text in strings(one)]
+
+
+def seconds_of(work: Callable[[], object]) -> float:
+    began = time.process_time()
+    work()
+    return time.process_time() - began
+
+
+def draw_lengths(mean: int, sigma: float, capacity: int, rows: int, seed: int) -> Lengths:
+    draw = np.random.default_rng(seed).lognormal(np.log(mean) - sigma**2 / 2, sigma, rows)
+    return np.clip(draw, 1, capacity).astype(np.int64)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=50_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--large", type=int, default=10_000_000, help="lengths packed to measure time and memory")
+    parser.add_argument("--trl", type=int, default=20_000, help="rows of tokens packed beside TRL")
     arguments = parser.parse_args()
+    print(f"{arguments.large} lengths, in a process of their own")
+    sys.stdout.flush()
+    apart = multiprocessing.get_context("spawn").Process(target=large, args=(arguments.large,))
+    apart.start()
+    apart.join()
     best_fit_decreasing(np.array([1, 2]), 4)  # compiled before it is timed
     for name, (mean, sigma, capacity) in WORKLOADS.items():
-        draw = np.random.default_rng(arguments.seed)
-        lengths = draw.lognormal(np.log(mean) - sigma**2 / 2, sigma, arguments.rows)
-        lengths = np.clip(lengths, 1, capacity).astype(np.int64)
+        lengths = draw_lengths(mean, sigma, capacity, arguments.rows, arguments.seed)
         bound = lower_bound(lengths, capacity)
-        began = time.perf_counter()
-        ours = best_fit_decreasing(lengths, capacity).bins
-        seconds = time.perf_counter() - began
-        print(f"{name}, bins of {capacity}: bound {bound}, {arguments.rows} rows in {1000 * seconds:.0f} ms")
-        for label, bins in [("ours", ours), *((label, peer(lengths, capacity)) for label, peer in PEERS.items())]:
+        packing = best_fit_decreasing(lengths, capacity)
+        layout = BinLayout.shuffled(packing, np.arange(len(lengths)), lengths, seed=0)
+        costs = attention_cost(layout.lengths, layout.first)
+        print(
+            f"{name}, bins of {capacity}: bound {bound}, {arguments.rows} rows; "
+            f"slowest of {RANKS} ranks {slowest(costs):.3f} shuffled, {slowest(np.sort(costs)):.3f} balanced"
+        )
+        for label, bins in [
+            ("ours", packing.bins),
+            *((label, peer(lengths, capacity)) for label, peer in PEERS.items()),
+        ]:
             efficiency = lengths.sum() / (bins * capacity)
             print(f"  {label:<22}{bins:>8} bins  {efficiency:7.2%} full  {bins / bound - 1:+8.3%} over the bound")
+    real_sets()
+    beside_trl(arguments.trl)
 
 
 if __name__ == "__main__":

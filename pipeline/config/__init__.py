@@ -57,7 +57,8 @@ class Recipe(Section):
     """Of training and evaluation; `auto` takes a GPU where torch sees one."""
     cluster: Cluster = Cluster()
     ingest: Ingest = Ingest()
-    sources: list[Source] = Field(min_length=1)
+    sources: list[Source] = []
+    """May be empty only where `pack.pretokenised` gives what is packed."""
     curate: Curate = Curate()
     pack: Pack = Pack()
     train: Train | None = None
@@ -69,6 +70,12 @@ class Recipe(Section):
     def _local(self) -> Recipe:
         if "://" in self.run:
             raise ValueError(f"run: {self.run} is a URL; this version writes to a local or mounted folder")
+        return self
+
+    @model_validator(mode="after")
+    def _something(self) -> Recipe:
+        if not self.sources and self.pack.pretokenised is None:
+            raise ValueError("sources: give at least one, or files of tokens in `pack.pretokenised`")
         return self
 
     @model_validator(mode="after")

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from pipeline.config.pretokenised import Pretokenised
 from pipeline.config.rules import Bound
 from pipeline.config.section import Section
 
@@ -23,6 +24,8 @@ class Pack(Section):
 
     tokenizer: str | None = None
     """A Hugging Face tokenizer, by folder or name; null trains a byte-level BPE on the train split."""
+    pretokenised: Pretokenised | None = None
+    """Token files of other trainers, packed beside the curated rows or instead of them."""
     vocab_size: int = Field(4096, ge=300)
     """Of the trained tokenizer."""
     template: str = "default"
@@ -63,6 +66,14 @@ class Pack(Section):
     def _something_to_cut(self) -> Pack:
         if self.overflow != "truncate" and (self.truncation_field is not None or self.truncation_method != "right"):
             raise ValueError("truncation_field and truncation_method go with `overflow: truncate`")
+        return self
+
+    @model_validator(mode="after")
+    def _pretokenised(self) -> Pack:
+        if self.pretokenised is not None and self.tokenizer is None:
+            raise ValueError("`pretokenised` needs `tokenizer`: the one that the files were made with")
+        if self.pretokenised is not None and self.fertility is not None:
+            raise ValueError("`fertility` cannot be measured on `pretokenised` files: they have no characters")
         return self
 
     @property

@@ -16,6 +16,7 @@ from pipeline.run import Manifest, PartRecord, Rows, RunDirectory, Stage
 from pipeline.schema import SPLITS
 
 if TYPE_CHECKING:
+    from pipeline.pack.pretokenised import Documents, PretokenisedJob
     from pipeline.pack.tokenise import Job
     from pipeline.pack.write import Job as WriteJob
     from pipeline.pack.write import SplitBins
@@ -46,12 +47,18 @@ def plan_tokens(run: RunDirectory, recipe: Recipe) -> Stage | None:
     config = recipe.pack.model_dump(mode="json", include={"loss", "mask_reasoning", "train_on_eos", "truncation_field"})
     if recipe.pack.tokenizer is None:
         config["vocab_size"] = recipe.pack.vocab_size
+    inputs: dict[str, Any] = {"curated": curated.content_of("curated/"), **tokenizer_inputs(recipe.pack)}
+    if recipe.pack.pretokenised is not None:
+        from pipeline.pack.pretokenised import files_inputs
+
+        config["pretokenised"] = recipe.pack.pretokenised.model_dump(mode="json")
+        inputs["pretokenised"] = files_inputs(recipe.pack.pretokenised)
     return Stage(
         run=run,
         name="tokens",
         version=_TOKENS_VERSION,
         config=config,
-        inputs={"curated": curated.content_of("curated/"), **tokenizer_inputs(recipe.pack)},
+        inputs=inputs,
         folders=("tokens", "tokenizer"),
     )
 
@@ -112,7 +119,8 @@ def _tokenise(stage: Stage, recipe: Recipe) -> Manifest:
     folder = stage.run.path("tokenizer")
     about = describe_tokenizer(load_tokenizer(folder))
     content = fingerprint.of_value([[file.name, file.blake2b] for file in record.files])
-    jobs = [
+    documents = _documents(stage, recipe, about)
+    jobs: list[Job | PretokenisedJob] = [
         Job(
             stage=stage,
             source=path,
@@ -125,6 +133,7 @@ def _tokenise(stage: Stage, recipe: Recipe) -> Manifest:
         for split in SPLITS
         for path in parts[split]
     ]
+    jobs += documents.jobs if documents else []
     with Progress("tokens", total=len(jobs)) as progress:
 
         def count(one: PartRecord) -> None:
@@ -143,9 +152,26 @@ def _tokenise(stage: Stage, recipe: Recipe) -> Manifest:
     }
     curated = Manifest.read(stage.run.path("curated"))
     expected = curated.rows["kept"] if curated and curated.rows else sum(one["rows"] for one in splits.values())
-    rows = Rows(in_=expected, kept=sum(one["rows"] for one in splits.values()), dropped=0)
+    rows = Rows(
+        in_=expected + (documents.documents if documents else 0),
+        kept=sum(one["rows"] for one in splits.values()),
+        dropped=documents.left_out if documents else 0,
+    )
     fertility = {split: one["characters"] / max(one["tokens"], 1) for split, one in splits.items()}
-    return stage.finish(rows=rows, summary={**about, "fertility": fertility, "splits": splits})
+    summary = {**about, "fertility": fertility, "splits": splits}
+    if documents and recipe.pack.pretokenised is not None:
+        summary["pretokenised"] = documents.summary(recipe.pack.pretokenised)
+    return stage.finish(rows=rows, summary=summary)
+
+
+def _documents(stage: Stage, recipe: Recipe, about: dict[str, Any]) -> Documents | None:
+    """What is taken of the files of tokens, if the recipe names any."""
+    from pipeline.pack.pretokenised import plan_documents
+
+    if recipe.pack.pretokenised is None:
+        return None
+    boundary = about["eos_id"] if about["bos_id"] is None else about["bos_id"]
+    return plan_documents(recipe.pack.pretokenised, stage, boundary=boundary, vocab_size=about["vocab_size"])
 
 
 def _make_tokenizer(stage: Stage, recipe: Recipe, parts: Sequence[Path]) -> PartRecord:
@@ -158,7 +184,7 @@ def _make_tokenizer(stage: Stage, recipe: Recipe, parts: Sequence[Path]) -> Part
     characters = 0
     for part in parts:
         characters += pc.sum(pq.read_table(part, columns=["char_count"])["char_count"]).as_py() or 0
-    if not sum(pq.read_metadata(part).num_rows for part in parts):
+    if recipe.pack.pretokenised is None and not sum(pq.read_metadata(part).num_rows for part in parts):
         raise _nothing_to_train("the train split has no rows", stage.run.path("curated/train"))
     every = 1 + characters // _TRAINING_CHARACTERS
     folder = stage.run.path("tokenizer")
@@ -167,20 +193,23 @@ def _make_tokenizer(stage: Stage, recipe: Recipe, parts: Sequence[Path]) -> Part
     return stage.commit("tokenizer", {f"tokenizer/{path.name}": 0 for path in sorted(folder.iterdir())}, {})
 
 
-def _run(jobs: Sequence[Job], cluster: Cluster, on_done: Callable[[PartRecord], None]) -> list[PartRecord]:
+def _run(
+    jobs: Sequence[Job | PretokenisedJob], cluster: Cluster, on_done: Callable[[PartRecord], None]
+) -> list[PartRecord]:
     """Run the jobs on Dask workers, or here where they are few and small."""
-    from pipeline.pack.tokenise import tokenise_on_worker, tokenise_part
+    from pipeline.pack.parts import make_part, make_part_on_worker
 
     if not jobs:
         return []
-    if cluster.address is None and sum(job.source.stat().st_size for job in jobs) < _FEW_BYTES:
+    size = sum(job.source.stat().st_size for job in jobs)
+    if cluster.address is None and size < _FEW_BYTES:
         records = []
         for job in jobs:
-            records.append(tokenise_part(job))
+            records.append(make_part(job))
             on_done(records[-1])
         return records
     with dask_client(cluster) as client:
-        return run_parts(client, tokenise_on_worker, jobs, stage="tokens", on_done=on_done)
+        return run_parts(client, make_part_on_worker, jobs, stage="tokens", on_done=on_done)
 
 
 def _pack(stage: Stage, recipe: Recipe, tokens: Manifest) -> Manifest:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -97,12 +99,23 @@ def test_golden_values_of_other_packers(lengths: list[int], capacity: int, expec
 @pytest.mark.parametrize(
     ("mean", "sigma", "capacity"), [(145, 0.8, 2048), (896, 1.0, 4096), (803, 1.0, 2048), (3627, 0.9, 8192)]
 )
-def test_global_packing_is_within_two_thousandths_of_the_bound(mean: int, sigma: float, capacity: int) -> None:
+def test_global_packing_is_within_a_thousandth_of_the_bound(mean: int, sigma: float, capacity: int) -> None:
     draw = np.random.default_rng(mean)
     lengths = np.clip(draw.lognormal(np.log(mean) - sigma**2 / 2, sigma, 50_000), 1, capacity).astype(np.int64)
     bins, bound = best_fit_decreasing(lengths, capacity).bins, lower_bound(lengths, capacity)
-    assert bins - bound <= max(1, 0.002 * bound)
+    assert bins - bound <= max(1, 0.001 * bound)
     assert lengths.sum() / (bins * capacity) > 0.99
+
+
+def test_ten_million_lengths_are_packed_in_seconds() -> None:
+    """A tenth of them in a tenth of the time: 10 s for ten million, on one core."""
+    draw = np.random.default_rng(0)
+    lengths = np.clip(draw.lognormal(np.log(803) - 0.5, 1, 1_000_000), 1, 2048).astype(np.int64)
+    best_fit_decreasing(lengths[:10], 2048)
+    began = time.process_time()
+    packing = best_fit_decreasing(lengths, 2048)
+    assert time.process_time() - began < 1
+    assert packing.bins - lower_bound(lengths, 2048) <= 0.001 * packing.bins
 
 
 @pytest.mark.parametrize("length", [0, 9, -1])
