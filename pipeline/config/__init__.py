@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from pipeline import fingerprint
+from pipeline.config.blend import Blend
 from pipeline.config.clean import Clean
 from pipeline.config.curate import Curate, Split
 from pipeline.config.dedup import Dedup, Fuzzy
@@ -16,9 +17,11 @@ from pipeline.config.rules import RULE_KINDS, Bound, Rules
 from pipeline.config.section import Section
 from pipeline.config.sources import Cluster, Ingest, Source
 from pipeline.config.train import Evaluate, Launch, Lora, Model, Promote, Train
+from pipeline.errors import did_you_mean
 
 __all__ = [
     "RULE_KINDS",
+    "Blend",
     "Bound",
     "Clean",
     "Cluster",
@@ -54,6 +57,8 @@ class Recipe(Section):
     ingest: Ingest = Ingest()
     sources: list[Source] = Field(min_length=1)
     curate: Curate = Curate()
+    blend: Blend | None = None
+    """null trains on every row as often as any other."""
     pack: Pack = Pack()
     train: Train
     evaluate: Evaluate = Evaluate()
@@ -71,6 +76,21 @@ class Recipe(Section):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"two sources are called {', '.join(twice)}; a name begins the rows' ids")
+        return self
+
+    @model_validator(mode="after")
+    def _blended(self) -> Recipe:
+        if self.blend is None:
+            return self
+        names = {source.name for source in self.sources}
+        unknown = sorted(set(self.blend.weights) - names)
+        missing = sorted(names - set(self.blend.weights))
+        if unknown:
+            raise ValueError(f"blend.weights: no source is called {unknown[0]!r}{did_you_mean(unknown[0], names)}")
+        if missing:
+            raise ValueError(f"blend.weights: source {missing[0]!r} has no weight; 0 leaves it out")
+        if not any(self.blend.weights.values()):
+            raise ValueError("blend.weights: every weight is 0, so nothing would be trained on")
         return self
 
     def fingerprint(self) -> str:

@@ -21,7 +21,12 @@ from pipeline.schema import BINS, LEDGER
 
 __all__ = ["SplitBins", "write_dropped"]
 
-_UNITS = {"overflow": "tokens", "fertility": "characters a token", "no_target": "targets"}
+_UNITS = {
+    "overflow": "tokens",
+    "fertility": "characters a token",
+    "no_target": "targets",
+    "blend": "the row's place in its source",
+}
 """Of a dropped row's value, by rule."""
 
 _FILE_BINS, _FILE_TOKENS = 1 << 16, 1 << 27
@@ -85,6 +90,7 @@ class SplitBins:
             "targets": account.targets,
             "masked": account.masked,
             "truncated": {"rows": account.truncated_rows, "tokens": account.truncated_tokens},
+            "repeated": {"rows": account.repeated_rows, "tokens": account.repeated_tokens},
             "dropped": account.dropped,
             "bins": bins,
             "slots": bins * self.seq_length,
