@@ -50,7 +50,8 @@ EXAMPLES = (
     Example("chat", "chat", '{"messages": [{"role": "user", "content": "2+2?"}, {"role": "assistant", "content": "4", '
             '"reasoning_content": "easy"}]}', {"system_prompt": "Count."}),
     Example("chat", "chat", '{"messages": [{"role": "user", "content": "Oslo?"}, {"role": '
-            '"assistant", "content": null, "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "rain", "arguments": "{}"}}]}, '
+            '"assistant", "content": null, "tool_calls": [{"id": "c1", "type": "function", "function": '
+            '{"name": "rain", "arguments": "{}"}}]}, '
             '{"role": "tool", "tool_call_id": "c1", "content": "yes"}], "tools": [{"type": "function", "function": '
             '{"name": "rain"}}]}'),
     Example("sharegpt", "chat", '{"conversations": [{"from": "human", "value": "Oslo?"}, {"from": "function_call", '

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from math import gcd
+from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from pipeline.config import Blend
+from pipeline.config import Blend, Recipe
 from pipeline.errors import InputError
+from pipeline.pack import pack
+from pipeline.pack.bins import Bins
 from pipeline.pack.blend import Blended, blended, counts_of
 from pipeline.pack.order import shuffled
 from pipeline.pack.overflow import Fate, decide
 from pipeline.pack.tokens import TokenRows, token_batch
+
+from .conftest import curate, make_recipe, row
 
 NAMES = ("a", "b", "c")
 
@@ -101,3 +107,38 @@ def test_a_source_too_small_for_its_weight_is_refused() -> None:
 @given(st.integers(0, 200), st.integers(0, 2**63 - 1))
 def test_a_shuffle_holds_every_number_once(count: int, seed: int) -> None:
     assert sorted(shuffled(count, seed).tolist()) == list(range(count))
+
+
+@pytest.mark.parametrize("exhausted", ["stop", "repeat"])
+def test_the_bins_hold_the_blend_and_every_row_is_counted(tmp_path: Path, exhausted: str) -> None:
+    keys = make_recipe(tmp_path, seq_length=64).model_dump(mode="json")
+    keys["sources"] = [{"name": name, "kind": "pair", "target": "any:thing"} for name in ("few", "many")]
+    keys["blend"] = {"weights": {"few": 2, "many": 3}, "exhausted": exhausted}
+    recipe = Recipe.model_validate(keys)
+    held = {"few": 10, "many": 90}
+    given = [
+        row(
+            number,
+            [("user", f"What is {number}?"), ("assistant", f"It is {number}.")],
+            source=name,
+            id=f"{name}/f#{number}",
+        )
+        for name, count in held.items()
+        for number in range(count)
+    ]
+    run = curate(recipe, {"train": given, "validation": given[:5]})
+    manifest = pack(run, recipe)
+    bins = Bins.open(run.path("packed/train"))
+    found = Counter(identity for index in range(len(bins)) for identity in bins.get(index)[3])
+    sources = Counter({name: sum(n for one, n in found.items() if one.startswith(f"{name}/")) for name in held})
+    assert sources == ({"few": 10, "many": 15} if exhausted == "stop" else {"few": 60, "many": 90})
+    dropped = pq.read_table(run.path("packed/dropped/part-00000.parquet"))
+    assert set(dropped["rule"].to_pylist()) == ({"blend"} if exhausted == "stop" else set())
+    assert {*found, *dropped["id"].to_pylist()} == {one["id"] for one in given}
+    assert manifest.summary["blend"]["many"] == {
+        "weight": 3, "rows": 90, "taken": sources["many"], "dropped": 90 - sources["many"],
+    }  # fmt: skip
+    assert manifest.summary["splits"]["train"]["repeated"]["rows"] == (0 if exhausted == "stop" else 50)
+    assert manifest.summary["splits"]["validation"]["rows"] == 5
+    assert manifest.rows is not None
+    assert manifest.rows["dropped"] == len(dropped)
