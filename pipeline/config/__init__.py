@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from pipeline import fingerprint
+from pipeline.config.blend import Blend
 from pipeline.config.clean import Clean
 from pipeline.config.curate import Curate, Split
 from pipeline.config.decontaminate import Decontaminate
@@ -17,10 +18,11 @@ from pipeline.config.rules import RULE_KINDS, Bound, Rules
 from pipeline.config.section import Section
 from pipeline.config.sources import Cluster, Ingest, Source
 from pipeline.config.train import Evaluate, Launch, Lora, Model, Promote, Train
-from pipeline.errors import RecipeError
+from pipeline.errors import RecipeError, did_you_mean
 
 __all__ = [
     "RULE_KINDS",
+    "Blend",
     "Bound",
     "Clean",
     "Cluster",
@@ -60,6 +62,8 @@ class Recipe(Section):
     sources: list[Source] = []
     """May be empty only where `pack.pretokenised` gives what is packed."""
     curate: Curate = Curate()
+    blend: Blend | None = None
+    """null trains on every row as often as any other."""
     pack: Pack = Pack()
     train: Train | None = None
     """Left out, a run ends with the bins."""
@@ -99,6 +103,21 @@ class Recipe(Section):
                 mend="add one to train a model: docs/train.md shows it, `train: {model: {path: FOLDER}}` is the least",
             )
         return self.train
+
+    @model_validator(mode="after")
+    def _blended(self) -> Recipe:
+        if self.blend is None:
+            return self
+        names = {source.name for source in self.sources}
+        unknown = sorted(set(self.blend.weights) - names)
+        missing = sorted(names - set(self.blend.weights))
+        if unknown:
+            raise ValueError(f"blend.weights: no source is called {unknown[0]!r}{did_you_mean(unknown[0], names)}")
+        if missing:
+            raise ValueError(f"blend.weights: source {missing[0]!r} has no weight; 0 leaves it out")
+        if not any(self.blend.weights.values()):
+            raise ValueError("blend.weights: every weight is 0, so nothing would be trained on")
+        return self
 
     def fingerprint(self) -> str:
         """128-bit fingerprint of everything but where the run lies and what it runs on."""

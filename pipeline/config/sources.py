@@ -68,6 +68,8 @@ class Source(Section):
     """How files hold their rows; `auto` tells it by their names."""
     field: str | None = None
     """Of a JSON file that is one object: the key whose list holds the rows."""
+    corpus: list[str] = []
+    """Of retrieval rows that name documents by id: the corpora's folders."""
     sample_by: Literal["document", "line"] = "document"
     """Of plain text: whether a file is a row, or each of its lines."""
     max_expansion: int = Field(250, ge=1)

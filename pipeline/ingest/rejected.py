@@ -18,6 +18,7 @@ RULES = (
     "wrong_type",
     "wrong_role",
     "wrong_label",
+    "missing_document",
     "wrong_tool_call",
     "empty_text",
     "too_long",

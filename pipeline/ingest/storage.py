@@ -73,7 +73,10 @@ def matching(pattern: str) -> list[str]:
         return sorted(path for path in set(glob.glob(pattern, recursive=True)) if os.path.isfile(path))
     files, path = _filesystem(pattern)
     if not _has_magic(pattern):
-        return [pattern] if files.isfile(path) else []
+        try:
+            return [pattern] if files.info(path).get("type") == "file" else []
+        except FileNotFoundError:
+            return []
     found = files.glob(path, detail=True)
     return sorted(files.unstrip_protocol(name) for name, known in found.items() if known.get("type") == "file")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from pipeline import fingerprint
 from pipeline.config import Source
@@ -50,7 +51,7 @@ def survey(source: Source, *, part_bytes: int) -> Survey:
         target_blocks, content = survey_target(source)
         return Survey(blocks=tuple(target_blocks), fingerprint=fingerprint.of_value([settings, source.target, content]))
     blocks: list[Block] = []
-    contents: list[list[object]] = []
+    contents: list[list[object]] = [[path.name, fingerprint.of_file(path)] for path in _corpus_files(source)]
     for origin in find_origins(source):
         found: list[list[Block]] = []
         for shard in origin.shards:
@@ -73,6 +74,10 @@ def check_source(source: Source) -> None:
     for origin in find_origins(source):
         for shard in origin.shards:
             container_of(source, shard.location)
+
+
+def _corpus_files(source: Source) -> list[Path]:
+    return [path for folder in source.corpus for path in sorted(Path(folder).glob("*")) if path.is_file()]
 
 
 def _sliced(shards: list[list[Block]], part: Slice) -> Iterator[Block]:

@@ -17,7 +17,7 @@ __all__ = ["Account", "Dropped", "Fate", "decide"]
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """Where rows and tokens of a split went: `tokens_in = targets + masked + truncated + dropped`."""
+    """Where rows and tokens of a split went: `tokens_in = targets + masked - repeated + truncated + dropped`."""
 
     rows_in: int
     tokens_in: int
@@ -34,6 +34,11 @@ class Account:
     """Rule → rows and tokens: `overflow` (longer than a bin), `fertility` (outside `pack.fertility`) and `no_target`
     (nothing to learn from). A row is counted under the first that it fails."""
 
+    repeated_rows: int = 0
+    """Of `rows`, those that are in bins once more (`blend`)."""
+    repeated_tokens: int = 0
+    """Of `tokens`, those of repeated rows."""
+
     @property
     def tokens(self) -> int:
         """In bins."""
@@ -41,8 +46,13 @@ class Account:
 
     def check(self, split: str) -> None:
         """Raise if rows or tokens were lost or made."""
-        rows = self.rows + sum(one["rows"] for one in self.dropped.values())
-        tokens = self.tokens + self.truncated_tokens + sum(one["tokens"] for one in self.dropped.values())
+        rows = self.rows - self.repeated_rows + sum(one["rows"] for one in self.dropped.values())
+        tokens = (
+            self.tokens
+            - self.repeated_tokens
+            + self.truncated_tokens
+            + sum(one["tokens"] for one in self.dropped.values())
+        )
         if (rows, tokens) != (self.rows_in, self.tokens_in):
             raise StageError(
                 f"pack: {self.rows_in} rows and {self.tokens_in} tokens came in, {rows} and {tokens} are accounted for",
@@ -65,7 +75,7 @@ class Fate:
     """Which rows of a split go into bins, and how much of each."""
 
     rows: NDArray[np.int64]
-    """Shape (kept,), row numbers in order."""
+    """Shape (kept,), row numbers; in order, unless they are blended."""
     lengths: NDArray[np.int64]
     """Shape (kept,), tokens of each that go into a bin: 1 … seq_length."""
     dropped: dict[str, Dropped]

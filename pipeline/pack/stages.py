@@ -102,6 +102,7 @@ def _plan_packed(run: RunDirectory, recipe: Recipe, tokens: Manifest) -> Stage:
             "overflow": recipe.pack.overflow,
             "fertility": recipe.pack.fertility.model_dump(mode="json") if recipe.pack.fertility else None,
             "seed": recipe.seed,
+            **({"blend": recipe.blend.model_dump(mode="json")} if recipe.blend else {}),
         },
         inputs={"tokens": tokens.content},
         folders=("packed",),
@@ -215,7 +216,8 @@ def _run(
 def _pack(stage: Stage, recipe: Recipe, tokens: Manifest) -> Manifest:
     from pipeline.pack.write import Job, write_dropped
 
-    splits = [_split(stage.run, recipe, split) for split in SPLITS]
+    blend: dict[str, dict[str, int]] = {}
+    splits = [_split(stage.run, recipe, split, blend) for split in SPLITS]
     train = splits[0].fate.account
     if not train.rows:
         reasons = ", ".join(f"{one['rows']} {rule}" for rule, one in train.dropped.items() if one["rows"])
@@ -249,12 +251,17 @@ def _pack(stage: Stage, recipe: Recipe, tokens: Manifest) -> Manifest:
     about = {key: value for key, value in tokens.summary.items() if key != "splits"}
     rows_in = tokens.rows["kept"] if tokens.rows else 0
     return stage.finish(
-        rows=Rows(in_=rows_in, kept=sum(split.fate.account.rows for split in splits), dropped=dropped),
+        rows=Rows(
+            in_=rows_in,
+            kept=sum(split.fate.account.rows - split.fate.account.repeated_rows for split in splits),
+            dropped=dropped,
+        ),
         summary={
             **about,
             "seq_length": recipe.pack.seq_length,
             "pad_to_multiple_of": recipe.pack.pad_to_multiple_of,
             "splits": {split.split: split.summary() for split in splits},
+            **({"blend": blend} if blend else {}),
         },
         parts=len(jobs) + 1,
     )
@@ -274,13 +281,19 @@ def _write(jobs: Sequence[WriteJob], cluster: Cluster, on_done: Callable[[PartRe
         return run_parts(client, write_part, jobs, stage="packed", on_done=on_done)
 
 
-def _split(run: RunDirectory, recipe: Recipe, split: str) -> SplitBins:
+def _split(run: RunDirectory, recipe: Recipe, split: str, blend: dict[str, dict[str, int]]) -> SplitBins:
+    """Deal a split into bins; `blend` is told what the train split is made of."""
+    from pipeline.pack.blend import blended
     from pipeline.pack.overflow import decide
     from pipeline.pack.tokens import TokenRows
     from pipeline.pack.write import SplitBins
 
     rows, length = TokenRows.open(run.path(f"tokens/{split}")), recipe.pack.seq_length
-    fate = decide(rows.survey(length), length, recipe.pack.overflow, recipe.pack.fertility, split=split, rows=rows)
+    survey = rows.survey(length)
+    fate = decide(survey, length, recipe.pack.overflow, recipe.pack.fertility, split=split, rows=rows)
+    if recipe.blend is not None and split == "train":
+        fate, shares = blended(fate, survey, rows, recipe.blend, seed=recipe.seed)
+        blend.update(shares)
     multiple = recipe.pack.pad_to_multiple_of
     return SplitBins.of(split, rows, fate, seq_length=length, seed=recipe.seed, multiple=multiple)
 

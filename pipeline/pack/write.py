@@ -23,7 +23,12 @@ from pipeline.schema import BINS, LEDGER
 
 __all__ = ["BinsFile", "Job", "SplitBins", "write_bins", "write_dropped", "write_part"]
 
-_UNITS = {"overflow": "tokens", "fertility": "characters a token", "no_target": "targets"}
+_UNITS = {
+    "overflow": "tokens",
+    "fertility": "characters a token",
+    "no_target": "targets",
+    "blend": "the row's place in its source",
+}
 """Of a dropped row's value, by rule."""
 
 _FILE_BINS, _FILE_TOKENS = 1 << 16, 1 << 27
@@ -114,6 +119,7 @@ class SplitBins:
             "targets": account.targets,
             "masked": account.masked,
             "truncated": {"rows": account.truncated_rows, "tokens": account.truncated_tokens},
+            "repeated": {"rows": account.repeated_rows, "tokens": account.repeated_tokens},
             "dropped": account.dropped,
             **certificate.to_json(),
         }

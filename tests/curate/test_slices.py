@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.config import Recipe
 from pipeline.curate import documents, part
-from pipeline.ingest import lines
+from pipeline.ingest import streams
 from pipeline.run import RunDirectory
 from tests.curate.conftest import MODEL
 
@@ -70,7 +70,7 @@ def test_where_a_part_is_cut_changes_nothing(tmp_path: Path, monkeypatch: pytest
     whole, counts = curated(tmp_path / "whole", sources)
     assert min(counts["rows"].values()) > 10, "rows of every fate"
     assert counts["excerpts"]
-    monkeypatch.setattr(lines, "CHUNK", 64)
+    monkeypatch.setattr(streams, "CHUNK", 64)
     for slice_bytes in (500, 5000):
         monkeypatch.setattr(part, "SLICE", slice_bytes)
         again, same = curated(tmp_path / str(slice_bytes), sources)
@@ -83,7 +83,7 @@ def test_where_a_part_is_cut_changes_nothing(tmp_path: Path, monkeypatch: pytest
 
 def test_rows_are_written_in_the_order_in_which_they_came(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(documents, "run_parts", here)
-    monkeypatch.setattr(lines, "CHUNK", 64)
+    monkeypatch.setattr(streams, "CHUNK", 64)
     monkeypatch.setattr(part, "SLICE", 2000)
     files, _ = curated(tmp_path / "run", shards(tmp_path))
 
@@ -99,7 +99,7 @@ def test_rows_are_written_in_the_order_in_which_they_came(tmp_path: Path, monkey
 
 def test_a_part_that_fails_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(documents, "run_parts", here)
-    monkeypatch.setattr(lines, "CHUNK", 64)
+    monkeypatch.setattr(streams, "CHUNK", 64)
     monkeypatch.setattr(part, "SLICE", 2000)
     work = part.curate_slice
     slices = []

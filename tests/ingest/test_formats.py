@@ -36,7 +36,6 @@ turns = st.builds(
 calls = st.builds(lambda keys: {"role": "assistant", "content": None, "tool_calls": [call]} | keys, more)
 rows = {
     "text": st.builds(lambda text, keys: {"text": text} | keys, said, more),
-    "code": st.builds(lambda text, keys: {"text": text} | keys, said, more),
     "completion": st.builds(lambda one, two, keys: {"input": one, "output": two} | keys, said, said, more),
     "chat": st.builds(lambda messages, keys: {"messages": messages} | keys, st.lists(turns | calls, min_size=1), more)
     | st.builds(lambda turn, tools: {"messages": [turn], "tools": tools}, turns, st.lists(more, min_size=1)),

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.config import Source
-from pipeline.ingest import lines, plan_parts, read_blocks, read_slices, survey
+from pipeline.ingest import plan_parts, read_blocks, read_slices, streams, survey
 from pipeline.ingest.rejected import RULES
 from pipeline.schema import LEDGER, ROWS
 from tests.ingest.conftest import MakeSource, ingest, rejected_of, rows_of
@@ -69,7 +69,7 @@ def test_slices_together_are_the_whole(
     blocks = survey(make_source(b"\n".join(lines_given)), part_bytes=1 << 20).blocks
     whole = read_blocks(blocks, max_row_bytes=100)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lines, "CHUNK", chunk)
+        patch.setattr(streams, "CHUNK", chunk)
         slices = list(read_slices(blocks, max_row_bytes=100, slice_bytes=slice_bytes))
     assert pa.concat_tables([ROWS.empty_table(), *(one.rows for one in slices)]).equals(whole.rows)
     assert pa.concat_tables([LEDGER.empty_table(), *(one.rejected for one in slices)]).equals(whole.rejected)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pipeline.config import Source
 from pipeline.ingest.exact_json import Record, elements, join_members, json_type, members
 from pipeline.ingest.formats.conversation import Conversation, Message
+from pipeline.ingest.formats.corpus import corpora_of
 from pipeline.ingest.formats.values import text_at
 from pipeline.ingest.plain import Strings
 from pipeline.ingest.rejected import Rejected, missing_key
@@ -20,6 +22,9 @@ class Retrieval:
 
     A document is a string, or an object with `text`, whose other keys go into `extra`. The question may stand under
     `question` too; there need be no negatives, since a batch's other documents can serve.
+
+    Where the source names a `corpus`, a document is an id or an object with `id`, and its text is looked up in the
+    corpus that the row's `corpus_id` names; the id stays in `extra`.
     """
 
     kinds: ClassVar[tuple[str, ...]] = ("retrieval",)
@@ -30,6 +35,7 @@ class Retrieval:
         self._query, self._positive, self._negative = columns["query"], columns["pos_doc"], columns["neg_doc"]
         self.needed: tuple[str, ...] = (self._positive,)
         self.strings: Strings = ()
+        self._corpora = corpora_of(tuple(source.corpus)) if source.corpus else None
 
     def read(self, record: Record) -> Conversation:
         """The question, then the positives, then the negatives."""
@@ -50,6 +56,9 @@ class Retrieval:
         if listed is None:
             return []
         documents = listed if isinstance(listed, list) else [listed]
+        if self._corpora is not None:
+            name = text_at(record.values, "corpus_id")
+            return [self._found(name, document, role, number) for number, document in enumerate(documents, 1)]
         exact = [""] * len(documents)
         if any(isinstance(document, dict) for document in documents):
             text = record.exact(key)
@@ -65,3 +74,15 @@ class Retrieval:
             else:
                 raise Rejected("wrong_type", f"{where}{json_type(document)}, neither a string nor an object")
         return messages
+
+    def _found(self, corpus: str, document: Any, role: str, number: int) -> Message:
+        assert self._corpora is not None
+        identity = document.get("id") if isinstance(document, dict) else document
+        if isinstance(identity, int) and not isinstance(identity, bool):
+            identity = str(identity)
+        if not isinstance(identity, str):
+            raise Rejected("wrong_type", f"{role} {number}: no id of a document")
+        text = self._corpora.text(corpus, identity)
+        if text is None:
+            raise Rejected("missing_document", f"{role} {number}: its corpus holds no such id")
+        return Message(role, text_at({"text": text}, "text", f"{role} {number}: "), json.dumps({"id": identity}))

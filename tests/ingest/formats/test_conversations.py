@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline.config import Source
 from pipeline.errors import InputError
+from pipeline.ingest import check_source, survey
 from tests.ingest.conftest import MakeSource, ingest, rejected_of, rows_of
 from tests.ingest.formats.test_instructions import turns_of
 
@@ -177,3 +181,39 @@ def test_skip_invalid_false_stops_at_the_first(make_source: MakeSource) -> None:
     assert "rows.jsonl:2: 'text' is a number" in str(caught.value)
     assert "skip_invalid: true" in caught.value.mend
     assert "secret" not in str(caught.value)
+
+
+def test_retrieval_rows_may_name_documents_of_a_corpus(make_source: MakeSource, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "merlin_metadata.json").write_text(json.dumps({"class": "TextQADataset", "corpus_id": name}))
+        table = pa.table({"id": [str(number) for number in range(40)], "text": [f"{name} {n}" for n in range(40)]})
+        pq.write_table(table, folder / "part.parquet", row_group_size=3)
+    rows = [
+        {
+            "question_id": "q",
+            "question": "Q",
+            "corpus_id": "two",
+            "pos_doc": [{"id": "39"}],
+            "neg_doc": ["0", {"id": 7}],
+        },
+        {"question": "Q", "corpus_id": "one", "pos_doc": [{"id": "5"}], "neg_doc": []},
+        {"question": "Q", "corpus_id": "one", "pos_doc": [{"id": "99"}], "neg_doc": []},
+        {"question": "Q", "corpus_id": "none", "pos_doc": [{"id": "5"}], "neg_doc": []},
+    ]
+    data = json.dumps({"corpus": [{"path": "one"}], "data": rows}).encode()
+    keys = {"kind": "retrieval", "format": "retrieval", "corpus": [str(tmp_path / "one"), str(tmp_path / "two")]}
+    source = make_source(data, file="train.json", **keys)
+    parts = ingest(source)
+    one, two = rows_of(parts)
+    assert turns_of(one) == [("query", "Q"), ("positive", "two 39"), ("negative", "two 0"), ("negative", "two 7")]
+    assert one["messages"][1]["extra"] == '{"id": "39"}'
+    assert one["metadata"] == '{"question_id":"q","corpus_id":"two"}'
+    assert turns_of(two)[1] == ("positive", "one 5")
+    assert [entry["rule"] for entry in rejected_of(parts)] == ["missing_document", "missing_document"]
+    before = survey(source, part_bytes=99).fingerprint
+    (tmp_path / "one" / "merlin_metadata.json").write_text(json.dumps({"corpus_id": "renamed"}))
+    assert survey(source, part_bytes=99).fingerprint != before
+    with pytest.raises(InputError, match="names it"):
+        check_source(source.model_copy(update={"corpus": [str(tmp_path)]}))
