@@ -50,10 +50,11 @@ bench: .venv/.bench
 	$(BIN)/python benchmarks/duplicates.py --peer
 	$(BIN)/python benchmarks/duplicates_growth.py 0.2 1
 
-# Resolves runtime and all extras together, so that one lock serves machines with and without a GPU.
+# Resolves runtime and all extras together, so that one lock serves machines with and without a GPU. Versions stay unless
+# they must change; `uv pip compile --upgrade` moves them. Used as pip constraints.
 lock:
-	{ echo "# Written by 'make lock': one resolution of the runtime and of all extras. Used as pip constraints."; \
-	  uv pip compile pyproject.toml --extra gpu --extra language --extra ner --extra remote --extra delta --extra test --extra bench --python-version 3.11 --no-header --no-annotate --quiet; } > requirements.lock
+	uv pip compile pyproject.toml --extra gpu --extra language --extra ner --extra remote --extra delta --extra test \
+	  --extra bench --python-version 3.11 --no-annotate --custom-compile-command "make lock" --quiet --output-file requirements.lock
 
 clean:
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
