@@ -24,8 +24,8 @@ class Rejections:
 
     A run is stopped before its end only when the rows that are still unread cannot bring the share down to what the
     recipe allows, so that which part comes first does not decide. The survey has counted the lines of plain files; of
-    a packed file, a format whose records hold several rows, or a target that says how much it yields, `_MARGIN` times the rows that its size suggests are
-    allowed for; while a target is unread that does not say so, nothing is judged.
+    a packed file, a format whose records hold several rows, or a target that says how much it yields, `_MARGIN` times
+    the rows that its size suggests are allowed for; while a target is unread that does not say so, nothing is judged.
 
     Args:
         run: whose finished parts the message quotes.
