@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from pipeline.config import Recipe
 from pipeline.errors import InputError
 from pipeline.ingest import Block
+from pipeline.ingest.formats import SEVERAL
 from pipeline.run import PartRecord, Rows, RunDirectory
 
 __all__ = ["Rejections", "check_rejected"]
@@ -23,8 +24,8 @@ class Rejections:
 
     A run is stopped before its end only when the rows that are still unread cannot bring the share down to what the
     recipe allows, so that which part comes first does not decide. The survey has counted the lines of plain files; of
-    a packed file, or a target that says how much it yields, `_MARGIN` times the rows that its size suggests are
-    allowed for; while a target is unread that does not say so, nothing is judged.
+    a packed file, a format whose records hold several rows, or a target that says how much it yields, `_MARGIN` times
+    the rows that its size suggests are allowed for; while a target is unread that does not say so, nothing is judged.
 
     Args:
         run: whose finished parts the message quotes.
@@ -57,7 +58,7 @@ class Rejections:
 
     def _most_rows(self, block: Block) -> float:
         """The most rows that an unread block can hold; infinite where nobody knows."""
-        if block.lines is not None:
+        if block.lines is not None and block.source.format not in SEVERAL:
             return block.lines
         if block.bytes == 0 and block.source.target is not None:
             return inf

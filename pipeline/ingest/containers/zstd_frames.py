@@ -97,9 +97,12 @@ def frames(raw: BinaryIO) -> Iterator[int]:
 
 
 class _Part:
-    """A range of a file, as a file."""
+    """A range of a file, as a file; to close it leaves the file open."""
 
     closed = False
+
+    def close(self) -> None:
+        self.closed = True
 
     def __init__(self, raw: BinaryIO, begin: int, end: int) -> None:
         self._raw, self._at, self._end = raw, begin, end

@@ -20,7 +20,7 @@ from pipeline.ingest.formats.squad import Squad
 from pipeline.ingest.formats.system import WithSystem
 from pipeline.ingest.formats.text import Text
 
-__all__ = ["FORMATS", "Adapter", "Read", "adapter_for"]
+__all__ = ["FORMATS", "SEVERAL", "Adapter", "Read", "adapter_for"]
 
 FORMATS: dict[str, type[Format]] = {
     "text": Text,
@@ -35,6 +35,9 @@ FORMATS: dict[str, type[Format]] = {
     "openassistant": OpenAssistant,
     "retrieval": Retrieval,
 }
+
+SEVERAL = ("squad", "openassistant")
+"""Formats of which one record may hold several rows."""
 
 _OF_TARGETS = {"text": "text", "code": "text", "pair": "completion", "chat": "chat", "retrieval": "retrieval"}
 """Kind → the format of the rows that a target yields, unless its source names another."""
