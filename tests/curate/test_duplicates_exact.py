@@ -66,7 +66,7 @@ def test_with_an_index_pairs_with_its_rows_are_decided_by_the_sketch(run_curatio
     dedup = {"fuzzy": {"verify": "exact"}, "index": str(tmp_path / "index")}
     options = {"curate": {"dedup": dedup, **NO_RULES}}
     run_curation([{"text": prose(seed)} for seed in range(5)], name="first", file="a", **options)
-    rows = [edited(prose(1), 1), prose(9), edited(prose(9), 2)[:-9], prose(2)]
+    rows = [edited(prose(1), 1), prose(9), edited(prose(9), 2)[:-40], prose(2)]
     done = run_curation([{"text": text} for text in rows], name="second", file="b", **options)
     lines = {line["id"][-1]: line for line in done.ledger.to_pylist()}
     assert set(lines) == {"0", "2", "3"}
