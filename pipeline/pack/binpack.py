@@ -18,7 +18,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Packing", "best_fit_decreasing", "lower_bound"]
+__all__ = ["Packing", "best_fit_decreasing", "deal", "longest_first", "lower_bound"]
 
 _PARENT, _OFFSET, _BINS, _GONE, _TAKES, _ITEM, _NEXT = range(7)
 """Columns of a group: the group it came from (-1: empty bins) and from which of its bins on; its bins, how many of
@@ -50,7 +50,7 @@ def best_fit_decreasing(lengths: NDArray[np.integer[Any]], capacity: int) -> Pac
         raise ValueError(f"lengths must lie in 1 … {capacity}, not {lengths.min()} … {lengths.max()}")
     count = np.bincount(lengths, minlength=capacity + 1).astype(np.int64)
     groups, bins = _place(count, capacity)
-    return _deal(groups, bins, _longest_first(lengths, count))
+    return deal(groups, bins, longest_first(lengths, count))
 
 
 def lower_bound(lengths: NDArray[np.integer[Any]], capacity: int) -> int:
@@ -128,7 +128,7 @@ def _place(count: NDArray[np.int64], capacity: int) -> tuple[NDArray[np.int64], 
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]
-def _longest_first(lengths: NDArray[np.int64], count: NDArray[np.int64]) -> NDArray[np.int64]:
+def longest_first(lengths: NDArray[np.int64], count: NDArray[np.int64]) -> NDArray[np.int64]:
     """The items by length, longest first, equal ones in their order: a counting sort."""
     place = np.zeros(len(count), dtype=np.int64)
     for length in range(len(count) - 1, 0, -1):
@@ -179,7 +179,8 @@ def _fill(
                 at = groups[at, _PARENT]
 
 
-def _deal(groups: NDArray[np.int64], bins: int, order: NDArray[np.int64]) -> Packing:
+def deal(groups: NDArray[np.int64], bins: int, order: NDArray[np.int64]) -> Packing:
+    """Deal items, longest first, into the bins that `groups` describe."""
     first = _sizes(groups, bins)
     items = np.empty(len(order), dtype=np.int64)
     _fill(groups, first, order, items)

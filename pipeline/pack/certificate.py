@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.pack.binpack import lower_bound
+from pipeline.pack.bounds import best_bound
 from pipeline.pack.costs import attention_cost, slowest
 
 __all__ = ["Certificate"]
@@ -20,7 +20,7 @@ class Certificate:
 
     bins: int
     lower_bound: int
-    """Martello and Toth's L2."""
+    """The higher of Martello and Toth's L2 and Fekete and Schepers' dual bound."""
     gap: int
     """Bins above the bound."""
     slots: int
@@ -48,7 +48,7 @@ class Certificate:
         """
         bins = len(first) - 1
         slots = bins * seq_length
-        bound = lower_bound(-(-lengths // multiple), seq_length // multiple)
+        bound = best_bound(-(-lengths // multiple), seq_length // multiple)
         costs = attention_cost(lengths, first)
         return cls(
             bins=bins,

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 
 from pipeline.atomic import atomic_file
 from pipeline.errors import StageError
-from pipeline.pack.binpack import best_fit_decreasing
 from pipeline.pack.certificate import Certificate
+from pipeline.pack.fill import pack_lengths
 from pipeline.pack.layout import BinLayout
 from pipeline.pack.overflow import Fate
 from pipeline.pack.tokens import TokenRows, list_array
@@ -86,7 +86,7 @@ class SplitBins:
             seed: of the order of the bins.
             multiple: an example takes slots in multiples of this (`pack.pad_to_multiple_of`).
         """
-        packing = best_fit_decreasing(-(-fate.lengths // multiple), seq_length // multiple)
+        packing = pack_lengths(-(-fate.lengths // multiple), seq_length // multiple)
         layout = BinLayout.shuffled(packing, fate.rows, fate.lengths, seed=seed)
         return cls(split=split, rows=rows, fate=fate, layout=layout, seq_length=seq_length, multiple=multiple)
 

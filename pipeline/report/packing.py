@@ -31,7 +31,7 @@ class SplitPacking:
         truncated: examples that were longer than a bin and lost their end.
         dropped: rows that did not become an example, by rule.
         lengths: examples by length in tokens, in 32 buckets of equal width over (0, seq_length]; shape (32,).
-        lower_bound: Martello and Toth's L2, of the manifest: fewer bins are impossible.
+        lower_bound: of the manifest: fewer bins are impossible.
         shuffled: attention cost of the slowest of 8 ranks over its step's mean, bins in any order.
         balanced: the same with bins of like cost in a step.
     """

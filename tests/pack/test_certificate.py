@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.pack.binpack import best_fit_decreasing, lower_bound
+from pipeline.pack.binpack import best_fit_decreasing
+from pipeline.pack.bounds import best_bound
 from pipeline.pack.certificate import Certificate
 from pipeline.pack.costs import RANKS, attention_cost, slowest
 from pipeline.pack.layout import BinLayout
@@ -30,7 +31,7 @@ def test_numbers_are_those_of_the_bins(lengths: list[int], multiple: int, seed: 
     assert all((taken[one.rows - 100] == one.lengths).all() for one in bins)
     assert all(sum(-(-length // multiple) * multiple for length in one.lengths.tolist()) <= 24 for one in bins)
     assert said.bins == len(bins)
-    assert said.gap == len(bins) - lower_bound(rounded, 24 // multiple) >= 0
+    assert said.gap == len(bins) - best_bound(rounded, 24 // multiple) >= 0
     assert said.efficiency == pytest.approx(sum(lengths) / (24 * len(bins)))
     assert said.target_efficiency == pytest.approx(7 / (24 * len(bins)))
     costs = attention_cost(plan.lengths, plan.first)
