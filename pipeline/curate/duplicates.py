@@ -18,8 +18,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from pipeline.atomic import atomic_file
 from pipeline.cluster import run_parts
-from pipeline.config import Dedup, Recipe
+from pipeline.config import Dedup, Fuzzy, Recipe
 from pipeline.curate.dedup import breaker
 from pipeline.curate.dedup.collisions import Part, digests_of
 from pipeline.curate.dedup.decide import Decisions, bands_of, decide
@@ -33,7 +34,7 @@ from pipeline.run import Manifest, PartRecord, Rows, RunDirectory, Stage
 if TYPE_CHECKING:
     from distributed import Client
 
-__all__ = ["DECISIONS", "run_stage", "stage"]
+__all__ = ["DECISIONS", "keys_of", "run_stage", "stage"]
 
 VERSION = 3
 
@@ -185,6 +186,7 @@ class _Job:
         exact: bool [candidates].
         similarity: float64 [candidates].
         clusters: uint64 [candidates].
+        keeps_keys: whether the part's keys are made here, so that they are kept with the decisions.
     """
 
     stage: Stage
@@ -195,6 +197,7 @@ class _Job:
     exact: NDArray[np.bool_]
     similarity: NDArray[np.float64]
     clusters: NDArray[np.uint64]
+    keeps_keys: bool
 
 
 def _jobs(this: Stage, keys: _Keys, decisions: Decisions) -> list[_Job]:
@@ -214,6 +217,7 @@ def _jobs(this: Stage, keys: _Keys, decisions: Decisions) -> list[_Job]:
                 exact=decisions.exact[here],
                 similarity=decisions.similarity[here],
                 clusters=found.cluster[decisions.root[here]],
+                keeps_keys=keys.shared is not None,
             )
         )
     return jobs
@@ -244,7 +248,20 @@ def write_part(job: _Job) -> PartRecord:
         schema=DECISIONS,
     )
     write_parquet(job.stage.run.path(name), table, DECISIONS)
-    return job.stage.commit(f"part-{job.number:05d}", {name: len(table)}, {})
+    files = {name: len(table)}
+    if job.keeps_keys:
+        keys = f"duplicates/keys-{job.number:05d}.parquet"
+        with atomic_file(job.stage.run.path(keys)) as beside:
+            shutil.copyfile(job.part.path, beside)
+        files[keys] = len(table)
+    return job.stage.commit(f"part-{job.number:05d}", files, {})
+
+
+def keys_of(run: RunDirectory, fuzzy: Fuzzy | None) -> list[Path]:
+    """The files of keys, with the sketches that were compared: those of pass one, or without the shared text."""
+    if fuzzy is not None and fuzzy.ignore_shared is not None:
+        return sorted(run.path("duplicates").glob("keys-*.parquet"))
+    return sorted(run.path("keys").glob("part-*.parquet"))
 
 
 def _spread(values: NDArray[Any], at: pa.Array) -> NDArray[Any]:

@@ -25,6 +25,7 @@ from pipeline.curate.dedup.bands import optimal_bands
 from pipeline.curate.dedup.candidates import Sketches
 from pipeline.curate.dedup.collisions import Part, Scheme, collisions, sketches_of
 from pipeline.curate.dedup.work import Map, load, save
+from pipeline.curate.duplicates import keys_of
 from pipeline.curate.messages import one_array
 from pipeline.run import RunDirectory
 from pipeline.schema import SPLITS
@@ -43,7 +44,7 @@ def count_leaks(run: RunDirectory, fuzzy: Fuzzy | None, run_tasks: Map) -> dict[
     """Count the pairs of rows in different splits that are equal or nearly so.
 
     Args:
-        run: whose `keys` and `curated` are finished.
+        run: whose `duplicates` and `curated` are finished.
         fuzzy: section of the recipe; None: only equal digests count.
         run_tasks: runs tasks.
 
@@ -53,7 +54,7 @@ def count_leaks(run: RunDirectory, fuzzy: Fuzzy | None, run_tasks: Map) -> dict[
     """
     work = run.path("curated/_leakage")
     parts: list[Part] = []
-    for path in sorted(run.path("keys").glob("part-*.parquet")):
+    for path in keys_of(run, fuzzy):
         start = parts[-1].start + parts[-1].rows if parts else 0
         parts.append(Part(path=path, start=start, rows=pq.read_metadata(path).num_rows))
     run_tasks(place_part, [(part, run.path("curated"), work) for part in parts])
@@ -92,7 +93,8 @@ def place_part(job: tuple[Part, Path, Path]) -> None:
     ids = one_array(pq.read_table(part.path, columns=["id"])["id"])
     splits = np.full(part.rows, -1, np.int8)
     for number, split in enumerate(SPLITS):
-        there = one_array(pq.read_table(curated / split / part.path.name, columns=["id"])["id"])
+        name = part.path.name.replace("keys-", "part-")
+        there = one_array(pq.read_table(curated / split / name, columns=["id"])["id"])
         splits[pc.is_in(ids, value_set=there).to_numpy(zero_copy_only=False)] = number
     save(path, splits)
 

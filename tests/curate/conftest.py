@@ -66,7 +66,7 @@ class Curated:
         """File → content, of everything that must not depend on how the run went."""
         return {
             str(path.relative_to(self.root)): path.read_bytes()
-            for folder in ("documents", "keys", "signals", "duplicates", "curated", "ledger")
+            for folder in ("documents", "keys", "signals", "duplicates", "contamination", "curated", "ledger")
             for path in sorted((self.root / folder).rglob("*"))
             if path.is_file()
         }

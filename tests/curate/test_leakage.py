@@ -77,6 +77,21 @@ def test_without_sketches_equal_rows_are_counted(tmp_path: Path) -> None:
     assert (said["equal"], said["pairs"], said["threshold"]) == (30, 0, None)
 
 
+def test_sketches_without_the_shared_text_are_those_compared(run_curation: Callable[..., Curated]) -> None:
+    """Pass one makes none then, and a figure of nothing would always be 0."""
+    rows = [{"text": prose(seed // 2) if seed % 2 else edited(prose(seed // 2), seed)} for seed in range(40)]
+    fuzzy = {"ignore_shared": 0.5}
+    done = run_curation(rows, curate={"dedup": {"fuzzy": fuzzy}, "rules": {"preset": "none"}})
+    run = RunDirectory(done.root)
+    assert done.manifest["summary"]["leakage"]["pairs"] == 0
+    paths = [done.root / f"curated/{split}/part-00000.parquet" for split in SPLITS]
+    everything = pq.read_table(next((done.root / "documents").glob("part-*.parquet"))).select(["id"])
+    for number, path in enumerate(paths):  # all rows, near duplicates too, dealt out by their place
+        chosen = pa.array(np.arange(len(everything)) % len(SPLITS) == number)
+        pq.write_table(everything.filter(chosen), path)
+    assert count_leaks(run, Fuzzy(ignore_shared=0.5), serial)["pairs"] > 10
+
+
 def test_a_broken_split_is_seen(run_curation: Callable[..., Curated]) -> None:
     chain = [prose(500, words=60)]
     for seed in range(40):
