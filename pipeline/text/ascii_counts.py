@@ -20,7 +20,11 @@ from pipeline.text.unicode_classes import ASCII, DIGIT, LETTER, PARENTHESIS, SPA
 
 __all__ = ["count_ascii"]
 
-_CLASSES = (LETTERS, DIGITS, SPACES, PARENTHESES, KEPT_CHARACTERS, BREAKS, HASHES, CURLY_BRACKETS)
+CLASSES = np.array(
+    (LETTERS, DIGITS, SPACES, PARENTHESES, KEPT_CHARACTERS, BREAKS, HASHES, CURLY_BRACKETS),
+    np.int64,
+)
+"""Where they are counted."""
 
 
 def _steps() -> np.ndarray:
@@ -37,8 +41,8 @@ def _steps() -> np.ndarray:
         CURLY_BRACKETS: characters == ord("{"),
     }
     steps = np.zeros(256, np.uint64)
-    for place, name in enumerate(_CLASSES):
-        steps[:128] |= (members[name] != 0).astype(np.uint64) << np.uint64(8 * place)
+    for place, name in enumerate(CLASSES):
+        steps[:128] |= (members[int(name)] != 0).astype(np.uint64) << np.uint64(8 * place)
     return steps
 
 
@@ -67,13 +71,7 @@ def count_ascii(buffer: np.ndarray, start: int, end: int, measures: np.ndarray) 
         while i < stop:
             sums += STEPS[buffer[np.uint64(i)]]
             i += 1
-        measures[LETTERS] += int64(sums & np.uint64(255))
-        measures[DIGITS] += int64(sums >> np.uint64(8) & np.uint64(255))
-        measures[SPACES] += int64(sums >> np.uint64(16) & np.uint64(255))
-        measures[PARENTHESES] += int64(sums >> np.uint64(24) & np.uint64(255))
-        measures[KEPT_CHARACTERS] += int64(sums >> np.uint64(32) & np.uint64(255))
-        measures[BREAKS] += int64(sums >> np.uint64(40) & np.uint64(255))
-        measures[HASHES] += int64(sums >> np.uint64(48) & np.uint64(255))
-        measures[CURLY_BRACKETS] += int64(sums >> np.uint64(56))
+        for place in range(len(CLASSES)):
+            measures[CLASSES[place]] += int64(sums >> np.uint64(8 * place) & np.uint64(MOST))
     measures[NUMBERS] += measures[DIGITS]
     return int64(measures[BREAKS])

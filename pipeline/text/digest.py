@@ -12,6 +12,10 @@ __all__ = ["digest"]
 
 C1 = np.uint64(0x87C37B91114253D5)
 C2 = np.uint64(0x4CF5AD432745937F)
+# NumPy's integers, for Numba would compile `rotate` once for each literal.
+R27 = int64(27)
+R31 = int64(31)
+R33 = int64(33)
 
 
 @declare("int64(uint8[::1], int64, int64, uint64[::1])")
@@ -32,13 +36,13 @@ def digest(buffer: np.ndarray, start: int, end: int, output: np.ndarray) -> int:
     i = start
     while i < end:
         # The reference treats the last, incomplete block apart; padded with zeros it takes the same steps, save one.
-        a ^= rotate(load(buffer, i, end) * C1, 31) * C2
+        a ^= rotate(load(buffer, i, end) * C1, R31) * C2
         whole = end - i >= 16
         if whole:
-            a = (rotate(a, 27) + b) * np.uint64(5) + np.uint64(0x52DCE729)
-        b ^= rotate(load(buffer, i + 8, end) * C2, 33) * C1
+            a = (rotate(a, R27) + b) * np.uint64(5) + np.uint64(0x52DCE729)
+        b ^= rotate(load(buffer, i + 8, end) * C2, R33) * C1
         if whole:
-            b = (rotate(b, 31) + a) * np.uint64(5) + np.uint64(0x38495AB5)
+            b = (rotate(b, R31) + a) * np.uint64(5) + np.uint64(0x38495AB5)
         i += 16
     a ^= np.uint64(end - start)
     b ^= np.uint64(end - start)

@@ -31,6 +31,8 @@ KINDS[[ord("<"), ord("&")]] = MARKUP
 BLOCK = 64
 """Bytes that are asked at once whether there is markup in them."""
 
+GREATER = int64(62)  # NumPy's, for Numba would compile `after` once more for a literal
+
 RAW = np.frombuffer(b"scriptstyle", np.uint8).copy()
 """The names of elements whose content is no text."""
 
@@ -96,12 +98,12 @@ def markup_stop(buffer: np.ndarray, at: int, end: int) -> int:
     if second == 47:  # /
         if at + 2 >= end:
             return 0
-        return tag_stop(buffer, at + 2, end) if is_letter(buffer[at + 2]) else after(buffer, at + 2, end, 62)
+        return tag_stop(buffer, at + 2, end) if is_letter(buffer[at + 2]) else after(buffer, at + 2, end, GREATER)
     if second == 33:  # !
         if at + 3 < end and buffer[at + 2] == 45 and buffer[at + 3] == 45:
             return comment_stop(buffer, at + 4, end)
-        return after(buffer, at + 2, end, 62)
-    return after(buffer, at + 2, end, 62) if second == 63 else 0  # ?
+        return after(buffer, at + 2, end, GREATER)
+    return after(buffer, at + 2, end, GREATER) if second == 63 else 0  # ?
 
 
 @declare("int64(uint8)")

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.text.kernel import declare, int64
+from pipeline.text.kernel import declare
 
-__all__ = ["EACH", "HIGH", "count_low", "load"]
+__all__ = ["EACH", "HIGH", "load"]
 
 EACH = np.uint64(0x0101010101010101)
 """1 in every byte; times a byte, that byte everywhere."""
@@ -41,9 +41,3 @@ def load(buffer: np.ndarray, at: int, end: int) -> np.uint64:
     for more in range(end - at):
         value |= np.uint64(buffer[at + more]) << np.uint64(8 * more)
     return value
-
-
-@declare("int64(uint64)", inline=True)
-def count_low(bits: np.uint64) -> int:
-    """Return in how many bytes the lowest bit is set."""
-    return int64((bits & EACH) * EACH >> _TOP)

@@ -13,16 +13,7 @@ import numpy as np
 from pipeline.text.kernel import declare, int64
 from pipeline.text.words import NUMBER_OF, REPEATED
 
-__all__ = ["gram_bits", "lengthen", "repeated_words"]
-
-
-@declare("int64(int64)")
-def gram_bits(items: int) -> int:
-    """Return b so that a table of 2**b slots is at most three quarters full with so many n-grams; b is at least 2."""
-    bits = 2
-    while 3 << bits < 4 * items:
-        bits += 1
-    return bits
+__all__ = ["lengthen", "repeated_words"]
 
 
 @declare("int64(uint32[::1], uint32[::1], int64, uint32[::1], uint32[::1])")
@@ -63,7 +54,7 @@ def lengthen(
         left: How many places.
         key: Of the hashes, which are multiplicative (Dietzfelbinger et al., J. Algorithms 25, 1997): pairs are the less
             alike for whoever does not know it.
-        table: Scratch: the first of equal pairs + 1 at its slot; 0 is free. It has `2**gram_bits(left)` slots.
+        table: Scratch: the first of equal pairs + 1 at its slot; 0 is free. `slots_for(left)` long.
         pairs: Scratch, `left` values: which n-grams have the next one right behind them.
         longer: Scratch, `left` values: the numbers of their (n + 1)-grams; 0 for one that comes once.
     """
@@ -72,7 +63,9 @@ def lengthen(
         pairs[count] = k
         longer[count] = 0
         count += places[k + 1] == places[k] + 1
-    bits = gram_bits(count)
+    bits = 2
+    while 3 << bits < 4 * count:  # at most three quarters of the slots are taken
+        bits += 1
     for free in range(1 << bits):
         table[free] = 0
     factor = key | np.uint64(1)

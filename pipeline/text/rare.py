@@ -31,6 +31,8 @@ BEGINS = np.zeros(256, np.uint8)
 for _sight in _SIGHTS:
     BEGINS[[ord(_sight[0]), ord(_sight[0].upper())]] = 1
 SMALL = np.uint8(32)
+LINE = int64(0)  # Numba would compile `part_end` once for each constant
+PARAGRAPH = int64(1)
 
 
 @declare("int64(uint8[::1], int64, int64, int64[::1])")
@@ -80,13 +82,13 @@ def count_rare(buffer: np.ndarray, start: int, end: int, measures: np.ndarray) -
                 measures[LOREM_IPSUMS] += 1 if meaning & LOREM_IPSUM else 0
                 if meaning & CURATOR and i >= counted_paragraph:
                     measures[POLICY_PARAGRAPHS] += 1
-                    counted_paragraph = part_end(buffer, i, end, 2)
+                    counted_paragraph = part_end(buffer, i, end, PARAGRAPH)
                 if meaning & C4 and i >= counted_line:
                     measures[POLICY_LINES] += 1
-                    counted_line = part_end(buffer, i, end, 1)
+                    counted_line = part_end(buffer, i, end, LINE)
                 if meaning & JAVASCRIPT and i >= counted_script:
                     measures[JAVASCRIPT_LINES] += 1
-                    counted_script = part_end(buffer, i, end, 1)
+                    counted_script = part_end(buffer, i, end, LINE)
             i += 1
     return phrases
 
@@ -126,9 +128,9 @@ def sight_at(buffer: np.ndarray, at: int) -> int:
 
 
 @declare("int64(uint8[::1], int64, int64, int64)")
-def part_end(buffer: np.ndarray, at: int, end: int, breaks: int) -> int:
-    """Return where so many line feeds in a row, one or two, end the part of the text that holds `at`."""
+def part_end(buffer: np.ndarray, at: int, end: int, paragraph: int) -> int:
+    """Return where the line that holds `at` ends, or, if `paragraph` is 1, the paragraph."""
     i = at
-    while i < end and not (buffer[i] == 10 and (breaks == 1 or (i + 1 < end and buffer[i + 1] == 10))):
+    while i < end and not (buffer[i] == 10 and (not paragraph or (i + 1 < end and buffer[i + 1] == 10))):
         i += 1
     return i

@@ -15,20 +15,14 @@ BEFORE = 1  # the n-gram came before
 TAKEN = 2  # and it was not part of a repeat that was counted
 
 
-@declare(
-    "int64(uint32[::1], uint32[::1], int64, uint64, uint32[::1], uint32[::1], uint32[::1], uint32[::1], uint32[::1], "
-    "int64[::1])"
-)
+@declare("int64(uint32[::1], uint32[::1], int64, uint64, uint32[::1], uint32[:, ::1], int64[::1])")
 def count_repeated_ngrams(
     words: np.ndarray,
     lengths: np.ndarray,
     count: int,
     key: np.uint64,
     table: np.ndarray,
-    numbers: np.ndarray,
-    places: np.ndarray,
-    pairs: np.ndarray,
-    marks: np.ndarray,
+    grams: np.ndarray,
     measures: np.ndarray,
 ) -> int:
     """Count the characters of repeated n-grams, n = 2 … 10, into `measures`.
@@ -38,16 +32,17 @@ def count_repeated_ngrams(
         lengths: Characters of the words of these numbers; `REPEATED` is set if one comes twice.
         count: How many words.
         key: Of the hashes.
-        table: Scratch, `2**gram_bits(count)` long.
-        numbers: Scratch, `count` long, like the next three: the numbers of the repeated n-grams.
-        places: Where they stand.
-        pairs: Which may be longer.
-        marks: What is known of each.
+        table: Scratch, `slots_for(count)` long.
+        grams: Scratch (4, count).
         measures: What is counted.
 
     Returns:
         At how many places a 10-gram stands that comes twice.
     """
+    numbers = grams[0]  # of the repeated n-grams
+    places = grams[1]  # where they stand
+    pairs = grams[2]
+    marks = grams[3]
     left = repeated_words(words, lengths, count, numbers, places)
     for size in range(2, 11):
         if left > 0:

@@ -16,7 +16,7 @@ from pipeline.text.digest import digest
 from pipeline.text.hashing import FACTOR
 from pipeline.text.kernel import declare, int64
 from pipeline.text.lines import end_line, end_piece
-from pipeline.text.load import EACH, HIGH, count_low, load
+from pipeline.text.load import EACH, HIGH, load
 from pipeline.text.rare import count_rare
 from pipeline.text.repeats import LAST, end_block, repeat_line, start_lines
 from pipeline.text.repetition import count_repeated_ngrams
@@ -37,7 +37,7 @@ from pipeline.text.unicode_classes import (
     code_point,
     flags_of,
 )
-from pipeline.text.words import HASH, SPACED, clear_words, count_word, finish, fold, hash_bytes, number_word
+from pipeline.text.words import HASH, SPACED, clear_words, count_word, fold, hash_bytes, number_word
 
 __all__ = ["WORDS_COMPARED", "measure"]
 
@@ -50,6 +50,8 @@ STRAY = 0x110000
 NONE = np.uint64(0)
 ONE = np.uint64(1)
 SEVEN = np.uint64(7)
+HALF = np.uint64(32)
+TOP = np.uint64(56)
 LOW = ~HIGH
 SMALL = EACH * np.uint64(0x20)  # turns a capital letter into a small one
 # Added to a byte below 128, these set its highest bit if it is at least this character.
@@ -62,8 +64,8 @@ SHARPS = EACH * np.uint64(ord("#"))
 
 
 @declare(
-    "int64(uint8[::1], int64, int64, uint32[::1], uint32[::1], uint64[::1], uint32[::1], uint32[::1], uint32[::1], "
-    "uint32[::1], uint32[::1], uint64[::1], int64[::1], uint64[::1], int64[::1])"
+    "int64(uint8[::1], int64, int64, uint32[::1], uint32[::1], uint64[::1], uint32[::1], uint32[:, ::1], uint64[::1], "
+    "int64[::1], uint64[::1], int64[::1])"
 )
 def measure(
     buffer: np.ndarray,
@@ -73,10 +75,7 @@ def measure(
     lengths: np.ndarray,
     vocabulary: np.ndarray,
     table: np.ndarray,
-    numbers: np.ndarray,
-    places: np.ndarray,
-    pairs: np.ndarray,
-    marks: np.ndarray,
+    grams: np.ndarray,
     parts: np.ndarray,
     state: np.ndarray,
     folds: np.ndarray,
@@ -94,10 +93,7 @@ def measure(
         lengths: Scratch (W): the characters of the words of these numbers.
         vocabulary: Scratch (W): their hashes.
         table: Scratch (`slots_for(W)`): words, then n-grams.
-        numbers: Scratch (W): n-grams, like the next three.
-        places: Scratch (W).
-        pairs: Scratch (W).
-        marks: Scratch (W).
+        grams: Scratch (4, W): repeated n-grams.
         parts: Scratch (`part_slots` of its line feeds): lines and paragraphs.
         state: Scratch (`STATE`).
         folds: Scratch (3).
@@ -148,7 +144,7 @@ def measure(
                 digital |= (eight + FROM_0) & ~(eight + BEHIND_9)
                 sharp |= ~((eight ^ SHARPS) + LOW)
                 run_hash = fold(run_hash, eight)
-                i += count_low(before)
+                i += int64((before & EACH) * EACH >> TOP)  # as many as there are such bytes
             if i > run:
                 whole = word < 0
                 if whole:
@@ -198,7 +194,8 @@ def measure(
             count_word(buffer, word, i, characters, short, traits, 1 if measured else 0, measures)
             if not whole:
                 word_hash = hash_bytes(buffer, word, i, end, key)
-            word_hash = finish(word_hash, i - word)
+            word_hash = (word_hash ^ np.uint64(i - word)) * FACTOR
+            word_hash ^= word_hash >> HALF
             body = (body ^ word_hash) * FACTOR
             if found < WORDS_COMPARED:
                 number = number_word(word_hash, characters, vocabulary, lengths, table, state)
@@ -209,8 +206,9 @@ def measure(
             single = False
             last = i
             if i == last_word_end:
-                characters = i - line - (hidden - line_hidden)
-                end_block(characters, indent_characters, indent, body, parts, state, folds, measures)
+                end_block(
+                    i - line - (hidden - line_hidden), indent_characters, indent, body, parts, state, folds, measures
+                )
 
         if flags & SPACE:
             measures[m.SENTENCES] += ending & 1
@@ -219,19 +217,9 @@ def measure(
             if i == end or code == 10:
                 characters = i - line - (hidden - line_hidden)
                 filled = end_line(buffer, line_first, last, i, characters, found - line_words, measures)
+                final = 1 if i == end else 0
                 repeat_line(
-                    line,
-                    i,
-                    filled,
-                    1 if i == end else 0,
-                    characters,
-                    indent_characters,
-                    indent,
-                    body,
-                    parts,
-                    state,
-                    folds,
-                    measures,
+                    line, i, filled, final, characters, indent_characters, indent, body, parts, state, folds, measures
                 )
                 line = i + 1
                 line_first = int64(-1)
@@ -298,6 +286,5 @@ def measure(
     if found <= WORDS_COMPARED:
         measures[m.GRAM_CHARACTERS] = end - start - hidden
     count_rare(buffer, start, end, measures)
-    count = min(found, WORDS_COMPARED)
-    count_repeated_ngrams(words, lengths, count, key, table, numbers, places, pairs, marks, measures)
+    count_repeated_ngrams(words, lengths, min(found, WORDS_COMPARED), key, table, grams, measures)
     return found

@@ -22,7 +22,7 @@ from pipeline.text.measures import (
 )
 from pipeline.text.unicode_classes import LETTER, NUMBER, PLAIN
 
-__all__ = ["HASH", "NUMBER_OF", "REPEATED", "SPACED", "count_word", "finish", "fold", "hash_bytes", "number_word"]
+__all__ = ["HASH", "NUMBER_OF", "REPEATED", "SPACED", "count_word", "fold", "hash_bytes", "number_word"]
 
 HASH = 1 << 16
 """A trait of a word: it holds a `#`."""
@@ -99,7 +99,7 @@ def hash_runs(buffer: np.ndarray, first: int, last: int) -> int:
 
 @declare("uint64(uint8[::1], int64, int64, int64, uint64)")
 def hash_bytes(buffer: np.ndarray, first: int, last: int, end: int, key: np.uint64) -> np.uint64:
-    """Return the hash of the bytes of the word `[first, last)` in a row that ends at `end`, as of `signals.measure`."""
+    """Return the hash of the bytes `[first, last)` of a row that ends at `end`, as `signals.measure` makes it."""
     word = key
     at = first
     while at + 8 <= last:
@@ -113,13 +113,6 @@ def fold(word: np.uint64, eight: np.uint64) -> np.uint64:
     """Return the hash of what `word` is the hash of and of eight bytes more."""
     word ^= eight
     return (word ^ word >> _HALF) * FACTOR
-
-
-@declare("uint64(uint64, int64)", inline=True)
-def finish(word: np.uint64, size: int) -> np.uint64:
-    """Return the hash of a word of `size` bytes, which have been folded."""
-    word = (word ^ np.uint64(size)) * FACTOR
-    return word ^ word >> _HALF
 
 
 @declare("int64(uint64, int64, uint64[::1], uint32[::1], uint32[::1], int64[::1])", inline=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from pipeline.engines.columns import TextColumn, from_arrow
+from pipeline.engines.columns import from_arrow
 from pipeline.text.code import CODE_MEASURES, derive_code, measure_code
 from pipeline.text.derive import derive
 from pipeline.text.hashing import slots_for
@@ -37,82 +37,49 @@ def signals(texts: pa.LargeStringArray, families: np.ndarray | None = None) -> d
         families = np.full(column.rows, -1, np.int8)
     if families.shape != (column.rows,):
         raise ValueError(f"{column.rows} texts need as many families, not an array of shape {families.shape}")
-    found = _document_signals(column)
-    return found | _code_signals(column, families, found["char_count"])
-
-
-def _document_signals(column: TextColumn) -> dict[str, np.ndarray]:
-    """What `pipeline.text.signals` measures."""
     longest = int(np.diff(column.bounds).max(initial=0))
     # Memory that is never touched costs nothing, so the scratch is made for a text of one-letter words and empty lines.
     words = min((longest + 1) // 2, WORDS_COMPARED)
     measures = np.empty((column.rows, MEASURES), np.int64)
+    code_measures = np.empty((column.rows, len(CODE_MEASURES)), np.int64)
     measure_rows(
         column.buffer,
         column.bounds,
+        np.ascontiguousarray(families, np.int64),
         np.empty(words, np.uint32),
         np.empty(words, np.uint32),
         np.empty(words, np.uint64),
         np.empty(slots_for(words), np.uint32),
-        np.empty(words, np.uint32),
-        np.empty(words, np.uint32),
-        np.empty(words, np.uint32),
-        np.empty(words, np.uint32),
+        np.empty((4, words), np.uint32),
         np.empty(part_slots(longest), np.uint64),
         np.empty(STATE, np.int64),
         np.empty(3, np.uint64),
         measures,
+        code_measures,
     )
-    return derive(measures) | derive_phrases(measures)
-
-
-def _code_signals(column: TextColumn, families: np.ndarray, characters: np.ndarray) -> dict[str, np.ndarray]:
-    """What `pipeline.text.code` measures."""
-    measures = np.empty((column.rows, len(CODE_MEASURES)), np.int64)
-    measure_code_rows(column.buffer, column.bounds, np.ascontiguousarray(families, np.int64), measures)
-    return derive_code(measures, characters)
+    found = derive(measures)
+    return found | derive_phrases(measures) | derive_code(code_measures, found["char_count"])
 
 
 @compiled
 def measure_rows(
     buffer: np.ndarray,
     bounds: np.ndarray,
+    families: np.ndarray,
     words: np.ndarray,
     lengths: np.ndarray,
     vocabulary: np.ndarray,
     table: np.ndarray,
-    numbers: np.ndarray,
-    places: np.ndarray,
-    pairs: np.ndarray,
-    marks: np.ndarray,
+    grams: np.ndarray,
     parts: np.ndarray,
     state: np.ndarray,
     folds: np.ndarray,
     measures: np.ndarray,
+    code_measures: np.ndarray,
 ) -> None:
-    """Measure every row; the scratch suits the longest."""
+    """Measure every row, as text and as code; the scratch suits the longest."""
     for row in range(len(bounds) - 1):
-        measure(
-            buffer,
-            bounds[row],
-            bounds[row + 1],
-            words,
-            lengths,
-            vocabulary,
-            table,
-            numbers,
-            places,
-            pairs,
-            marks,
-            parts,
-            state,
-            folds,
-            measures[row],
-        )
-
-
-@compiled
-def measure_code_rows(buffer: np.ndarray, bounds: np.ndarray, families: np.ndarray, measures: np.ndarray) -> None:
-    """Measure every row as code."""
-    for row in range(len(bounds) - 1):
-        measure_code(buffer, bounds[row], bounds[row + 1], families[row], measures[row])
+        start = bounds[row]
+        end = bounds[row + 1]
+        measure(buffer, start, end, words, lengths, vocabulary, table, grams, parts, state, folds, measures[row])
+        measure_code(buffer, start, end, families[row], code_measures[row])

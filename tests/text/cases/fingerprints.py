@@ -62,7 +62,6 @@ def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
         yield "load.load", (as_bytes(TEXT), at, len(TEXT))
     yield "load.load", (as_bytes(TEXT), len(TEXT) - 3, len(TEXT))
     for value in (0, 1, 0xDEADBEEF, 2**64 - 1):
-        yield "load.count_low", (np.uint64(value),)
         yield "hashing.mix", (np.uint64(value),)
         yield "digest.rotate", (np.uint64(value), 31)
     for items in (0, 1, 2, 3, 1000):

@@ -28,8 +28,8 @@ def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
     for at in range(start, end - 2):
         yield "rare.sight_at", (buffer, at)
         if at % 7 == 0:
+            yield "rare.part_end", (buffer, at, end, 0)
             yield "rare.part_end", (buffer, at, end, 1)
-            yield "rare.part_end", (buffer, at, end, 2)
         if at % 7 == 0 and at + BLOCK + 2 <= end:
             yield "rare.may_hold", (buffer, at)
         if (sight := bytes(buffer[at : at + 3]).lower().decode("latin-1")) in ANCHORS:

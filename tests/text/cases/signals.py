@@ -9,7 +9,6 @@ import numpy as np
 
 from pipeline.text.hashing import slots_for
 from pipeline.text.measures import MEASURES
-from pipeline.text.ngrams import gram_bits
 from pipeline.text.repeats import STATE, part_slots
 from pipeline.text.unicode_classes import LETTER, PLAIN
 from pipeline.text.words import HASH
@@ -54,7 +53,7 @@ def scratch(size: int) -> tuple[np.ndarray, ...]:
         np.zeros(words, np.uint32),
         np.zeros(words, np.uint64),
         np.zeros(slots_for(words), np.uint32),
-        *(np.zeros(words, np.uint32) for _ in range(4)),
+        np.zeros((4, words), np.uint32),
         np.zeros(part_slots(size), np.uint64),
         np.zeros(STATE, np.int64),
         np.zeros(3, np.uint64),
@@ -80,7 +79,6 @@ def words() -> Iterator[tuple[str, tuple[Any, ...]]]:
         yield "words.hash_bytes", (as_bytes(text), first, last, len(text), KEY)
         eight = np.uint64(int.from_bytes(word, "little") if len(word) < 8 else 0)
         yield "words.fold", (KEY, eight)
-        yield "words.finish", (KEY, len(word))
         traits = (LETTER | PLAIN if word[-1:].isalpha() else 0) | (HASH if b"#" in word else 0)
         for measured in (0, 1):
             measures = np.zeros(MEASURES, np.int64)
@@ -141,13 +139,11 @@ def parts(paragraphs: int) -> tuple[np.ndarray, ...]:
 
 def ngrams() -> Iterator[tuple[str, tuple[Any, ...]]]:
     count = len(WORDS)
-    table = np.zeros(1 << gram_bits(count), np.uint32)
+    table = np.zeros(slots_for(count), np.uint32)
     pairs, fresh = np.zeros(count, np.uint32), np.zeros(count, np.uint32)
     numbers = np.array([1, 2, 1, 2, 1, 2, 1, 2, 0, 0, 0, 0, 0], np.uint32)
     places = np.array([0, 1, 3, 4, 7, 8, 10, 11, 0, 0, 0, 0, 0], np.uint32)
     measures = np.zeros(MEASURES, np.int64)
-    for items in (0, 3, 4, 100):
-        yield "ngrams.gram_bits", (items,)
     yield "ngrams.repeated_words", (WORDS, LENGTHS, count, pairs, fresh)
     yield "ngrams.lengthen", (numbers, places, 8, KEY, table, pairs, fresh)
     yield "ngrams.lengthen", (numbers, places, 1, KEY, table, pairs, fresh)
@@ -156,5 +152,5 @@ def ngrams() -> Iterator[tuple[str, tuple[Any, ...]]]:
         yield "repetition.count_again", (WORDS, LENGTHS, size, numbers, places, fresh, 7, measures)
         yield "repetition.gram_characters", (WORDS, LENGTHS, 1, size)
     yield "repetition.count_top", (WORDS, LENGTHS, count, 2, numbers, places, fresh, 0, measures)
-    scratch = [np.zeros(count, np.uint32) for _ in range(4)]
-    yield "repetition.count_repeated_ngrams", (WORDS, LENGTHS, count, KEY, table, *scratch, measures)
+    grams = np.zeros((4, count), np.uint32)
+    yield "repetition.count_repeated_ngrams", (WORDS, LENGTHS, count, KEY, table, grams, measures)
