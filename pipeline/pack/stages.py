@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["pack", "plan", "plan_tokens"]
 
 _TOKENS_VERSION = 3
-_PACKED_VERSION = 2
+_PACKED_VERSION = 3
 _TRAINING_CHARACTERS = 1 << 30
 """A tokenizer is trained on at most about as many, of rows spread evenly: the trainer's memory and time."""
 _FEW_BYTES = 4 << 20
@@ -89,6 +89,7 @@ def _plan_packed(run: RunDirectory, recipe: Recipe, tokens: Manifest) -> Stage:
         config={
             "seq_length": recipe.pack.seq_length,
             "overflow": recipe.pack.overflow,
+            "truncation_method": recipe.pack.truncation_method,
             "fertility": recipe.pack.fertility.model_dump(mode="json") if recipe.pack.fertility else None,
             "seed": recipe.seed,
         },
@@ -98,6 +99,7 @@ def _plan_packed(run: RunDirectory, recipe: Recipe, tokens: Manifest) -> Stage:
 
 
 def _tokenise(stage: Stage, recipe: Recipe) -> Manifest:
+    from pipeline.pack.guard import MASKS, check_run
     from pipeline.pack.targets import Targets
     from pipeline.pack.tokenise import Job
     from pipeline.pack.tokenizer import describe_tokenizer, load_tokenizer
@@ -117,6 +119,7 @@ def _tokenise(stage: Stage, recipe: Recipe) -> Manifest:
             tokenizer=folder,
             tokenizer_content=content,
             targets=Targets.of(recipe.pack),
+            stop_ids=tuple(about["stop_ids"]),
         )
         for split in SPLITS
         for path in parts[split]
@@ -133,10 +136,11 @@ def _tokenise(stage: Stage, recipe: Recipe) -> Manifest:
     splits = {
         split: {
             key: sum(one.counts[key] for one in records if one.part.startswith(f"{split}-"))
-            for key in ("rows", "tokens", "targets", "characters", "bytes")
+            for key in ("rows", "tokens", "targets", "characters", "bytes", *MASKS)
         }
         for split in SPLITS
     }
+    check_run({key: sum(one[key] for one in splits.values()) for key in MASKS}, Targets.of(recipe.pack))
     curated = Manifest.read(stage.run.path("curated"))
     expected = curated.rows["kept"] if curated and curated.rows else sum(one["rows"] for one in splits.values())
     rows = Rows(in_=expected, kept=sum(one["rows"] for one in splits.values()), dropped=0)
@@ -182,7 +186,7 @@ def _run(jobs: Sequence[Job], cluster: Cluster, on_done: Callable[[PartRecord], 
 def _pack(stage: Stage, recipe: Recipe, tokens: Manifest) -> Manifest:
     from pipeline.pack.write import write_dropped
 
-    splits = [_split(stage.run, recipe, split) for split in SPLITS]
+    splits = [_split(stage.run, recipe, split, tokens.summary["bos_id"]) for split in SPLITS]
     train = splits[0].fate.account
     if not train.rows:
         reasons = ", ".join(f"{one['rows']} {rule}" for rule, one in train.dropped.items() if one["rows"])
@@ -218,13 +222,22 @@ def _pack(stage: Stage, recipe: Recipe, tokens: Manifest) -> Manifest:
     )
 
 
-def _split(run: RunDirectory, recipe: Recipe, split: str) -> SplitBins:
+def _split(run: RunDirectory, recipe: Recipe, split: str, bos_id: int | None) -> SplitBins:
     from pipeline.pack.overflow import decide
     from pipeline.pack.tokens import TokenRows
     from pipeline.pack.write import SplitBins
 
     rows, length = TokenRows.open(run.path(f"tokens/{split}")), recipe.pack.seq_length
-    fate = decide(rows.survey(length), length, recipe.pack.overflow, recipe.pack.fertility, split=split, rows=rows)
+    fate = decide(
+        rows.survey(),
+        length,
+        recipe.pack.overflow,
+        recipe.pack.fertility,
+        split=split,
+        rows=rows,
+        method=recipe.pack.truncation_method,
+        bos_id=bos_id,
+    )
     return SplitBins.of(split, rows, fate, seq_length=length, seed=recipe.seed)
 
 

@@ -15,8 +15,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline.atomic import atomic_file
-from pipeline.errors import InputError, StageError
-from pipeline.pack.examples import Encoded, Piece, Renderer
+from pipeline.errors import InputError
+from pipeline.pack.examples import Renderer
+from pipeline.pack.guard import MASKS, check_rows
+from pipeline.pack.piece import Encoded, Piece
 from pipeline.pack.targets import Targets
 from pipeline.pack.tokenizer import load_tokenizer
 from pipeline.pack.tokens import TOKENS, token_batch
@@ -46,22 +48,24 @@ class Job:
     tokenizer_content: str
     """Fingerprint of the tokenizer's files: a worker that lives on must not keep an older one of the same path."""
     targets: Targets
+    stop_ids: tuple[int, ...]
+    """Tokens that end an answer or a document."""
 
 
 def tokenise_part(job: Job) -> PartRecord:
     """Render and encode every row, in order, and commit the part.
 
     Raises:
-        InputError: the template refuses a row.
+        InputError: the template refuses a row, no exact mask exists for it, or its mask cannot be meant.
     """
     renderer = _renderer(job.tokenizer, job.tokenizer_content, job.targets)
-    counts = {"rows": 0, "tokens": 0, "targets": 0, "characters": 0, "bytes": 0}
+    counts = dict.fromkeys(("rows", "tokens", "targets", "characters", "bytes", *MASKS), 0)
     with (
         atomic_file(job.stage.run.path(job.output)) as beside,
         pa.ipc.new_file(beside, TOKENS) as writer,
     ):
         for batch in _batches(_encoded(job, renderer, counts)):
-            writer.write_batch(token_batch(batch.ids, *batch.encoded, batch.characters))
+            writer.write_batch(token_batch(batch.ids, *batch.encoded[:3], batch.characters, batch.encoded.cuts))
             counts["rows"] += len(batch.ids)
             counts["tokens"] += len(batch.encoded.tokens)
             counts["targets"] += int(batch.encoded.loss.sum())
@@ -96,18 +100,27 @@ class _Batch(NamedTuple):
 
 
 def _encoded(job: Job, renderer: Renderer, counts: dict[str, int]) -> Iterator[_Batch]:
-    vocabulary = len(renderer.tokenizer)
+    vocabulary, bos_id = len(renderer.tokenizer), renderer.tokenizer.bos_token_id
     for rows in _rows(job.source):
         encoded = renderer.encode([_pieces(renderer, row) for row in rows])
+        encoded = _all_targets(encoded) if job.targets.loss == "all" else encoded
+        ids = [row["id"] for row in rows]
         if len(encoded.tokens) and int(encoded.tokens.max()) >= vocabulary:
-            raise StageError(
-                f"token id {encoded.tokens.max()} is outside the vocabulary of {vocabulary}", where=str(job.source)
+            place = int(np.argmax(encoded.tokens >= vocabulary))
+            raise InputError(
+                f"token id {encoded.tokens[place]} is outside the vocabulary of {vocabulary}",
+                where=f"row {ids[int(np.searchsorted(np.cumsum(encoded.lengths), place, side='right'))]}",
+                mend="the tokenizer's added tokens must have the ids that follow its vocabulary: correct its "
+                "tokenizer.json",
             )
+        talks = np.array([row["kind"] not in ("text", "code") for row in rows], np.bool_)
+        masks = check_rows(encoded, ids, talks, job.targets, bos_id=bos_id, stop_ids=job.stop_ids)
+        counts.update({name: counts[name] + value for name, value in masks.items()})
         counts["bytes"] += sum(len(message["content"].encode()) for row in rows for message in row["messages"])
         characters = [sum(len(message["content"]) for message in row["messages"]) for row in rows]
         yield _Batch(
-            [row["id"] for row in rows],
-            _all_targets(encoded) if job.targets.loss == "all" else encoded,
+            ids,
+            encoded,
             np.array(characters, np.int64),
         )
 
@@ -125,10 +138,12 @@ def _batches(encoded: Iterable[_Batch]) -> Iterator[_Batch]:
 
 
 def _join(waiting: list[_Batch]) -> _Batch:
-    columns = zip(*(one.encoded for one in waiting), strict=True)
+    tokens, loss, lengths, cuts = zip(*(one.encoded for one in waiting), strict=True)
     return _Batch(
         [row for one in waiting for row in one.ids],
-        Encoded(*(np.concatenate(column) for column in columns)),
+        Encoded(
+            *(np.concatenate(column) for column in (tokens, loss, lengths)), [one for each in cuts for one in each]
+        ),
         np.concatenate([one.characters for one in waiting]),
     )
 

@@ -84,10 +84,14 @@ class SplitBins:
             "tokens": account.tokens,
             "targets": account.targets,
             "masked": account.masked,
+            "examples": account.examples,
             "truncated": {"rows": account.truncated_rows, "tokens": account.truncated_tokens},
+            "split_rows": account.split_rows,
+            "ends_lost": account.ends_lost,
             "dropped": account.dropped,
             "bins": bins,
             "slots": bins * self.seq_length,
+            "padded": bins * self.seq_length - account.tokens,
             "efficiency": account.tokens / (bins * self.seq_length) if bins else 0.0,
             "lower_bound": bound,
             "gap": bins - bound,
@@ -98,7 +102,7 @@ class SplitBins:
         account = self.fate.account
         expected = {
             "bins": self.packing.bins,
-            "rows": account.rows,
+            "rows": account.examples,
             "tokens": account.tokens,
             "targets": account.targets,
         }
@@ -115,7 +119,7 @@ class SplitBins:
         items = self.packing.items[_ranges(first[bins], sizes)]
         lengths = self.fate.lengths[items]
         rows = self.fate.rows[items]
-        tokens, loss = self.rows.gather(rows, lengths)
+        tokens, loss = self.fate.gather(self.rows, items)
         # Where each example begins in its bin: tokens before it, less the tokens before the bin's first example.
         before = np.cumsum(lengths) - lengths
         heads = np.cumsum(sizes) - sizes

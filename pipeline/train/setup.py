@@ -13,6 +13,7 @@ from transformers.utils import logging as transformers_logging
 from pipeline.config import Recipe
 from pipeline.errors import InputError
 from pipeline.pack.bins import Bins
+from pipeline.pack.seal import check_seal
 from pipeline.run import RunDirectory
 from pipeline.train import checkpoint
 from pipeline.train.attention import probe_isolation
@@ -100,7 +101,7 @@ def setup(run: RunDirectory, recipe: Recipe, ranks: Ranks) -> Training:
     Raises:
         InputError: no such model or tokenizer, or no bins.
         RecipeError: the model's configuration or an adapter's pattern is wrong.
-        RunDirectoryError: the checkpoint is of other bins.
+        RunDirectoryError: the checkpoint is of other bins, or the bins of another tokenizer or chat template.
         StageError: the model lets packed rows see each other.
     """
     torch.use_deterministic_algorithms(True)
@@ -118,6 +119,7 @@ def setup(run: RunDirectory, recipe: Recipe, ranks: Ranks) -> Training:
     resumed = checkpoint.newest(run.path("checkpoints"))
     state = checkpoint.read_state(resumed, bins=bins.fingerprint) if resumed else TrainState()
     tokenizer = load_tokenizer(run.path("tokenizer"))
+    check_seal(tokenizer, run, run.path("tokenizer"))
     lora = train.method == "lora"
     plain = load_model(
         train.model,
