@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,12 +19,13 @@ from pipeline.errors import InputError
 from pipeline.pack.examples import Renderer
 from pipeline.pack.guard import MASKS, check_rows
 from pipeline.pack.piece import Encoded, Piece
+from pipeline.pack.render import Rendered
 from pipeline.pack.targets import Targets
 from pipeline.pack.tokenizer import load_tokenizer
 from pipeline.pack.tokens import TOKENS, token_batch
 from pipeline.run import PartRecord, Stage
 
-__all__ = ["Job", "contents", "tokenise_on_worker", "tokenise_part"]
+__all__ = ["Job", "contents", "pieces_of", "tokenise_on_worker", "tokenise_part"]
 
 _COLUMNS = ["id", "kind", "messages", "tools", "metadata"]
 _ROWS = 512
@@ -90,6 +91,34 @@ def contents(parts: list[Path], every: int) -> Iterator[str]:
                 number += 1
 
 
+def pieces_of(
+    renderer: Renderer, row: Mapping[str, Any], *, locate: bool = False
+) -> tuple[list[Piece], Rendered | None]:
+    """A curated row in pieces, and the text that a conversation was rendered to.
+
+    Args:
+        renderer: with the recipe's targets.
+        row: a row of `schema.CURATED`.
+        locate: find the places of the row's strings in that text.
+
+    Raises:
+        InputError: the template refuses the row, or no exact mask exists for it.
+    """
+    messages = row["messages"]
+    if row["kind"] in ("text", "code"):
+        return renderer.document("\n\n".join(message["content"] for message in messages)), None
+    if row["kind"] not in ("pair", "chat"):
+        raise InputError(
+            f"rows of kind {row['kind']} cannot be packed for language modelling",
+            where=f"row {row['id']}",
+            mend="leave its source out of this recipe",
+        )
+    try:
+        return renderer.example(renderer.row(messages, row["tools"], row["metadata"]), locate=locate)
+    except InputError as error:
+        raise InputError(error.what, where=f"row {row['id']}; {error.where}", mend=error.mend) from None
+
+
 class _Batch(NamedTuple):
     """Rows encoded at once."""
 
@@ -102,7 +131,7 @@ class _Batch(NamedTuple):
 def _encoded(job: Job, renderer: Renderer, counts: dict[str, int]) -> Iterator[_Batch]:
     vocabulary, bos_id = len(renderer.tokenizer), renderer.tokenizer.bos_token_id
     for rows in _rows(job.source):
-        encoded = renderer.encode([_pieces(renderer, row) for row in rows])
+        encoded = renderer.encode([pieces_of(renderer, row)[0] for row in rows])
         encoded = _all_targets(encoded) if job.targets.loss == "all" else encoded
         ids = [row["id"] for row in rows]
         if len(encoded.tokens) and int(encoded.tokens.max()) >= vocabulary:
@@ -142,7 +171,10 @@ def _join(waiting: list[_Batch]) -> _Batch:
     return _Batch(
         [row for one in waiting for row in one.ids],
         Encoded(
-            *(np.concatenate(column) for column in (tokens, loss, lengths)), [one for each in cuts for one in each]
+            tokens=np.concatenate(tokens),
+            loss=np.concatenate(loss),
+            lengths=np.concatenate(lengths),
+            cuts=[one for each in cuts for one in each],
         ),
         np.concatenate([one.characters for one in waiting]),
     )
@@ -152,22 +184,6 @@ def _rows(source: Path) -> Iterator[list[dict[str, Any]]]:
     with pq.ParquetFile(source) as file:
         for batch in file.iter_batches(batch_size=_ROWS, columns=_COLUMNS):
             yield batch.to_pylist()
-
-
-def _pieces(renderer: Renderer, row: dict[str, Any]) -> list[Piece]:
-    messages = row["messages"]
-    if row["kind"] in ("text", "code"):
-        return renderer.document("\n\n".join(message["content"] for message in messages))
-    if row["kind"] not in ("pair", "chat"):
-        raise InputError(
-            f"rows of kind {row['kind']} cannot be packed for language modelling",
-            where=f"row {row['id']}",
-            mend="leave its source out of this recipe",
-        )
-    try:
-        return renderer.conversation(messages, row["tools"], row["metadata"])
-    except InputError as error:
-        raise InputError(error.what, where=f"row {row['id']}; {error.where}", mend=error.mend) from None
 
 
 def _all_targets(encoded: Encoded) -> Encoded:

@@ -64,7 +64,7 @@ def open_tokenizer(pack: Pack, *, alone: bool = False) -> PreTrainedTokenizerBas
     if alone:
         text = read_template(pack.template)
         named = {token: None for token in _CONTROL_TOKEN.findall(text) if token not in tokenizer.get_vocab()}
-        tokenizer.add_special_tokens({"extra_special_tokens": list(named)})  # type: ignore[dict-item]
+        tokenizer.add_special_tokens({"extra_special_tokens": list(named)})
         if "bos_token" in text:
             tokenizer.add_special_tokens({"bos_token": "<s>"})
     tokenizer.chat_template = choose_template(pack.template, tokenizer)

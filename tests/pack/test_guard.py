@@ -21,7 +21,7 @@ from .conftest import curate, make_recipe, row
 
 
 def one(tokens: list[int], loss: list[bool], targets: Targets | None = None, *, talk: bool = True) -> dict[str, int]:
-    encoded = Encoded(np.array(tokens, np.uint32), np.array(loss), np.array([len(tokens)], np.int64), [[]])
+    encoded = Encoded(np.array(tokens, np.uint32), np.array(loss, np.bool_), np.array([len(tokens)], np.int64), [[]])
     return check_rows(encoded, ["s/1#0"], np.array([talk]), targets or Targets(), bos_id=1, stop_ids=[2])
 
 
