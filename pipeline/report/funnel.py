@@ -78,9 +78,9 @@ def funnel(run: RunDirectory) -> list[Step]:
     take("kept", left - rows.kept, "  ".join(f"{split} {splits.get(split, 0):,}" for split in SPLITS))
     packed = read_packing(run)
     if packed is not None:
-        examples = sum(split.examples for split in packed.values())
+        rows_packed = sum(split.rows for split in packed.values())
         bins = sum(split.bins for split in packed.values())
-        take("packed", left - examples, f"into {bins:,} bins; {_overflow(packed.values())}")
+        take("packed", left - rows_packed, f"into {bins:,} bins; {_overflow(packed.values())}")
     return steps
 
 
@@ -124,14 +124,14 @@ def summary_lines(run: RunDirectory) -> list[str]:
 
 
 def _overflow(splits: Iterable[SplitPacking]) -> str:
-    """Why rows did not become examples, and how many became examples without their end."""
+    """Why rows did not become examples, and how many were cut."""
     dropped: Counter[str] = Counter()
     cut = 0
     for split in splits:
         dropped.update(split.dropped)
         cut += split.truncated
     reasons = [f"{count:,} dropped: {_UNPACKED.get(rule, rule)}" for rule, count in sorted(dropped.items()) if count]
-    return "; ".join([*reasons, f"{cut:,} cut at the end of a bin"])
+    return "; ".join([*reasons, f"{cut:,} cut to a bin's length"])
 
 
 def _alone(run: RunDirectory) -> str:

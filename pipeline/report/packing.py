@@ -28,7 +28,13 @@ class SplitPacking:
         examples: in all bins.
         tokens: in all bins.
         targets: tokens that are trained on.
-        truncated: examples that were longer than a bin and lost their end.
+        rows: that became examples; fewer than these where long rows were split.
+        masked: tokens that are context only.
+        padded: slots without a token.
+        truncated: rows that were longer than a bin and were cut.
+        truncated_tokens: that they lost.
+        ends_lost: rows whose end token was cut off.
+        dropped_tokens: of the rows that did not become an example.
         dropped: rows that did not become an example, by rule.
         lengths: examples by length in tokens, in 32 buckets of equal width over (0, seq_length]; shape (32,).
     """
@@ -38,7 +44,13 @@ class SplitPacking:
     examples: int
     tokens: int
     targets: int
+    rows: int
+    masked: int
+    padded: int
     truncated: int
+    truncated_tokens: int
+    ends_lost: int
+    dropped_tokens: int
     dropped: dict[str, int]
     lengths: NDArray[np.int64]
 
@@ -83,7 +95,13 @@ def _measure(run: RunDirectory, split: str, manifest: Manifest, seq_length: int)
         examples=examples,
         tokens=tokens,
         targets=targets,
+        rows=about["rows"],
+        masked=about["masked"],
+        padded=about["padded"],
         truncated=about["truncated"]["rows"],
+        truncated_tokens=about["truncated"]["tokens"],
+        ends_lost=about["ends_lost"],
+        dropped_tokens=sum(one["tokens"] for one in about["dropped"].values()),
         dropped={rule: one["rows"] for rule, one in about["dropped"].items()},
         lengths=lengths,
     )
