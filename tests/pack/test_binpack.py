@@ -39,7 +39,7 @@ def test_equals_best_fit_decreasing_by_its_definition(instance: tuple[list[int],
     bins: list[list[int]] = []
     free: list[int] = []
     touched: list[int] = []
-    for time, item in enumerate(sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))):
+    for turn, item in enumerate(sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))):
         fitting = [number for number in range(len(bins)) if free[number] >= lengths[item]]
         if fitting:
             # The least free space; of equals the one that has had it for longest.
@@ -51,7 +51,7 @@ def test_equals_best_fit_decreasing_by_its_definition(instance: tuple[list[int],
             touched.append(0)
         bins[chosen].append(item)
         free[chosen] -= lengths[item]
-        touched[chosen] = time
+        touched[chosen] = turn
     assert bins_of(best_fit_decreasing(np.array(lengths, np.int64), capacity)) == bins
 
 
