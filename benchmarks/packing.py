@@ -34,6 +34,7 @@ from pipeline.pack.costs import RANKS, attention_cost, slowest
 from pipeline.pack.fill import pack_lengths
 from pipeline.pack.layout import BinLayout
 from pipeline.pack.overflow import decide
+from pipeline.pack.slices import Slices
 from pipeline.pack.tokens import TOKENS, TokenRows, list_array, token_batch
 from pipeline.pack.write import SplitBins, write_bins
 
@@ -107,7 +108,7 @@ def large(rows: int) -> None:
         lengths = draw_lengths(mean, sigma, capacity, rows, 0)
         began = time.process_time()
         packing = best_fit_decreasing(lengths, capacity)
-        layout = BinLayout.shuffled(packing, np.arange(rows), lengths, seed=0)
+        layout = BinLayout.shuffled(packing, Slices.fronts(np.arange(rows), lengths), seed=0)
         seconds = time.process_time() - began
         gap = layout.bins / lower_bound(lengths, capacity) - 1
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -149,7 +150,7 @@ def beside_trl(rows: int) -> None:
 
 def pack_file(folder: Path, capacity: int) -> None:
     rows = TokenRows.open(folder)
-    fate = decide(rows.survey(capacity), capacity, "truncate", split="train", rows=rows)
+    fate = decide(rows.survey(), capacity, "truncate", split="train", rows=rows)
     bins = SplitBins.of("train", rows, fate, seq_length=capacity, seed=0)
     for file in bins.files():
         write_bins(folder / "out" / Path(file.name).name, rows, bins.layout.part(file.begin, file.end), capacity)
@@ -216,7 +217,7 @@ def main() -> None:
         lengths = draw_lengths(mean, sigma, capacity, arguments.rows, arguments.seed)
         bound = lower_bound(lengths, capacity)
         packing = best_fit_decreasing(lengths, capacity)
-        layout = BinLayout.shuffled(packing, np.arange(len(lengths)), lengths, seed=0)
+        layout = BinLayout.shuffled(packing, Slices.fronts(np.arange(len(lengths)), lengths), seed=0)
         costs = attention_cost(layout.lengths, layout.first)
         print(
             f"{name}, bins of {capacity}: bound {bound}, {arguments.rows} rows; "

@@ -16,7 +16,7 @@ from pipeline.run import Manifest, RunDirectory
 from pipeline.schema import CURATED, LEDGER, SIGNALS, SPLITS, VERDICTS
 from pipeline.signals import SIGNALS as KNOWN_SIGNALS
 
-__all__ = ["Dropped", "Kept", "alone_by_rule", "dropped_rows", "drops_by_rule", "find_row"]
+__all__ = ["Dropped", "Kept", "alone_by_rule", "decisions", "dropped_rows", "drops_by_rule", "find_row"]
 
 _CANDIDATES = 20_000
 """Ids that are searched for a near one; more would make a mistyped id slow."""
@@ -65,6 +65,20 @@ def find_row(run: RunDirectory, row_id: str) -> Kept | Dropped:
         where=str(run.root),
         mend="an id is <source>/<shard>#<row>, rows counted from 0; sources: " + ", ".join(_sources(run)),
     )
+
+
+def decisions(run: RunDirectory, kept: Kept) -> list[tuple[str, Any, str]]:
+    """What curation decided on a kept row: its split, its cluster, and each rule with the row's value and the bound."""
+    row = kept.row
+    found: list[tuple[str, Any, str]] = [
+        ("split", kept.split, ""),
+        ("cluster", f"{row['cluster']:016x}", "near duplicates share it; this row is the one that was kept"),
+    ]
+    for one in read_rules(run) or []:
+        if (bound := one.bounds.get(row["kind"])) is not None:
+            signal = next((word for word in (one.rule, bound.split()[0]) if word in row), None)
+            found.append((one.rule, row[signal] if signal else None, bound))
+    return found
 
 
 def dropped_rows(run: RunDirectory, *, rule: str | None = None, limit: int = 20) -> list[dict[str, Any]]:

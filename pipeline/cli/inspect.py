@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pipeline.config import Recipe
     from pipeline.inspect_run import Kept
     from pipeline.run import RunDirectory
 
@@ -28,6 +29,7 @@ def add_commands(
     what.add_argument("--dropped", action="store_true", help="rows that were dropped, and by which rule")
     what.add_argument("--row", metavar="ID", help="where this row is")
     what.add_argument("--tokens", action="store_true", help="packed tokens; the targets are marked")
+    what.add_argument("--token", metavar="BIN:OFFSET", help="which row, message and characters a packed token is of")
     inspect.add_argument("--rule", metavar="R", help="with --dropped: only this rule's")
     inspect.add_argument(
         "-n", type=_count, metavar="N", help=f"how many (default: {_DROPPED} rows, {_TOKENS} examples)"
@@ -47,11 +49,13 @@ def _inspect(arguments: argparse.Namespace) -> int:
 
     if arguments.rule is not None and not arguments.dropped:
         raise RecipeError("--rule goes with --dropped", mend="curate-and-train inspect RUN --dropped --rule R")
-    run, _ = RunDirectory.existing(arguments.run)
+    run, recipe = RunDirectory.existing(arguments.run)
     if arguments.dropped:
         _show_dropped(run, arguments.rule, arguments.n or _DROPPED)
     elif arguments.row is not None:
         _show_row(run, arguments.row)
+    elif arguments.token is not None:
+        _show_token(run, recipe, arguments.token)
     else:
         from pipeline.pack.show import show_tokens
 
@@ -92,6 +96,28 @@ def _show_row(run: RunDirectory, row_id: str) -> None:
             print_table(("signal", "value"), found.signals.items())
     else:
         _print_kept(found)
+
+
+def _show_token(run: RunDirectory, recipe: Recipe, place: str) -> None:
+    from pipeline.cli.tables import print_table
+    from pipeline.inspect_run import Kept, decisions, find_row
+    from pipeline.pack.lineage import trace
+
+    origin = trace(run, recipe, place)
+    where = f"message {origin.message} ({origin.role}), {origin.part}" if origin.role else origin.part
+    span = f", characters {origin.characters[0]} to {origin.characters[1]}" if origin.characters else ""
+    facts = [
+        ("token", f"{origin.split}:{origin.bin}:{origin.offset} is {origin.token} {origin.text!r}"),
+        ("loss", "target" if origin.target else "context"),
+        ("row", origin.row),
+        ("token of the row", origin.place),
+        ("from", where + span),
+    ]
+    print_table(("what", "found"), facts)
+    found = find_row(run, origin.row)
+    if isinstance(found, Kept):
+        print()
+        print_table(("decision", "value", "bound"), decisions(run, found))
 
 
 def _print_kept(kept: Kept) -> None:

@@ -19,6 +19,7 @@ from pipeline.evaluate.loss import SplitLoss, split_loss
 from pipeline.evaluate.prompts import Prompt
 from pipeline.evaluate.repack import repack
 from pipeline.pack.bins import Bins
+from pipeline.pack.seal import check_seal
 from pipeline.pack.tokenizer import describe_tokenizer
 from pipeline.run import RunDirectory
 from pipeline.train.model import Tokenizer, load_model, load_tokenizer
@@ -99,10 +100,13 @@ def measure(
 
     Raises:
         InputError: the model or its tokenizer cannot be loaded.
+        RunDirectoryError: its chat template is not the one that the bins were made with.
         StageError: a loss is not finite.
     """
     recipe = recipe.model_copy(update={"pack": recipe.pack.model_copy(update={"seq_length": contender.seq_length})})
     tokenizer = load_tokenizer(contender.tokenizer)
+    if contender.same_tokens:
+        check_seal(tokenizer, run, contender.tokenizer)
     model = load_model(
         recipe.training.model, tokenizer, seed=recipe.seed, seq_length=recipe.pack.seq_length, weights=contender.weights
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from pipeline.pack.bins import Bins
 from pipeline.pack.overflow import decide
 from pipeline.pack.targets import Targets
 from pipeline.pack.tokenise import Job, tokenise_part
+from pipeline.pack.tokenizer import describe_tokenizer, load_tokenizer
 from pipeline.pack.tokens import TokenRows
 from pipeline.pack.write import SplitBins, write_bins
 from pipeline.run import RunDirectory, Stage
@@ -42,6 +42,7 @@ def repack(
         InputError: the other tokenizer's template refuses a row.
     """
     run = RunDirectory(scratch)
+    stop_ids = tuple(describe_tokenizer(load_tokenizer(tokenizer))["stop_ids"])
     stage = Stage(run=run, name="repack", version=1, config={}, inputs={}, folders=("tokens",))
     for path in sorted(curated.glob("part-*.parquet")):
         tokenise_part(
@@ -53,14 +54,15 @@ def repack(
                 tokenizer=tokenizer,
                 tokenizer_content=content,
                 targets=Targets.of(recipe.pack),
+                stop_ids=stop_ids,
             )
         )
     rows = TokenRows.open(run.path(f"tokens/{split}"))
     length = recipe.pack.seq_length
-    fate = decide(rows.survey(length), length, "truncate", split=split, rows=rows)
+    fate = decide(rows.survey(), length, "truncate", split=split, rows=rows, method=recipe.pack.truncation_method)
     counted = pa.array({row for number in range(len(packed)) for row in packed.get(number).rows}, pa.string())
     same: np.ndarray = pc.is_in(rows.ids(fate.rows), counted).to_numpy(zero_copy_only=False)
-    fate = replace(fate, rows=fate.rows[same], lengths=fate.lengths[same])
+    fate = fate.only(same)
     bins = SplitBins.of(split, rows, fate, seq_length=length, seed=recipe.seed)
     for file in bins.files():
         write_bins(run.path(file.name), rows, bins.layout.part(file.begin, file.end), length)

@@ -3,7 +3,8 @@
 With weights w and N rows of each source, reduced by their common divisor, w·k rows of every source are taken. `stop`
 takes the largest k for which no source runs out; `repeat` the smallest for which every row is taken, so that rows of
 scarcer sources come more than once, no two of a source differing by more than one. Which rows are left, or come once
-more, is drawn by the seed; so is the order of all rows, in memory at once: 8 bytes a row, and no buffer.
+more, is drawn by the seed; so is the order of all rows, in memory at once: 8 bytes a row, and no buffer. A row that was
+split (`overflow: split`) is one row: it comes, comes again or goes with all its examples.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pipeline.config import Blend
 from pipeline.errors import InputError
 from pipeline.pack.order import shuffled
 from pipeline.pack.overflow import Dropped, Fate
+from pipeline.pack.slices import consecutive
 from pipeline.pack.tokens import Survey, TokenRows
 
 __all__ = ["Blended", "blended", "counts_of"]
@@ -50,7 +52,8 @@ def blended(fate: Fate, survey: Survey, rows: TokenRows, blend: Blend, *, seed: 
     Raises:
         InputError: a source of the blend has no rows, or fewer than its weight under `stop`.
     """
-    source_of, names = _sources(fate, rows, list(blend.weights))
+    held_rows = _Held.of(fate, survey)
+    source_of, names = _sources(held_rows.rows, rows, list(blend.weights))
     held = {name: int((source_of == number).sum()) for number, name in enumerate(names)}
     wanted = counts_of(held, blend)
     chosen, gone, ranks, bounds = [], [], [], []
@@ -66,7 +69,7 @@ def blended(fate: Fate, survey: Survey, rows: TokenRows, blend: Blend, *, seed: 
     taken = taken[shuffled(len(taken), seed)]
     left = np.concatenate(gone)
     dropped = Dropped(
-        fate.rows[left], np.concatenate(ranks).astype(np.float64) + 1, np.concatenate(bounds).astype(np.float64)
+        held_rows.rows[left], np.concatenate(ranks).astype(np.float64) + 1, np.concatenate(bounds).astype(np.float64)
     )
     about = {
         name: {
@@ -77,7 +80,7 @@ def blended(fate: Fate, survey: Survey, rows: TokenRows, blend: Blend, *, seed: 
         }
         for name in names
     }
-    return Blended(_fate(fate, survey, taken, left, dropped), about)
+    return Blended(_fate(fate, held_rows, taken, left, dropped), about)
 
 
 def counts_of(held: dict[str, int], blend: Blend) -> dict[str, int]:
@@ -105,11 +108,49 @@ def counts_of(held: dict[str, int], blend: Blend) -> dict[str, int]:
     return {name: weight * times for name, weight in weights.items()}
 
 
-def _sources(fate: Fate, rows: TokenRows, names: list[str]) -> tuple[NDArray[np.int64], list[str]]:
+class _Held(NamedTuple):
+    """The rows that go into bins before the blend, m of them: each comes or goes with all its examples."""
+
+    rows: NDArray[np.int64]
+    """Shape (m,), ascending row numbers."""
+    first: NDArray[np.int64]
+    """Shape (m,), the first example of each."""
+    examples: NDArray[np.int64]
+    """Shape (m,), how many each has."""
+    tokens: NDArray[np.int64]
+    """Shape (m,), of these examples."""
+    cut: NDArray[np.int64]
+    """Shape (m,), tokens that each has lost by `overflow: truncate`."""
+    split: NDArray[np.bool_]
+    """Shape (m,), whether `overflow: split` made it several examples, or left some of it out."""
+    ended: NDArray[np.bool_]
+    """Shape (m,), whether its last token is in a bin."""
+
+    @classmethod
+    def of(cls, fate: Fate, survey: Survey) -> _Held:
+        rows, first, examples = np.unique(fate.rows, return_index=True, return_counts=True)
+        full = survey.lengths[rows]
+        before = np.concatenate([[0], np.cumsum(fate.lengths)])
+        tokens = before[first + examples] - before[first]
+        # What a split row lacks is in the account already, as pieces without a target.
+        policy_splits = fate.account.split_rows > 0
+        ended = np.isin(rows, fate.rows[fate.slices.ends() == survey.lengths[fate.rows]])
+        return cls(
+            rows=rows,
+            first=first,
+            examples=examples,
+            tokens=tokens,
+            cut=np.zeros_like(full) if policy_splits else full - tokens,
+            split=(full > fate.lengths[first]) & policy_splits,
+            ended=ended,
+        )
+
+
+def _sources(held: NDArray[np.int64], rows: TokenRows, names: list[str]) -> tuple[NDArray[np.int64], list[str]]:
     """The number of each kept row's source among the names."""
     found = [np.empty(0, np.int64)]
-    for first in range(0, len(fate.rows), _IDS):
-        ids = rows.ids(fate.rows[first : first + _IDS])
+    for first in range(0, len(held), _IDS):
+        ids = rows.ids(held[first : first + _IDS])
         sources = pc.list_element(pc.split_pattern(ids, "/", max_splits=1), 0)
         found.append(
             pc.index_in(sources, value_set=pa.array(names, pa.string())).to_numpy(zero_copy_only=False).astype(np.int64)
@@ -117,23 +158,28 @@ def _sources(fate: Fate, rows: TokenRows, names: list[str]) -> tuple[NDArray[np.
     return np.concatenate(found), names
 
 
-def _fate(fate: Fate, survey: Survey, taken: NDArray[np.int64], left: NDArray[np.int64], dropped: Dropped) -> Fate:
+def _fate(fate: Fate, held: _Held, taken: NDArray[np.int64], left: NDArray[np.int64], dropped: Dropped) -> Fate:
     """The fate of the rows after the blend; `taken` and `left` are places among the rows before it."""
     once = np.unique(taken)
-    rows, lengths = fate.rows[taken], fate.lengths[taken]
-    full = survey.lengths[fate.rows]
-    lost = full - fate.lengths
-    targets = int(survey.targets[rows].sum())
+    items = consecutive(held.first[taken], held.examples[taken])
+    slices, targets = fate.slices.take(items), fate.targets[items]
+    tokens = int(slices.lengths.sum())
     account = replace(
         fate.account,
         rows=len(taken),
-        targets=targets,
-        masked=int(lengths.sum()) - targets,
-        truncated_rows=int((lost[once] > 0).sum()),
-        truncated_tokens=int(lost[once].sum()),
+        examples=len(items),
+        targets=int(targets.sum()),
+        masked=tokens - int(targets.sum()),
+        truncated_rows=int((held.cut[once] > 0).sum()),
+        truncated_tokens=int(held.cut[once].sum()),
+        split_rows=int(held.split[once].sum()),
+        ends_lost=len(once) - int(held.ended[once].sum()),
         repeated_rows=len(taken) - len(once),
-        repeated_tokens=int(lengths.sum() - fate.lengths[once].sum()),
-        dropped={**fate.account.dropped, "blend": {"rows": len(left), "tokens": int(full[left].sum())}},
+        repeated_tokens=tokens - int(held.tokens[once].sum()),
+        dropped={
+            **fate.account.dropped,
+            "blend": {"rows": len(left), "tokens": int((held.tokens + held.cut)[left].sum())},
+        },
     )
     account.check("train")
-    return Fate(rows=rows, lengths=lengths, dropped={**fate.dropped, "blend": dropped}, account=account)
+    return Fate(slices=slices, targets=targets, dropped={**fate.dropped, "blend": dropped}, account=account)

@@ -23,6 +23,7 @@ def encoder_of(tokenizer: PreTrainedTokenizerBase, *, literal: bool, inner: bool
     from tokenizers import Tokenizer
 
     core = json.loads(tokenizer.backend_tokenizer.to_str())
+    core["post_processor"] = None  # it would add special tokens, and trim blanks off the places of tokens
     if inner:
         for name in ("normalizer", "pre_tokenizer"):
             core[name] = _without_blank(core[name])

@@ -17,12 +17,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from functools import lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.pack.encoder import encoder_of, leading_blank
+from pipeline.pack.piece import Encoded, Piece, within
 from pipeline.pack.prompt_template import named_fields, row_fields
 from pipeline.pack.render import Message, Rendered, Span, Template, plain_message
 from pipeline.pack.shipped import PASSTHROUGH
@@ -36,30 +37,6 @@ __all__ = ["END_OF_DOCUMENT", "Encoded", "Piece", "Renderer", "adds_bos", "rende
 
 END_OF_DOCUMENT = "<|endoftext|>"
 """Ends a text or code row where the tokenizer has it; else its end-of-sequence token does."""
-
-
-class Piece(NamedTuple):
-    """Text that is encoded by itself."""
-
-    text: str
-    target: bool
-    literal: bool = False
-    """Control tokens in it are text."""
-    partly: tuple[Span, ...] = ()
-    """Where `target` is False: characters that are targets nevertheless."""
-    inner: bool = False
-    """It goes on in a text: the blank that SentencePiece sets before a text's first word is not set."""
-
-
-class Encoded(NamedTuple):
-    """Examples one after another."""
-
-    tokens: NDArray[np.uint32]
-    """Shape (T,)."""
-    loss: NDArray[np.bool_]
-    """Shape (T,); the first token of an example has nothing before it and is no target."""
-    lengths: NDArray[np.int64]
-    """Shape (rows,), summing to T."""
 
 
 def render_prompt(
@@ -176,17 +153,33 @@ class Renderer:
         learnt: list[Span] = []
         if self.targets.loss != "all":
             learnt = target_spans(self.template, row, rendered, found, self.targets)
-        return self._pieces(rendered, found.values(), learnt), rendered
+        return self._pieces(rendered, found.values(), learnt, self._cuts(row, rendered)), rendered
+
+    def _cuts(self, row: Conversation, rendered: Rendered) -> list[Span]:
+        """Where the fields stand that may be cut first: named fields, `input` and `output`, or roles."""
+        roles = {"user": "input", "assistant": "output"}
+        found = []
+        for place in rendered.located or ():
+            role = row.messages[place.message]["role"] if place.message >= 0 else ""
+            names = {place.field} if place.message < 0 else {role, roles.get(role, role)}
+            if (place.message < 0 or place.field == "content") and names & set(self.targets.fields):
+                found.append((place.first, place.last))
+        return sorted(found)
 
     def encode(self, rows: Sequence[Sequence[Piece]]) -> Encoded:
         """Encode the pieces of many rows in few batches; offsets are asked for only where a piece is learnt in part."""
         pieces = [piece for row in rows for piece in row]
         ids: list[NDArray[np.uint32]] = [np.empty(0, np.uint32)] * len(pieces)
         masks: dict[int, NDArray[np.bool_]] = {}
+        cuts: dict[int, list[tuple[int, int, int]]] = {}
         for index, encoding in self.encodings(pieces):
             ids[index] = np.array(encoding.ids, dtype=np.uint32)
             if pieces[index].partly:
-                masks[index] = _within(encoding.offsets, pieces[index].partly)
+                masks[index] = within(encoding.offsets, pieces[index].partly)
+            for field, first, last in pieces[index].cuts:
+                inside = np.flatnonzero(within(encoding.offsets, [(first, last)]))
+                if len(inside):
+                    cuts.setdefault(index, []).append((field, int(inside[0]), int(inside[-1]) + 1))
         per_piece = np.array([len(piece) for piece in ids], dtype=np.int64)
         row_of_piece = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
         lengths = np.bincount(row_of_piece, weights=per_piece, minlength=len(rows)).astype(np.int64)
@@ -195,7 +188,19 @@ class Renderer:
         for index, mask in masks.items():
             loss[ends[index] - per_piece[index] : ends[index]] = mask
         loss[(np.cumsum(lengths) - lengths)[lengths > 0]] = False
-        return Encoded(tokens=np.concatenate([np.empty(0, np.uint32), *ids]), loss=loss, lengths=lengths)
+        heads = ends - per_piece - np.repeat(np.cumsum(lengths) - lengths, [len(row) for row in rows])
+        merged: list[dict[int, list[int]]] = [{} for _ in rows]
+        for index in sorted(cuts):
+            for field, first, last in cuts[index]:
+                # A field whose text was cut into pieces goes from the first to the last of them.
+                place = merged[row_of_piece[index]].setdefault(field, [int(heads[index]) + first, 0])
+                place[1] = int(heads[index]) + last
+        return Encoded(
+            tokens=np.concatenate([np.empty(0, np.uint32), *ids]),
+            loss=loss,
+            lengths=lengths,
+            cuts=[[place for ends in one.values() for place in ends] for one in merged],
+        )
 
     def encodings(self, pieces: Sequence[Piece], *, offsets: bool = False) -> Iterator[tuple[int, Any]]:
         """The number of each piece and its encoding, in an order of their own.
@@ -206,7 +211,9 @@ class Renderer:
         """
         batches: dict[tuple[bool, bool, bool], list[int]] = {}
         for index, piece in enumerate(pieces):
-            batches.setdefault((piece.literal, piece.inner, offsets or bool(piece.partly)), []).append(index)
+            batches.setdefault((piece.literal, piece.inner, offsets or bool(piece.partly or piece.cuts)), []).append(
+                index
+            )
         for (literal, inner, placed), mine in batches.items():
             encoder = self._encoder(literal=literal, inner=inner)
             encode = encoder.encode_batch if placed else encoder.encode_batch_fast
@@ -217,13 +224,16 @@ class Renderer:
             found = self._encoders[literal, inner] = encoder_of(self.tokenizer, literal=literal, inner=inner)
         return found
 
-    def _pieces(self, rendered: Rendered, generated: Iterable[Span], learnt: Sequence[Span]) -> list[Piece]:
+    def _pieces(
+        self, rendered: Rendered, generated: Iterable[Span], learnt: Sequence[Span], fields: Sequence[Span] = ()
+    ) -> list[Piece]:
         """Cut a text where answers begin and end, and around what only looks like a control token.
 
         Args:
             rendered: the text.
             generated: where its answers stand.
             learnt: the targets' characters, in order.
+            fields: characters that may be cut first.
         """
         text, literal = rendered.text, set(rendered.literal)
         borders = sorted({0, len(text), *(place for span in (*generated, *literal) for place in span)})
@@ -238,6 +248,11 @@ class Renderer:
                     literal=(first, last) in literal,
                     partly=() if whole else inside,
                     inner=self._goes_on(rendered, first),
+                    cuts=tuple(
+                        (number, max(a, first) - first, min(b, last) - first)
+                        for number, (a, b) in enumerate(fields)
+                        if a < last and b > first
+                    ),
                 )
             )
         return pieces
@@ -259,12 +274,3 @@ def adds_bos(tokenizer: PreTrainedTokenizerBase) -> bool:
 def _renderer(tokenizer: PreTrainedTokenizerBase, template: str) -> Renderer:
     """Kept, because its encoders take long to make; a template that was set anew makes another one."""
     return Renderer(tokenizer)
-
-
-def _within(offsets: Sequence[Span], spans: Sequence[Span]) -> NDArray[np.bool_]:
-    """Whether all characters of each token lie in one of the spans; shape (tokens,)."""
-    places: NDArray[np.int64] = np.array(offsets, dtype=np.int64).reshape(-1, 2)
-    inside: NDArray[np.bool_] = np.zeros(len(places), np.bool_)
-    for first, last in spans:
-        inside |= (places[:, 0] >= first) & (places[:, 1] <= last) & (places[:, 0] < places[:, 1])
-    return inside

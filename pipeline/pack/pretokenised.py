@@ -13,6 +13,7 @@ import pyarrow as pa
 from pipeline.atomic import atomic_file
 from pipeline.config.pretokenised import Pretokenised
 from pipeline.errors import InputError, StageError
+from pipeline.pack.guard import MASKS
 from pipeline.pack.selection import Weighted, blend, expand, split_borders
 from pipeline.pack.token_files import TokenFile, open_megatron, open_nanogpt
 from pipeline.pack.tokens import TOKENS, token_batch
@@ -106,7 +107,7 @@ def write_documents(job: PretokenisedJob) -> PartRecord:
         InputError: a token id is outside the vocabulary.
     """
     file = _open(job.format, job.source, job.boundary)
-    counts = {"rows": 0, "tokens": 0, "targets": 0, "characters": 0, "bytes": 0}
+    counts = dict.fromkeys(("rows", "tokens", "targets", "characters", "bytes", *MASKS), 0)  # no conversations
     with atomic_file(job.stage.run.path(job.output)) as beside, pa.ipc.new_file(beside, TOKENS) as writer:
         for first, last in _by_tokens(file, job.begin, job.end, _BATCH_TOKENS):
             lengths = file.lengths[first:last]

@@ -24,19 +24,21 @@ _TARGETS, _CONTEXT = ("black on green", "black on bright_green"), ("white", "bri
 def show_tokens(run: RunDirectory, n: int, *, split: str = "train") -> None:
     """Print the first `n` examples of a packed split: targets on green, context plain, a token to a shade.
 
-    Where the output is no terminal, targets stand between `⟦` and `⟧`.
+    Where the output is no terminal, or NO_COLOR is set, targets stand between `⟦` and `⟧`.
 
     Raises:
-        RunDirectoryError: the run is not packed.
+        RunDirectoryError: the run is not packed, or its template changed since.
     """
     folder = run.path("tokenizer")
     if not folder.is_dir():
         raise RunDirectoryError(
             "the run has no tokenizer", where=str(folder), mend="run `curate-and-train pack RECIPE` first"
         )
+    from pipeline.pack.seal import check_seal
     from pipeline.pack.tokenizer import load_tokenizer
 
     bins, tokenizer = Bins.open(run.path(f"packed/{split}")), load_tokenizer(folder)
+    check_seal(tokenizer, run, folder)
     console = Console(highlight=False, soft_wrap=True)
     shown = 0
     for index in range(len(bins)):
@@ -49,7 +51,7 @@ def show_tokens(run: RunDirectory, n: int, *, split: str = "train") -> None:
             loss = packed.loss[first:last].tolist()
             console.print(f"{row}  ({split}, bin {index}, {last - first} tokens, {sum(loss)} targets)", style="bold")
             tokens = packed.tokens[first:last].tolist()
-            console.print(coloured(tokenizer, tokens, loss, brackets=not console.is_terminal))
+            console.print(coloured(tokenizer, tokens, loss, brackets=console.no_color or not console.is_terminal))
             console.print()
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["pack", "plan", "plan_tokens"]
 
 _TOKENS_VERSION = 3
-_PACKED_VERSION = 4
+_PACKED_VERSION = 5
 _TRAINING_CHARACTERS = 1 << 30
 """A tokenizer is trained on at most about as many, of rows spread evenly: the trainer's memory and time."""
 _FEW_BYTES = 4 << 20
@@ -100,6 +100,7 @@ def _plan_packed(run: RunDirectory, recipe: Recipe, tokens: Manifest) -> Stage:
             "seq_length": recipe.pack.seq_length,
             "pad_to_multiple_of": recipe.pack.pad_to_multiple_of,
             "overflow": recipe.pack.overflow,
+            "truncation_method": recipe.pack.truncation_method,
             "fertility": recipe.pack.fertility.model_dump(mode="json") if recipe.pack.fertility else None,
             "seed": recipe.seed,
             **({"blend": recipe.blend.model_dump(mode="json")} if recipe.blend else {}),
@@ -110,6 +111,7 @@ def _plan_packed(run: RunDirectory, recipe: Recipe, tokens: Manifest) -> Stage:
 
 
 def _tokenise(stage: Stage, recipe: Recipe) -> Manifest:
+    from pipeline.pack.guard import MASKS, check_run
     from pipeline.pack.targets import Targets
     from pipeline.pack.tokenise import Job
     from pipeline.pack.tokenizer import describe_tokenizer, load_tokenizer
@@ -130,6 +132,7 @@ def _tokenise(stage: Stage, recipe: Recipe) -> Manifest:
             tokenizer=folder,
             tokenizer_content=content,
             targets=Targets.of(recipe.pack),
+            stop_ids=tuple(about["stop_ids"]),
         )
         for split in SPLITS
         for path in parts[split]
@@ -147,10 +150,11 @@ def _tokenise(stage: Stage, recipe: Recipe) -> Manifest:
     splits = {
         split: {
             key: sum(one.counts[key] for one in records if one.part.startswith(f"{split}-"))
-            for key in ("rows", "tokens", "targets", "characters", "bytes")
+            for key in ("rows", "tokens", "targets", "characters", "bytes", *MASKS)
         }
         for split in SPLITS
     }
+    check_run({key: sum(one[key] for one in splits.values()) for key in MASKS}, Targets.of(recipe.pack))
     curated = Manifest.read(stage.run.path("curated"))
     expected = curated.rows["kept"] if curated and curated.rows else sum(one["rows"] for one in splits.values())
     rows = Rows(
@@ -214,10 +218,10 @@ def _run(
 
 
 def _pack(stage: Stage, recipe: Recipe, tokens: Manifest) -> Manifest:
-    from pipeline.pack.write import Job, write_dropped
+    from pipeline.pack.write import COUNTS, Job, write_dropped
 
     blend: dict[str, dict[str, int]] = {}
-    splits = [_split(stage.run, recipe, split, blend) for split in SPLITS]
+    splits = [_split(stage.run, recipe, split, blend, tokens.summary["bos_id"]) for split in SPLITS]
     train = splits[0].fate.account
     if not train.rows:
         reasons = ", ".join(f"{one['rows']} {rule}" for rule, one in train.dropped.items() if one["rows"])
@@ -235,7 +239,7 @@ def _pack(stage: Stage, recipe: Recipe, tokens: Manifest) -> Manifest:
     with Progress("packed", total=len(jobs), unit="files") as progress:
 
         def count(one: PartRecord) -> None:
-            progress.advance(rows=one.counts["rows"], bytes=4 * one.counts["tokens"])
+            progress.advance(rows=one.counts["examples"], bytes=4 * one.counts["tokens"])
 
         records = [done[job.file.part] for job in jobs if job.file.part in done]
         for finished in records:
@@ -243,7 +247,7 @@ def _pack(stage: Stage, recipe: Recipe, tokens: Manifest) -> Manifest:
         records += _write([job for job in jobs if job.file.part not in done], recipe.cluster, count)
         for split in splits:
             mine = [one.counts for one in records if one.part.startswith(f"{split.split}-")]
-            split.check({key: sum(counts[key] for counts in mine) for key in ("bins", "rows", "tokens", "targets")})
+            split.check({key: sum(counts[key] for counts in mine) for key in COUNTS})
         ledger = "packed/dropped/part-00000.parquet"
         dropped = write_dropped(stage.run.path(ledger), splits)
         stage.commit("dropped", {ledger: dropped}, {})
@@ -281,7 +285,9 @@ def _write(jobs: Sequence[WriteJob], cluster: Cluster, on_done: Callable[[PartRe
         return run_parts(client, write_part, jobs, stage="packed", on_done=on_done)
 
 
-def _split(run: RunDirectory, recipe: Recipe, split: str, blend: dict[str, dict[str, int]]) -> SplitBins:
+def _split(
+    run: RunDirectory, recipe: Recipe, split: str, blend: dict[str, dict[str, int]], bos_id: int | None
+) -> SplitBins:
     """Deal a split into bins; `blend` is told what the train split is made of."""
     from pipeline.pack.blend import blended
     from pipeline.pack.overflow import decide
@@ -289,8 +295,17 @@ def _split(run: RunDirectory, recipe: Recipe, split: str, blend: dict[str, dict[
     from pipeline.pack.write import SplitBins
 
     rows, length = TokenRows.open(run.path(f"tokens/{split}")), recipe.pack.seq_length
-    survey = rows.survey(length)
-    fate = decide(survey, length, recipe.pack.overflow, recipe.pack.fertility, split=split, rows=rows)
+    survey = rows.survey()
+    fate = decide(
+        survey,
+        length,
+        recipe.pack.overflow,
+        recipe.pack.fertility,
+        split=split,
+        rows=rows,
+        method=recipe.pack.truncation_method,
+        bos_id=bos_id,
+    )
     if recipe.blend is not None and split == "train":
         fate, shares = blended(fate, survey, rows, recipe.blend, seed=recipe.seed)
         blend.update(shares)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -17,14 +17,17 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline.atomic import atomic_file
-from pipeline.errors import InputError, StageError
-from pipeline.pack.examples import Encoded, Piece, Renderer
+from pipeline.errors import InputError
+from pipeline.pack.examples import Renderer
+from pipeline.pack.guard import MASKS, check_rows
+from pipeline.pack.piece import Encoded, Piece
+from pipeline.pack.render import Rendered
 from pipeline.pack.targets import Targets
 from pipeline.pack.tokenizer import load_tokenizer
 from pipeline.pack.tokens import TOKENS, token_batch
 from pipeline.run import PartRecord, Stage
 
-__all__ = ["Job", "contents", "tokenise_on_worker", "tokenise_part"]
+__all__ = ["Job", "contents", "pieces_of", "tokenise_on_worker", "tokenise_part"]
 
 _COLUMNS = ["id", "kind", "messages", "tools", "metadata"]
 _ROWS = 512
@@ -48,22 +51,24 @@ class Job:
     tokenizer_content: str
     """Fingerprint of the tokenizer's files: a worker that lives on must not keep an older one of the same path."""
     targets: Targets
+    stop_ids: tuple[int, ...]
+    """Tokens that end an answer or a document."""
 
 
 def tokenise_part(job: Job) -> PartRecord:
     """Render and encode every row, in order, and commit the part.
 
     Raises:
-        InputError: the template refuses a row.
+        InputError: the template refuses a row, no exact mask exists for it, or its mask cannot be meant.
     """
     renderer = _renderer(job.tokenizer, job.tokenizer_content, job.targets)
-    counts = {"rows": 0, "tokens": 0, "targets": 0, "characters": 0, "bytes": 0}
+    counts = dict.fromkeys(("rows", "tokens", "targets", "characters", "bytes", *MASKS), 0)
     with (
         atomic_file(job.stage.run.path(job.output)) as beside,
         pa.ipc.new_file(beside, TOKENS) as writer,
     ):
         for batch in _batches(_encoded(job, renderer, counts)):
-            writer.write_batch(token_batch(batch.ids, *batch.encoded, batch.characters))
+            writer.write_batch(token_batch(batch.ids, *batch.encoded[:3], batch.characters, batch.encoded.cuts))
             counts["rows"] += len(batch.ids)
             counts["tokens"] += len(batch.encoded.tokens)
             counts["targets"] += int(batch.encoded.loss.sum())
@@ -88,6 +93,34 @@ def contents(parts: list[Path], every: int) -> Iterator[str]:
                 number += 1
 
 
+def pieces_of(
+    renderer: Renderer, row: Mapping[str, Any], *, locate: bool = False
+) -> tuple[list[Piece], Rendered | None]:
+    """A curated row in pieces, and the text that a conversation was rendered to.
+
+    Args:
+        renderer: with the recipe's targets.
+        row: a row of `schema.CURATED`.
+        locate: find the places of the row's strings in that text.
+
+    Raises:
+        InputError: the template refuses the row, or no exact mask exists for it.
+    """
+    messages = row["messages"]
+    if row["kind"] in ("text", "code"):
+        return renderer.document("\n\n".join(message["content"] for message in messages)), None
+    if row["kind"] not in ("pair", "chat"):
+        raise InputError(
+            f"rows of kind {row['kind']} cannot be packed for language modelling",
+            where=f"row {row['id']}",
+            mend="leave its source out of this recipe",
+        )
+    try:
+        return renderer.example(renderer.row(messages, row["tools"], row["metadata"]), locate=locate)
+    except InputError as error:
+        raise InputError(error.what, where=f"row {row['id']}; {error.where}", mend=error.mend) from None
+
+
 class _Batch(NamedTuple):
     """Rows encoded at once."""
 
@@ -98,18 +131,27 @@ class _Batch(NamedTuple):
 
 
 def _encoded(job: Job, renderer: Renderer, counts: dict[str, int]) -> Iterator[_Batch]:
-    vocabulary = len(renderer.tokenizer)
+    vocabulary, bos_id = len(renderer.tokenizer), renderer.tokenizer.bos_token_id
     for rows in _rows(job.source):
-        encoded = renderer.encode([_pieces(renderer, row) for row in rows])
+        encoded = renderer.encode([pieces_of(renderer, row)[0] for row in rows])
+        encoded = _all_targets(encoded) if job.targets.loss == "all" else encoded
+        ids = [row["id"] for row in rows]
         if len(encoded.tokens) and int(encoded.tokens.max()) >= vocabulary:
-            raise StageError(
-                f"token id {encoded.tokens.max()} is outside the vocabulary of {vocabulary}", where=str(job.source)
+            place = int(np.argmax(encoded.tokens >= vocabulary))
+            raise InputError(
+                f"token id {encoded.tokens[place]} is outside the vocabulary of {vocabulary}",
+                where=f"row {ids[int(np.searchsorted(np.cumsum(encoded.lengths), place, side='right'))]}",
+                mend="the tokenizer's added tokens must have the ids that follow its vocabulary: correct its "
+                "tokenizer.json",
             )
+        talks = np.array([row["kind"] not in ("text", "code") for row in rows], np.bool_)
+        masks = check_rows(encoded, ids, talks, job.targets, bos_id=bos_id, stop_ids=job.stop_ids)
+        counts.update({name: counts[name] + value for name, value in masks.items()})
         counts["bytes"] += sum(len(message["content"].encode()) for row in rows for message in row["messages"])
         characters = [sum(len(message["content"]) for message in row["messages"]) for row in rows]
         yield _Batch(
-            [row["id"] for row in rows],
-            _all_targets(encoded) if job.targets.loss == "all" else encoded,
+            ids,
+            encoded,
             np.array(characters, np.int64),
         )
 
@@ -127,10 +169,15 @@ def _batches(encoded: Iterable[_Batch]) -> Iterator[_Batch]:
 
 
 def _join(waiting: list[_Batch]) -> _Batch:
-    columns = zip(*(one.encoded for one in waiting), strict=True)
+    tokens, loss, lengths, cuts = zip(*(one.encoded for one in waiting), strict=True)
     return _Batch(
         [row for one in waiting for row in one.ids],
-        Encoded(*(np.concatenate(column) for column in columns)),
+        Encoded(
+            tokens=np.concatenate(tokens),
+            loss=np.concatenate(loss),
+            lengths=np.concatenate(lengths),
+            cuts=[one for each in cuts for one in each],
+        ),
         np.concatenate([one.characters for one in waiting]),
     )
 
@@ -150,22 +197,6 @@ def _rows(source: Path) -> Iterator[list[dict[str, Any]]]:
                 {"id": id_, "kind": kind, "tools": tools, "messages": list(islice(messages, size))}
                 for id_, kind, tools, size in zip(*others, sizes, strict=True)
             ]
-
-
-def _pieces(renderer: Renderer, row: dict[str, Any]) -> list[Piece]:
-    messages = row["messages"]
-    if row["kind"] in ("text", "code"):
-        return renderer.document("\n\n".join(message["content"] for message in messages))
-    if row["kind"] not in ("pair", "chat"):
-        raise InputError(
-            f"rows of kind {row['kind']} cannot be packed for language modelling",
-            where=f"row {row['id']}",
-            mend="leave its source out of this recipe",
-        )
-    try:
-        return renderer.conversation(messages, row["tools"], row["metadata"])
-    except InputError as error:
-        raise InputError(error.what, where=f"row {row['id']}; {error.where}", mend=error.mend) from None
 
 
 def _all_targets(encoded: Encoded) -> Encoded:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,13 +14,14 @@ from pipeline import fingerprint
 from pipeline.config import Pack
 from pipeline.errors import InputError, did_you_mean
 from pipeline.pack.examples import END_OF_DOCUMENT, Renderer
+from pipeline.pack.seal import tokenizer_hashes
 from pipeline.pack.shipped import NAMES
 from pipeline.pack.template import check_template, choose_template, read_template
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-__all__ = ["describe_tokenizer", "load_tokenizer", "make_tokenizer", "tokenizer_inputs"]
+__all__ = ["describe_tokenizer", "load_tokenizer", "make_tokenizer", "open_tokenizer", "tokenizer_inputs"]
 
 PAD, OPEN, CLOSE = "<|pad|>", "<|im_start|>", "<|im_end|>"
 _READ_BY_TRANSFORMERS = (
@@ -27,6 +29,8 @@ _READ_BY_TRANSFORMERS = (
     *("chat_template*", "*.model", "*.tiktoken", "config.json"),
 )
 _HUB_SECONDS = 5.0
+_CONTROL_TOKEN = re.compile(r"<\|[\w.-]+\|>|<[a-z]+_[a-z_]+>|\[/?[A-Z_]+\]")
+"""How models write them: <|im_end|>, <end_of_turn>, [INST]."""
 
 
 def make_tokenizer(pack: Pack, contents: Callable[[], Iterator[str]], folder: Path) -> None:
@@ -44,6 +48,27 @@ def make_tokenizer(pack: Pack, contents: Callable[[], Iterator[str]], folder: Pa
     tokenizer.chat_template = choose_template(pack.template, tokenizer)
     check_template(Renderer(tokenizer))
     tokenizer.save_pretrained(folder)
+
+
+def open_tokenizer(pack: Pack, *, alone: bool = False) -> PreTrainedTokenizerBase:
+    """The tokenizer that `pack` asks for, with its template, untried; one that would be trained has bytes only.
+
+    Args:
+        pack: the recipe's section.
+        alone: the template is looked at without a tokenizer: bytes, and the control tokens that it names.
+
+    Raises:
+        InputError: no such tokenizer or template.
+    """
+    tokenizer = _train(iter([]), 300) if pack.tokenizer is None else _find(pack.tokenizer)
+    if alone:
+        text = read_template(pack.template)
+        named = {token: None for token in _CONTROL_TOKEN.findall(text) if token not in tokenizer.get_vocab()}
+        tokenizer.add_special_tokens({"extra_special_tokens": list(named)})
+        if "bos_token" in text:
+            tokenizer.add_special_tokens({"bos_token": "<s>"})
+    tokenizer.chat_template = choose_template(pack.template, tokenizer)
+    return tokenizer
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
@@ -74,8 +99,7 @@ def describe_tokenizer(tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
     end = tokenizer.convert_tokens_to_ids(renderer.end_of_document) if renderer.end_of_document else eos
     stop_ids = sorted({token for token in (*verdict.stops, eos, end) if token is not None})
     return {
-        "tokenizer": fingerprint.of_bytes(tokenizer.backend_tokenizer.to_str().encode()),
-        "template": verdict.template,
+        **tokenizer_hashes(tokenizer),
         "lint": verdict.to_json(),
         "vocab_size": len(tokenizer),
         "pad_id": tokenizer.pad_token_id if tokenizer.pad_token_id is not None else stop_ids[0],

@@ -19,6 +19,7 @@ TOKENS = pa.schema(
         pa.field("tokens", pa.list_(pa.uint32()), nullable=False),
         pa.field("loss", pa.list_(pa.bool_()), nullable=False),  # the token is a target
         pa.field("characters", pa.int64(), nullable=False),  # of the row's contents
+        pa.field("cuts", pa.list_(pa.uint32()), nullable=False),  # first and last token of each `truncation_field`
     ]
 )
 """Rows in the order of the curated parts; of any length, 0 included."""
@@ -30,7 +31,7 @@ class Survey(NamedTuple):
     lengths: NDArray[np.int64]
     """Tokens."""
     targets: NDArray[np.int64]
-    """Targets among a row's first `capacity` tokens."""
+    """Of a whole row."""
     characters: NDArray[np.int64]
     """Of the row's contents."""
 
@@ -57,7 +58,7 @@ class TokenRows:
     def __len__(self) -> int:
         return int(self._begin[-1])
 
-    def survey(self, capacity: int) -> Survey:
+    def survey(self) -> Survey:
         """Measure every row; one pass over the masks, a batch of rows in memory."""
         lengths, targets, characters = [np.empty(0, np.int64)], [np.empty(0, np.int64)], [np.empty(0, np.int64)]
         for batch, offsets in zip(self._batches, self._offsets, strict=True):
@@ -65,7 +66,7 @@ class TokenRows:
             loss = batch.column("loss").values.to_numpy(zero_copy_only=False)
             before = np.concatenate([[0], np.cumsum(loss, dtype=np.int64)])
             lengths.append(length)
-            targets.append(before[offsets[:-1] + np.minimum(length, capacity)] - before[offsets[:-1]])
+            targets.append(before[offsets[1:]] - before[offsets[:-1]])
             characters.append(batch.column("characters").to_numpy())
         return Survey(np.concatenate(lengths), np.concatenate(targets), np.concatenate(characters))
 
@@ -77,14 +78,28 @@ class TokenRows:
             places.append(mine)
         return pa.concat_arrays(found).take(pa.array(np.argsort(np.concatenate(places))))
 
+    def cuts(self, rows: NDArray[np.int64]) -> list[list[tuple[int, int]]]:
+        """The token ranges of each row that `truncate` cuts first, in their order."""
+        found: list[list[tuple[int, int]]] = [[] for _ in range(len(rows))]
+        for number, mine in self._by_batch(rows):
+            lists = self._batches[number].column("cuts").take(pa.array(rows[mine] - self._begin[number])).to_pylist()
+            for place, flat in zip(mine.tolist(), lists, strict=True):
+                found[place] = list(zip(flat[::2], flat[1::2], strict=True))
+        return found
+
+    def first_tokens(self, rows: NDArray[np.int64]) -> NDArray[np.uint32]:
+        """The first token of each row; rows must not be empty."""
+        return self.gather(rows, np.ones(len(rows), np.int64))[0]
+
     def gather(
-        self, rows: NDArray[np.int64], lengths: NDArray[np.int64]
+        self, rows: NDArray[np.int64], lengths: NDArray[np.int64], begin: NDArray[np.int64] | None = None
     ) -> tuple[NDArray[np.uint32], NDArray[np.bool_]]:
-        """The first `lengths[i]` tokens of `rows[i]`, one row after another, and their masks.
+        """`lengths[i]` tokens of `rows[i]`, one row after another, and their masks.
 
         Args:
             rows: shape (n,).
-            lengths: shape (n,), each at most the row's own.
+            lengths: shape (n,), each at most what the row has from there.
+            begin: shape (n,), the first token to take; None: the row's first.
 
         Returns:
             Two arrays of shape (sum of lengths,).
@@ -96,6 +111,8 @@ class TokenRows:
             batch = self._batches[number]
             masks = batch.column("loss")
             first = self._offsets[number][rows[mine] - self._begin[number]]
+            if begin is not None:
+                first = first + begin[mine]
             _copy(
                 batch.column("tokens").values.to_numpy(),
                 np.frombuffer(masks.values.buffers()[1], dtype=np.uint8),
@@ -122,14 +139,16 @@ def token_batch(
     loss: NDArray[np.bool_],
     lengths: NDArray[np.int64],
     characters: NDArray[np.int64],
+    cuts: Sequence[Sequence[int]] | None = None,
 ) -> pa.RecordBatch:
-    """A batch of `TOKENS` from flat arrays."""
+    """A batch of `TOKENS` from flat arrays; `cuts` has a row's ranges one after another."""
     return pa.RecordBatch.from_arrays(
         [
             pa.array(ids, pa.string()),
             list_array(pa.array(tokens), lengths),
             list_array(pa.array(loss), lengths),
             pa.array(characters, pa.int64()),
+            pa.array(cuts if cuts is not None else [[]] * len(ids), pa.list_(pa.uint32())),
         ],
         schema=TOKENS,
     )

@@ -21,7 +21,7 @@ from pipeline.pack.tokens import TokenRows, list_array
 from pipeline.run import PartRecord, Stage
 from pipeline.schema import BINS, LEDGER
 
-__all__ = ["BinsFile", "Job", "SplitBins", "write_bins", "write_dropped", "write_part"]
+__all__ = ["COUNTS", "BinsFile", "Job", "SplitBins", "write_bins", "write_dropped", "write_part"]
 
 _UNITS = {
     "overflow": "tokens",
@@ -30,6 +30,9 @@ _UNITS = {
     "blend": "the row's place in its source",
 }
 """Of a dropped row's value, by rule."""
+
+COUNTS = ("bins", "examples", "tokens", "targets", "padded")
+"""What is counted while bins are written; `padded` are slots without a token."""
 
 _FILE_BINS, _FILE_TOKENS = 1 << 16, 1 << 27
 """A file holds as many bins, or as many slots, whichever is less."""
@@ -65,7 +68,7 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class SplitBins:
-    """The bins of one split: which rows lie in which, and what became of the others."""
+    """The bins of one split: which examples lie in which, and what became of the others."""
 
     split: str
     rows: TokenRows
@@ -76,7 +79,7 @@ class SplitBins:
 
     @classmethod
     def of(cls, split: str, rows: TokenRows, fate: Fate, *, seq_length: int, seed: int, multiple: int = 1) -> SplitBins:
-        """Pack the rows that `fate` keeps.
+        """Pack the examples that `fate` keeps.
 
         Args:
             split: its name.
@@ -87,7 +90,7 @@ class SplitBins:
             multiple: an example takes slots in multiples of this (`pack.pad_to_multiple_of`).
         """
         packing = pack_lengths(-(-fate.lengths // multiple), seq_length // multiple)
-        layout = BinLayout.shuffled(packing, fate.rows, fate.lengths, seed=seed)
+        layout = BinLayout.shuffled(packing, fate.slices, seed=seed)
         return cls(split=split, rows=rows, fate=fate, layout=layout, seq_length=seq_length, multiple=multiple)
 
     def files(self) -> Iterator[BinsFile]:
@@ -118,9 +121,13 @@ class SplitBins:
             "tokens": account.tokens,
             "targets": account.targets,
             "masked": account.masked,
+            "examples": account.examples,
             "truncated": {"rows": account.truncated_rows, "tokens": account.truncated_tokens},
+            "split_rows": account.split_rows,
+            "ends_lost": account.ends_lost,
             "repeated": {"rows": account.repeated_rows, "tokens": account.repeated_tokens},
             "dropped": account.dropped,
+            "padded": certificate.slots - account.tokens,
             **certificate.to_json(),
         }
 
@@ -129,9 +136,10 @@ class SplitBins:
         account = self.fate.account
         expected = {
             "bins": self.layout.bins,
-            "rows": account.rows,
+            "examples": account.examples,
             "tokens": account.tokens,
             "targets": account.targets,
+            "padded": self.layout.bins * self.seq_length - account.tokens,
         }
         if written != expected:
             raise StageError(
@@ -150,18 +158,19 @@ def write_part(job: Job) -> PartRecord:
 
 def write_bins(path: Path, rows: TokenRows, layout: BinLayout, seq_length: int) -> dict[str, int]:
     """Write the bins of `layout` into one file; return what was counted while writing."""
-    counts = {"bins": 0, "rows": 0, "tokens": 0, "targets": 0}
+    counts = dict.fromkeys(COUNTS, 0)
     about = {"seq_length": str(seq_length), "shift": "none"}
     step = max(1, _BATCH_TOKENS // seq_length)
     with atomic_file(path) as beside, pa.ipc.new_file(beside, BINS.with_metadata(about)) as writer:
         for begin in range(0, layout.bins, step):
-            writer.write_batch(_batch(rows, layout.part(begin, min(begin + step, layout.bins)), counts))
+            part = layout.part(begin, min(begin + step, layout.bins))
+            writer.write_batch(_batch(rows, part, seq_length, counts))
     return counts
 
 
-def _batch(rows: TokenRows, layout: BinLayout, counts: dict[str, int]) -> pa.RecordBatch:
+def _batch(rows: TokenRows, layout: BinLayout, seq_length: int, counts: dict[str, int]) -> pa.RecordBatch:
     lengths = np.asarray(layout.lengths)
-    tokens, loss = rows.gather(layout.rows, lengths)
+    tokens, loss = layout.slices.gather(rows)
     sizes = np.diff(layout.first)
     heads = layout.first[:-1]
     # Where each example begins in its bin: tokens before it, less the tokens before the bin's first example.
@@ -169,9 +178,10 @@ def _batch(rows: TokenRows, layout: BinLayout, counts: dict[str, int]) -> pa.Rec
     starts = (before - np.repeat(before[heads], sizes)).astype(np.uint32)
     filled = np.add.reduceat(lengths, heads) if len(heads) else np.empty(0, np.int64)
     counts["bins"] += layout.bins
-    counts["rows"] += len(layout.rows)
+    counts["examples"] += len(lengths)
     counts["tokens"] += len(tokens)
     counts["targets"] += int(loss.sum())
+    counts["padded"] += int((seq_length - filled).sum())
     return pa.RecordBatch.from_arrays(
         [
             list_array(pa.array(tokens), filled),

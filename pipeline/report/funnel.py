@@ -30,6 +30,7 @@ _UNPACKED = {
     "overflow": "longer than a bin",
     "fertility": "too few or too many characters a token",
     "no_target": "no answer within a bin's length",
+    "blend": "beyond their source's share of the blend",
 }
 """Rules of packing."""
 
@@ -79,9 +80,9 @@ def funnel(run: RunDirectory) -> list[Step]:
     take("kept", left - rows.kept, "  ".join(f"{split} {splits.get(split, 0):,}" for split in SPLITS))
     packed = read_packing(run)
     if packed is not None:
-        examples = sum(split.examples for split in packed.values())
+        rows_packed = sum(split.rows for split in packed.values())
         bins = sum(split.bins for split in packed.values())
-        take("packed", left - examples, f"into {bins:,} bins; {_overflow(packed.values())}")
+        take("packed", left - rows_packed, f"into {bins:,} bins; {_overflow(packed.values())}")
     return steps
 
 
@@ -137,14 +138,14 @@ def _leaks(run: RunDirectory) -> str | None:
 
 
 def _overflow(splits: Iterable[SplitPacking]) -> str:
-    """Why rows did not become examples, and how many became examples without their end."""
+    """Why rows did not become examples, and how many were cut."""
     dropped: Counter[str] = Counter()
     cut = 0
     for split in splits:
         dropped.update(split.dropped)
         cut += split.truncated
     reasons = [f"{count:,} dropped: {_UNPACKED.get(rule, rule)}" for rule, count in sorted(dropped.items()) if count]
-    return "; ".join([*reasons, f"{cut:,} cut at the end of a bin"])
+    return "; ".join([*reasons, f"{cut:,} cut to a bin's length"])
 
 
 def _alone(run: RunDirectory) -> str:

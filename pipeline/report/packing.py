@@ -28,7 +28,15 @@ class SplitPacking:
         examples: in all bins.
         tokens: in all bins.
         targets: tokens that are trained on.
-        truncated: examples that were longer than a bin and lost their end.
+        rows: that became examples, each counted once; fewer than these where long rows were split or some repeated.
+        repeated_rows: how often a row is there once more (`blend`).
+        repeated_tokens: of these.
+        masked: tokens that are context only.
+        padded: slots without a token.
+        truncated: rows that were longer than a bin and were cut.
+        truncated_tokens: that they lost.
+        ends_lost: rows whose end token was cut off.
+        dropped_tokens: of the rows that did not become an example.
         dropped: rows that did not become an example, by rule.
         lengths: examples by length in tokens, in 32 buckets of equal width over (0, seq_length]; shape (32,).
         lower_bound: of the manifest: fewer bins are impossible.
@@ -41,7 +49,15 @@ class SplitPacking:
     examples: int
     tokens: int
     targets: int
+    rows: int
+    repeated_rows: int
+    repeated_tokens: int
+    masked: int
+    padded: int
     truncated: int
+    truncated_tokens: int
+    ends_lost: int
+    dropped_tokens: int
     dropped: dict[str, int]
     lengths: NDArray[np.int64]
     lower_bound: int
@@ -99,7 +115,15 @@ def _measure(run: RunDirectory, split: str, manifest: Manifest, seq_length: int)
         examples=examples,
         tokens=tokens,
         targets=targets,
+        rows=about["rows"] - about["repeated"]["rows"],
+        repeated_rows=about["repeated"]["rows"],
+        repeated_tokens=about["repeated"]["tokens"],
+        masked=about["masked"],
+        padded=about["padded"],
         truncated=about["truncated"]["rows"],
+        truncated_tokens=about["truncated"]["tokens"],
+        ends_lost=about["ends_lost"],
+        dropped_tokens=sum(one["tokens"] for one in about["dropped"].values()),
         dropped={rule: one["rows"] for rule, one in about["dropped"].items()},
         lengths=lengths,
         lower_bound=about["lower_bound"],

@@ -16,6 +16,7 @@ from pipeline.errors import InputError
 from pipeline.pack.bins import Bins
 from pipeline.pack.costs import attention_cost
 from pipeline.pack.epochs import EpochBins
+from pipeline.pack.seal import check_seal
 from pipeline.run import RunDirectory
 from pipeline.train import checkpoint
 from pipeline.train.attention import probe_isolation
@@ -107,7 +108,7 @@ def setup(run: RunDirectory, recipe: Recipe, ranks: Ranks) -> Training:
     Raises:
         InputError: no such model or tokenizer, or no bins.
         RecipeError: the model's configuration or an adapter's pattern is wrong.
-        RunDirectoryError: the checkpoint is of other bins.
+        RunDirectoryError: the checkpoint is of other bins, or the bins of another tokenizer or chat template.
         StageError: the model lets packed rows see each other.
     """
     torch.use_deterministic_algorithms(True)
@@ -127,6 +128,7 @@ def setup(run: RunDirectory, recipe: Recipe, ranks: Ranks) -> Training:
     first, lengths = bins.places()
     costs = attention_cost(lengths, first) if train.balance else np.zeros(len(bins), np.int64)
     tokenizer = load_tokenizer(run.path("tokenizer"))
+    check_seal(tokenizer, run, run.path("tokenizer"))
     lora = train.method == "lora"
     plain = load_model(
         train.model,

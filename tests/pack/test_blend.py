@@ -32,7 +32,7 @@ def split_of(held: dict[str, int], capacity: int = 4) -> tuple[TokenRows, Fate]:
     lengths = 1 + np.arange(len(ids)) % 5
     loss = np.repeat(np.arange(len(ids)) % 7 != 6, lengths)
     rows = TokenRows([token_batch(ids, np.ones(lengths.sum(), np.uint32), loss, lengths, lengths)])
-    return rows, decide(rows.survey(capacity), capacity, "truncate", split="train", rows=rows)
+    return rows, decide(rows.survey(), capacity, "truncate", split="train", rows=rows)
 
 
 def blend_of(
@@ -40,7 +40,7 @@ def blend_of(
 ) -> tuple[TokenRows, Fate, Blended]:
     rows, fate = split_of(held)
     blend = Blend.model_validate({"weights": weights, "exhausted": exhausted})
-    return rows, fate, blended(fate, rows.survey(4), rows, blend, seed=seed)
+    return rows, fate, blended(fate, rows.survey(), rows, blend, seed=seed)
 
 
 held = st.fixed_dictionaries({name: st.integers(0, 60) for name in NAMES})
@@ -76,7 +76,7 @@ def test_a_blend_is_exact_and_loses_nothing(
         assert account.repeated_rows == 0
         scarce = [name for name in NAMES if weights[name] and made.sources[name]["dropped"] < weights[name] // divisor]
         assert scarce  # one more round would not fit
-    tokens, loss = rows.gather(made.fate.rows, made.fate.lengths)
+    tokens, loss = made.fate.slices.gather(rows)
     assert (len(tokens), int(loss.sum())) == (account.tokens, account.targets)
 
 

@@ -12,6 +12,7 @@ from pipeline.pack.bounds import best_bound
 from pipeline.pack.certificate import Certificate
 from pipeline.pack.costs import RANKS, attention_cost, slowest
 from pipeline.pack.layout import BinLayout
+from pipeline.pack.slices import Slices
 
 
 @given(
@@ -24,7 +25,7 @@ def test_numbers_are_those_of_the_bins(lengths: list[int], multiple: int, seed: 
     taken = np.array(lengths)
     rounded = -(-taken // multiple)
     packing = best_fit_decreasing(rounded, 24 // multiple)
-    plan = BinLayout.shuffled(packing, np.arange(len(taken)) + 100, taken, seed=seed)
+    plan = BinLayout.shuffled(packing, Slices.fronts(np.arange(len(taken)) + 100, taken), seed=seed)
     said = Certificate.of(lengths=plan.lengths, first=plan.first, seq_length=24, multiple=multiple, targets=7)
     bins = [plan.part(number, number + 1) for number in range(plan.bins)]
     assert sorted(row for one in bins for row in one.rows.tolist()) == list(range(100, 100 + len(taken)))

@@ -37,3 +37,24 @@ def test_rows_are_shown_with_their_targets(rows: list[Row], tmp_path: Path, caps
 def test_a_run_that_is_not_packed_says_so(tmp_path: Path) -> None:
     with pytest.raises(RunDirectoryError, match="no tokenizer"):
         show_tokens(RunDirectory(tmp_path), 1)
+
+
+@pytest.mark.parametrize(("environment", "coloured_"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_colour_is_for_terminals_that_want_it(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    environment: dict[str, str],
+    coloured_: bool,
+) -> None:
+    recipe = make_recipe(tmp_path)
+    run = curate(recipe, {"train": [row(n, [("user", "On?"), ("assistant", f"Yes {n}")]) for n in range(4)]}, parts=1)
+    pack(run, recipe)
+    capsys.readouterr()
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for name, value in {"FORCE_COLOR": "1", "TERM": "xterm-256color", **environment}.items():
+        monkeypatch.setenv(name, value)
+    show_tokens(run, 1)
+    shown = capsys.readouterr().out
+    assert ("\x1b[30;42m" in shown) == coloured_
+    assert ("⟦" in shown) != coloured_

@@ -257,7 +257,7 @@ def test_nothing_to_train_on_is_said(rows: list[Row], tmp_path: Path) -> None:
         pack(curate(recipe, {"test": rows[:5]}), recipe)
     recipe = make_recipe(tmp_path / "masked")
     only_questions = [row(n, [("user", f"Question {n}?")], kind="chat") for n in range(4)]
-    with pytest.raises(InputError, match=r"none of the train split's 4 rows is left \(4 no_target\)"):
+    with pytest.raises(InputError, match=r"every mask is all zeros: none of 4 conversations"):
         pack(curate(recipe, {"train": only_questions}), recipe)
     recipe = make_recipe(tmp_path / "uncurated")
     with pytest.raises(RunDirectoryError, match="no curated rows"):

@@ -69,4 +69,4 @@ def test_rows_that_do_not_become_examples_are_told_with_the_reason(tmp_path: Pat
     run, _ = make_run(tmp_path / "run", rows)
     last = funnel(run)[-1]
     assert (last.rows, last.dropped) == (28, 1)
-    assert "1 dropped: no answer within a bin's length; 1 cut at the end of a bin" in last.note
+    assert "1 dropped: no answer within a bin's length; 1 cut to a bin's length" in last.note
