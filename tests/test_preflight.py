@@ -93,7 +93,7 @@ def test_what_is_there_or_may_be_on_a_hub_passes_and_nothing_is_written(right: R
         (recipe(train={"model": {"path": "./model"}}), "train.model.path: there is no folder ./model"),
         (recipe(train={"model": {"path": "gpt2"}}), "pack.tokenizer: the model gpt2 has its own tokenizer"),
         (recipe(pack={"tokenizer": "a/b/c"}), "pack.tokenizer: there is no folder a/b/c"),
-        (recipe(pack={"template": "own.jinja"}), "pack.template: there is no file own.jinja"),
+        (recipe(pack={"template": "own.jinja"}), "pack.template: own.jinja: the chat template cannot be read"),
     ],
 )
 def test_what_is_not_there_is_named(wrong: Recipe, part: str) -> None:

@@ -98,7 +98,7 @@ def test_every_problem_is_in_one_message(write: Write) -> None:
         "curat: unknown key (did you mean 'curate'?)",
         "seed: Input should be a valid integer, not 'zero'",
         "pack.seq_length: Input should be greater than or equal to 8, not 1",
-        "pack.overflow: Input should be 'truncate', 'drop' or 'raise', not 'crop'",
+        "pack.overflow: Input should be 'truncate', 'drop', 'raise' or 'split', not 'crop'",
         "override 'train.steps': write it as key.path=value",
         "train.step: unknown key (did you mean 'steps'?)",
     ):

@@ -32,7 +32,7 @@ class Prompt:
     id: str
     messages: list[dict[str, Any]]
     tools: str | None
-    metadata: str | None
+    metadata: str | None = None
     reference: str
 
 

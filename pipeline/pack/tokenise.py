@@ -192,10 +192,10 @@ def _rows(source: Path) -> Iterator[list[dict[str, Any]]]:
                 [dict(zip(("role", "content", "extra"), one, strict=True)) for one in zip(*columns, strict=True)]
             )
             sizes = pc.list_value_length(batch["messages"]).to_pylist()
-            others = [batch[name].to_pylist() for name in ("id", "kind", "tools")]
+            others = [batch[name].to_pylist() for name in ("id", "kind", "tools", "metadata")]
             yield [
-                {"id": id_, "kind": kind, "tools": tools, "messages": list(islice(messages, size))}
-                for id_, kind, tools, size in zip(*others, sizes, strict=True)
+                dict(zip(_COLUMNS, (id_, kind, list(islice(messages, size)), tools, metadata), strict=True))
+                for id_, kind, tools, metadata, size in zip(*others, sizes, strict=True)
             ]
 
 

@@ -27,10 +27,11 @@ NAMES = ("a", "b", "c")
 
 
 def split_of(held: dict[str, int], capacity: int = 4) -> tuple[TokenRows, Fate]:
-    """Rows of 1 … 5 tokens, of which those of 5 are truncated and every seventh trains nothing."""
+    """Rows of 2 … 5 tokens, of which those of 5 are truncated and every seventh trains nothing."""
     ids = [f"{name}/f#{number}" for name in held for number in range(held[name])]
-    lengths = 1 + np.arange(len(ids)) % 5
+    lengths = 2 + np.arange(len(ids)) % 4
     loss = np.repeat(np.arange(len(ids)) % 7 != 6, lengths)
+    loss[np.cumsum(lengths) - lengths] = False  # the first token of a row is no target
     rows = TokenRows([token_batch(ids, np.ones(lengths.sum(), np.uint32), loss, lengths, lengths)])
     return rows, decide(rows.survey(), capacity, "truncate", split="train", rows=rows)
 

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from pipeline.config import Bound
 from pipeline.errors import InputError, StageError
-from pipeline.pack.account import Account
 from pipeline.pack.cut import keep, shares
 from pipeline.pack.overflow import decide
 from pipeline.pack.tokens import Survey, TokenRows, token_batch
@@ -188,7 +187,9 @@ def test_truncation_that_cuts_every_target_drops_the_row() -> None:
 
 
 def test_an_account_that_does_not_add_up_is_refused() -> None:
-    account = replace(Account.empty(), rows_in=2, tokens_in=9, rows=2, targets=3, masked=5)
+    rows = rows_of([[False, True], [False, True]])
+    found = decide(rows.survey(), 8, "truncate", split="train", rows=rows).account
+    account = replace(found, tokens_in=9, targets=3, masked=5)
     with pytest.raises(StageError, match="2 rows and 9 tokens came in, 2 and 8"):
         account.check("train")
 

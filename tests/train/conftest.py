@@ -14,7 +14,8 @@ import torch
 from transformers import AutoTokenizer
 
 from pipeline.config import Pack, Recipe
-from pipeline.pack.tokenizer import make_tokenizer
+from pipeline.pack.seal import tokenizer_hashes
+from pipeline.pack.tokenizer import load_tokenizer, make_tokenizer
 from pipeline.run import RunDirectory, Stage
 from pipeline.schema import BINS
 
@@ -91,7 +92,7 @@ def write_run(root: Path, *, tokenizer: Path | None = None, **train: Any) -> tup
     packed.begin()
     write_bins(run.path("packed/train"), examples(AutoTokenizer.from_pretrained(run.path("tokenizer"))))
     packed.commit("train", {"packed/train/bins-00000.arrow": 0}, {})
-    packed.finish()
+    packed.finish(summary=tokenizer_hashes(load_tokenizer(run.path("tokenizer"))))
     return run, recipe
 
 
