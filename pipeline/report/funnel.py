@@ -42,7 +42,7 @@ class Step:
     Args:
         name: of the step.
         rows: that are left after it.
-        dropped: rows that it took away.
+        dropped: rows that it took away; below 0 where it brought some.
         note: in what sense.
     """
 
@@ -78,7 +78,9 @@ def funnel(run: RunDirectory) -> list[Step]:
             take(stage, by_stage.get(stage, 0), f"{note}{_alone(run)}" if stage == "filter" else note)
     splits = curated.summary.get("splits", {})
     take("kept", left - rows.kept, "  ".join(f"{split} {splits.get(split, 0):,}" for split in SPLITS))
-    packed = read_packing(run)
+    tokens, packed = Manifest.read(run.path("tokens")), read_packing(run)
+    if tokens is not None and (files := tokens.summary.get("pretokenised")):
+        take("token files", -files["taken"], f"taken from files of tokens, not curated; {files['left_out']:,} left out")
     if packed is not None:
         rows_packed = sum(split.rows for split in packed.values())
         bins = sum(split.bins for split in packed.values())
@@ -156,7 +158,7 @@ def _alone(run: RunDirectory) -> str:
 
 
 def _minus(count: int) -> str:
-    return f"−{count:,}" if count else "0"
+    return f"−{count:,}" if count > 0 else f"+{-count:,}" if count else "0"
 
 
 def _test_loss(run: RunDirectory) -> str | None:

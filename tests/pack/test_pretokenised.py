@@ -22,6 +22,7 @@ from pipeline.pack import pack, plan, pretokenised
 from pipeline.pack.bins import Bins
 from pipeline.pack.selection import blend, expand, split_borders
 from pipeline.pack.token_files import open_megatron, open_nanogpt
+from pipeline.report.funnel import funnel
 from pipeline.run import Manifest, RunDirectory
 from tests.train.conftest import byte_tokenizer
 
@@ -102,6 +103,9 @@ def test_megatron_documents_become_examples(tmp_path: Path, code: int, modes: bo
     assert manifest.rows is not None
     assert manifest.rows["in"] == len(documents)
     assert manifest.rows["kept"] + manifest.rows["dropped"] == len(documents)
+    steps = {step.name: (step.rows, step.dropped) for step in funnel(run)}
+    assert steps["token files"] == (len(documents), -len(documents))
+    assert steps["packed"] == (manifest.rows["kept"], manifest.rows["dropped"])
     tokens = Manifest.read(run.path("tokens"))
     assert tokens is not None
     assert tokens.summary["pretokenised"] == {
