@@ -106,7 +106,7 @@ def measure(
     key = folds[0]
     start_lines(buffer, start, end, count_ascii(buffer, start, end, measures), parts, state, folds, measures)
     last_word_end = state[LAST]
-    clear_words((end - start) // 32, table, state)
+    clear_words(64 + (end - start) // 32, table, state)
 
     # `int64(0)` and not 0: Numba would compile the kernels below once more, for a constant.
     hidden = int64(0)  # bytes so far that begin no character: of n bytes, n - hidden are characters
@@ -129,7 +129,7 @@ def measure(
     eight = NONE
     i = start
     while i <= end:
-        if not single:
+        if not single and i < end and buffer[i] < 0x80:
             run = i
             run_hash = key
             alphabetic = digital = sharp = NONE

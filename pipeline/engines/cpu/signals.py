@@ -57,6 +57,7 @@ def signals(texts: pa.LargeStringArray, families: np.ndarray | None = None) -> d
         measures,
         code_measures,
     )
+    measures = np.asfortranarray(measures)  # it is read by columns from here on
     found = derive(measures)
     return found | derive_phrases(measures) | derive_code(code_measures, found["char_count"])
 
