@@ -101,7 +101,7 @@ def repair_lines(texts: pa.LargeStringArray, flagged: np.ndarray) -> pa.LargeStr
     """Undo wrong decodings, by ftfy, in the lines that are `flagged`.
 
     Args:
-        texts: n lines.
+        texts: n lines, without their breaks.
         flagged: bool (n).
 
     Returns:
@@ -110,7 +110,8 @@ def repair_lines(texts: pa.LargeStringArray, flagged: np.ndarray) -> pa.LargeStr
     if not flagged.any():
         return texts
     mask = pa.array(flagged)
-    fixed = [fix_text(line, ENCODING_ONLY) for line in texts.filter(mask).to_pylist()]
+    # With its line break, which ftfy's expression counts among what is no letter: "ÃŒ" is mojibake before one.
+    fixed = [fix_text(f"{line}\n", ENCODING_ONLY)[:-1] for line in texts.filter(mask).to_pylist()]
     return pc.replace_with_mask(texts, mask, pa.array(fixed, pa.large_string()))
 
 

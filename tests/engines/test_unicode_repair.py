@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from ftfy import fix_text
 from ftfy.badness import MOJIBAKE_CATEGORIES, is_bad
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.engines import cpu
@@ -45,6 +45,7 @@ def test_what_ftfy_finds_bad_is_flagged(texts: list[str]) -> None:
         assert flag or not is_bad(text)
 
 
+@example("Ì", "cp1252")
 @settings(max_examples=300, deadline=None)
 @given(
     st.text(st.one_of(st.sampled_from("é’“ñüžкю€ 語🙂"), st.characters(exclude_categories=["Cs"])), max_size=12),

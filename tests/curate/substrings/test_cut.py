@@ -251,7 +251,13 @@ def test_plan_funnel_and_page_know_the_stage(run_curation: Curation) -> None:
     done = run_curation(corpus(), curate=dedup())
     run, recipe = RunDirectory.existing(done.root)
     stages = plan(run, recipe)
-    assert [stage and stage.name for stage in stages] == ["documents", "duplicates", "substrings", "curated"]
+    assert [stage and stage.name for stage in stages] == [
+        "documents",
+        "duplicates",
+        "contamination",
+        "substrings",
+        "curated",
+    ]
     assert all(stage is not None and stage.why() is None for stage in stages)
     step = next(step for step in funnel(run) if step.name == "substrings")
     assert step.dropped == 1
