@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 LAYERS = (
-    ("schema", "signals", "errors", "fingerprint", "atomic", "config", "text"),
+    ("schema", "signals", "errors", "fingerprint", "mixing", "atomic", "config", "text"),
     ("recipe",),
     ("run", "cluster", "progress", "failures"),
     ("engines",),

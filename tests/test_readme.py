@@ -53,6 +53,11 @@ def test_files_that_the_documentation_names_exist() -> None:
             assert (page.parent / target).exists(), f"{page.name} → {target}"
 
 
+def test_the_readme_leads_to_every_page() -> None:
+    for page in sorted((ROOT / "docs").glob("*.md")):
+        assert f"](docs/{page.name})" in README, page.name
+
+
 def test_the_first_screen_says_what_for_whom_how_and_what_comes_out() -> None:
     screen = "\n".join(README.splitlines()[:40])
     for needed in ("fine-tuned language model", "ML engineers", "make demo", "make test", "loss", "report"):

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config import Split
+from pipeline.mixing import mixed
 from pipeline.schema import SPLITS
 
 __all__ = ["draw_splits"]
@@ -23,11 +24,7 @@ def draw_splits(clusters: NDArray[np.uint64], split: Split, seed: int) -> NDArra
         seed: of the run.
     """
     with np.errstate(over="ignore"):
-        mixed = clusters + np.uint64((seed * 0x9E3779B97F4A7C15 + 0x9E3779B97F4A7C15) % 2**64)
-        # SplitMix64's finaliser (Steele, Lea, Flood 2014).
-        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        mixed = mixed ^ (mixed >> np.uint64(31))
-    draw = (mixed >> np.uint64(11)).astype(np.float64) / 2.0**53
+        hashes = mixed(clusters + np.uint64((seed * 0x9E3779B97F4A7C15 + 0x9E3779B97F4A7C15) % 2**64))
+    draw = (hashes >> np.uint64(11)).astype(np.float64) / 2.0**53
     edges = np.cumsum([getattr(split, name) for name in SPLITS])[:-1]
     return np.searchsorted(edges, draw, side="right")

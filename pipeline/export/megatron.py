@@ -16,21 +16,9 @@ import numpy as np
 
 from pipeline.export.stream import examples, narrowed
 from pipeline.pack.bins import Bins
+from pipeline.pack.token_files import MEGATRON_MAGIC, MEGATRON_TYPES
 
-__all__ = ["CODES", "MAGIC", "write_megatron"]
-
-MAGIC = b"MMIDIDX\x00\x00"
-CODES: Mapping[int, type[np.generic]] = {
-    1: np.uint8,
-    2: np.int8,
-    3: np.int16,
-    4: np.int32,
-    5: np.int64,
-    6: np.float64,
-    7: np.float32,
-    8: np.uint16,
-}
-"""Of the token type; `.idx` files hold them."""
+__all__ = ["write_megatron"]
 
 _UINT16_VOCABULARY = 65_500
 """Megatron's bound (`DType.optimal_dtype`): a vocabulary below it is stored in uint16, else in int32."""
@@ -57,8 +45,8 @@ def write_megatron(folder: Path, splits: Mapping[str, Bins], *, vocab_size: int)
                 file.write(narrowed(batch.tokens, dtype).tobytes())
                 tokens += len(batch.tokens)
         with (folder / f"{split}.idx").open("wb") as file:
-            code = next(code for code, kind in CODES.items() if kind is dtype)
-            file.write(MAGIC + struct.pack("<QBQQ", 1, code, len(lengths), len(lengths) + 1))
+            code = next(code for code, kind in MEGATRON_TYPES.items() if kind is dtype)
+            file.write(MEGATRON_MAGIC + struct.pack("<QBQQ", 1, code, len(lengths), len(lengths) + 1))
             file.write(lengths.astype("<i4").tobytes())
             file.write(((np.cumsum(lengths) - lengths) * np.dtype(dtype).itemsize).astype("<i8").tobytes())
             file.write(np.arange(len(lengths) + 1, dtype="<i8").tobytes())

@@ -18,12 +18,10 @@ from numpy.typing import NDArray
 from pipeline.errors import InputError
 from pipeline.export.stream import Examples, examples, narrowed
 from pipeline.pack.bins import Bins
+from pipeline.pack.token_files import CURRENT, HEADER_BYTES, LEGACY
 
-__all__ = ["CURRENT", "HEADER_BYTES", "LEGACY", "write_nanogpt"]
+__all__ = ["write_nanogpt"]
 
-LEGACY, CURRENT = 20240520, 278895051
-"""Magic numbers of the headers."""
-HEADER_BYTES = 1024
 _FILE_TOKENS = 1 << 27
 """A file holds about as many; the header counts to 2³¹ - 1, and AutoModel reads files below 2³² bytes."""
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import Blend
 from pipeline.errors import InputError
-from pipeline.pack.order import shuffled
+from pipeline.mixing import shuffled
 from pipeline.pack.overflow import Dropped, Fate
 from pipeline.pack.slices import consecutive
 from pipeline.pack.tokens import Survey, TokenRows

@@ -14,8 +14,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.mixing import keyed
 from pipeline.pack.bins import Bin, Bins
-from pipeline.pack.mixing import keyed
 
 __all__ = ["EpochBins", "permuted"]
 

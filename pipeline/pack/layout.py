@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.atomic import atomic_file
+from pipeline.mixing import keyed
 from pipeline.pack.binpack import Packing
-from pipeline.pack.mixing import keyed
 from pipeline.pack.slices import Slices, consecutive
 
 __all__ = ["BinLayout"]

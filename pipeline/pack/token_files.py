@@ -13,10 +13,19 @@ from numpy.typing import NDArray
 
 from pipeline.errors import InputError
 
-__all__ = ["TokenFile", "open_megatron", "open_nanogpt"]
+__all__ = [
+    "CURRENT",
+    "HEADER_BYTES",
+    "LEGACY",
+    "MEGATRON_MAGIC",
+    "MEGATRON_TYPES",
+    "TokenFile",
+    "open_megatron",
+    "open_nanogpt",
+]
 
-_MEGATRON = b"MMIDIDX\x00\x00"
-_MEGATRON_TYPES: dict[int, type[np.integer]] = {
+MEGATRON_MAGIC = b"MMIDIDX\x00\x00"
+MEGATRON_TYPES: dict[int, type[np.integer]] = {
     1: np.uint8,
     2: np.int8,
     3: np.int16,
@@ -24,8 +33,10 @@ _MEGATRON_TYPES: dict[int, type[np.integer]] = {
     5: np.int64,
     8: np.uint16,
 }
-_LEGACY, _LEGACY_WIDE, _CURRENT = 20240520, 20240801, 278895051
-_HEADER = 1024
+"""Integers by their code in an `.idx` (6 and 7 are floating point, which no token is)."""
+LEGACY, _LEGACY_WIDE, CURRENT = 20240520, 20240801, 278895051
+"""Magic numbers of NanoGPT's headers."""
+HEADER_BYTES = 1024
 
 
 class TokenFile:
@@ -89,12 +100,12 @@ def open_megatron(prefix: Path) -> TokenFile:
         if not path.is_file():
             raise _damaged("there is no such file", path, "a Megatron prefix names two files, `.bin` and `.idx`")
     raw = index.read_bytes()
-    if raw[:9] != _MEGATRON or len(raw) < 34:
+    if raw[:9] != MEGATRON_MAGIC or len(raw) < 34:
         raise _damaged("this is not a Megatron index: it does not begin with MMIDIDX", index)
     version, code, sequences, documents = struct.unpack("<QBQQ", raw[9:34])
-    if version != 1 or code not in _MEGATRON_TYPES:
+    if version != 1 or code not in MEGATRON_TYPES:
         raise _damaged(f"version {version} and type {code} are not known", index, "version 1 holds integers")
-    kind = np.dtype(_MEGATRON_TYPES[code])
+    kind = np.dtype(MEGATRON_TYPES[code])
     if len(raw) - 34 not in (12 * sequences + 8 * documents, 13 * sequences + 8 * documents):
         raise _damaged(
             f"an index of {sequences} sequences and {documents - 1} documents is not {len(raw)} bytes", index
@@ -126,18 +137,20 @@ def open_nanogpt(path: Path, *, boundary: int) -> TokenFile:
     with path.open("rb") as file:
         header = np.frombuffer(file.read(16).ljust(16, b"\0"), "<i4")
     magic, version, count, width = (int(value) for value in header)
-    known = {(_LEGACY, 1): 2, (_LEGACY_WIDE, 7): 4, (_CURRENT, 1): width}
+    known = {(LEGACY, 1): 2, (_LEGACY_WIDE, 7): 4, (CURRENT, 1): width}
     if (magic, version) not in known or known[magic, version] not in (2, 4):
         raise _damaged(
             f"the header is not known: magic {magic}, version {version}",
             path,
-            f"{_LEGACY} (llm.c), {_LEGACY_WIDE} (llm.c, Llama 3) and {_CURRENT} (NeMo AutoModel) are; a file without a "
+            f"{LEGACY} (llm.c), {_LEGACY_WIDE} (llm.c, Llama 3) and {CURRENT} (NeMo AutoModel) are; a file without a "
             "header cannot be told from anything else",
         )
     item = known[magic, version]
-    if size != _HEADER + item * count:
-        raise _damaged(f"the header says {count} tokens of {item} bytes, and the file has {size - _HEADER} bytes", path)
-    tokens = np.memmap(path, "<u2" if item == 2 else "<u4", "r", _HEADER) if count else np.empty(0, np.uint16)
+    if size != HEADER_BYTES + item * count:
+        raise _damaged(
+            f"the header says {count} tokens of {item} bytes, and the file has {size - HEADER_BYTES} bytes", path
+        )
+    tokens = np.memmap(path, "<u2" if item == 2 else "<u4", "r", HEADER_BYTES) if count else np.empty(0, np.uint16)
     begin = np.flatnonzero(tokens == boundary).astype(np.int64)
     if count and (not len(begin) or begin[0] != 0):
         begin = np.concatenate([[0], begin])

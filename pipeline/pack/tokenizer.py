@@ -166,12 +166,13 @@ def _find(name: str) -> PreTrainedTokenizerBase:
     try:
         with _quiet():
             return _fast(AutoTokenizer.from_pretrained(name, local_files_only=True, trust_remote_code=False), name)
+    except OSError:  # it is not there
+        offline = os.environ.get("HF_HUB_OFFLINE", "0").upper() in {"1", "ON", "YES", "TRUE"}
+        why = "HF_HUB_OFFLINE is set and the name is not in the cache" if offline else ""
     except InputError:
         raise
-    except Exception:
-        why = ""
-    if os.environ.get("HF_HUB_OFFLINE", "0").upper() in {"1", "ON", "YES", "TRUE"}:
-        why = "HF_HUB_OFFLINE is set and the name is not in the cache"
+    except Exception as error:  # it is there and damaged
+        why = _said(error)
     try:
         # Asked once, with a short wait: transformers would ask for file after file, and try each again.
         if not why:
@@ -180,12 +181,17 @@ def _find(name: str) -> PreTrainedTokenizerBase:
     except InputError:
         raise
     except Exception as error:
-        why = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no answer'}"
+        why = _said(error)
     raise InputError(
         f"there is no folder {name!r} here, and the hub does not give a tokenizer of that name ({why})",
         where=f"pack.tokenizer: {name}",
         mend="correct the path or the name, or download the tokenizer and give its folder; null trains one",
     )
+
+
+def _said(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0] if lines else 'no answer'}"
 
 
 def _folder(name: str) -> Path | None:

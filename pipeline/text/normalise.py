@@ -16,6 +16,7 @@ import numpy as np
 from pipeline.text.characters import whitespace_width
 from pipeline.text.json_escapes import write_character
 from pipeline.text.kernel import declare, int64
+from pipeline.text.two_level import two_level
 from pipeline.text.unicode_data import FOLDS
 
 __all__ = ["GROWTH", "fold", "is_stable", "needs_tables"]
@@ -71,8 +72,8 @@ def _tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     change = np.zeros(0x110000, np.int64)
     change[code] = folded[0] - code
     change[code[several]] = SEVERAL + np.arange(len(several))
-    rows, row_of = np.unique(change.reshape(-1, 256), axis=0, return_inverse=True)
-    return row_of.astype(np.uint8).ravel(), rows.astype(np.int32).ravel(), np.stack(folded)[:, several].T.copy()
+    row_of, rows = two_level(change.astype(np.int32))
+    return row_of, rows, np.stack(folded)[:, several].T.copy()
 
 
 SEVERAL = 1 << 24

@@ -13,6 +13,7 @@ import zlib
 import numpy as np
 
 from pipeline.text.kernel import declare, int64
+from pipeline.text.two_level import two_level
 from pipeline.text.unicode_data import RUNS, UNICODE_VERSION
 
 __all__ = ["UNICODE_VERSION", "code_point", "flags_of"]
@@ -38,16 +39,13 @@ def _table() -> np.ndarray:
 
 
 _FLAGS = _table()
-_ROWS, _ROW_OF = np.unique(_FLAGS.reshape(-1, 256), axis=0, return_inverse=True)
 ASCII = _FLAGS[:128].copy()
 """uint16 (128): the flags of ASCII's characters."""
 KIND = np.where(_FLAGS[:256] & LETTER, 1, np.where(_FLAGS[:256] & NUMBER, 2, 0)).astype(np.uint8)
 KIND[128:] = 0
 """uint8 (256): of every byte, 1 for a letter of ASCII, 2 for a digit, else 0."""
-ROW_OF = _ROW_OF.astype(np.uint8).ravel()
-"""uint8 (0x1100): which row of `ROWS` holds 256 code points."""
-ROWS = np.ascontiguousarray(_ROWS).ravel()
-"""uint16 (256 r): the flags, 256 a row; rows that are alike stand here once."""
+ROW_OF, ROWS = two_level(_FLAGS)
+"""The flags of every code point."""
 
 
 @declare("int64(int64)")

@@ -13,6 +13,7 @@ import zlib
 import numpy as np
 
 from pipeline.text.kernel import declare, int64
+from pipeline.text.two_level import two_level
 from pipeline.text.word_fold_data import LONGER as LONGER_DATA
 from pipeline.text.word_fold_data import RUNS
 
@@ -41,12 +42,9 @@ def _table() -> np.ndarray:
 
 
 _ENTRIES = _table()
-_ROWS, _ROW_OF = np.unique(_ENTRIES.reshape(-1, 256), axis=0, return_inverse=True)
 ASCII = _ENTRIES[:128].copy()
 """int32 (128): the entries of ASCII."""
-ROW_OF = _ROW_OF.astype(np.uint8).ravel()
-"""uint8 (0x1100): which row of `ROWS` holds 256 code points."""
-ROWS = np.ascontiguousarray(_ROWS).ravel()
+ROW_OF, ROWS = two_level(_ENTRIES)
 """int32 (256 r): entries; the kind in the low three bits, above them by how much the folded character is larger."""
 ITEMS = _unpacked(LONGER_DATA)
 """int32: how many folded characters, then of each the kind in the low three bits and the code point above them."""

@@ -26,6 +26,7 @@ from pipeline.errors import InputError, StageError
 from tests.curate.conftest import Curated
 from tests.curate.planted import DEDUP, as_parts, by_id, families, keys_table, serial
 from tests.curate.test_curate import NO_RULES, edited, prose
+from tests.killed import Killed
 
 Curation = Callable[..., Curated]
 
@@ -132,9 +133,6 @@ def test_a_damaged_index_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_killed_append_leaves_the_index_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Killed(BaseException):
-        pass
-
     dedup, folder = Dedup.model_validate(DEDUP), tmp_path / "index"
     _batch(keys_table(families(0, 30)), dedup, tmp_path, Index.open(folder, dedup, "a"), "a")
     old = Index.open(folder, dedup, "b")

@@ -17,10 +17,7 @@ from pipeline.curate.dedup.decide import decide
 from tests.curate.conftest import MODEL, Curated
 from tests.curate.planted import DEDUP, as_parts, by_id, families, keys_table, serial
 from tests.curate.test_curate import Curation, corpus, edited, prose
-
-
-class Killed(BaseException):
-    """What no one catches."""
+from tests.killed import Killed, killed_in_every_step
 
 
 def _bytes(folder: Path) -> dict[str, bytes]:
@@ -77,31 +74,12 @@ def test_stopped_in_any_step_of_the_stage(
     rows = [row for row in corpus() if isinstance(row, dict)]
     parts: dict[str, Any] = {"ingest": {"part_bytes": 8192}, "curate": {"dedup": {"fuzzy": fuzzy}}}
     expected = run_curation(rows, name="whole", file="data", **parts).bytes()
-    run_parts, steps = duplicates.run_parts, []
 
-    def run(stop: int) -> Curated:
-        steps.clear()
-
-        def stopped(client: Any, function: Any, jobs: Any, **options: Any) -> Any:
-            steps.append(function.__name__)
-            if len(steps) == stop:
-                run_parts(client, function, jobs[: len(jobs) // 2], **options)
-                raise Killed
-            return run_parts(client, function, jobs, **options)
-
-        monkeypatch.setattr(duplicates, "run_parts", stopped)
+    def run() -> Curated:
         return run_curation(rows, name="stopped", file="data", **parts)
 
-    stop = 0
-    while True:
-        stop += 1
-        try:
-            done = run(stop)
-            break
-        except Killed:
-            continue
+    done, steps = killed_in_every_step(run, duplicates, monkeypatch)
     assert list(dict.fromkeys(steps)) == expected_steps
-    assert stop == len(steps) + 1
     assert done.bytes() == expected
 
 

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from pipeline.config import Blend, Recipe
 from pipeline.errors import InputError
+from pipeline.mixing import shuffled
 from pipeline.pack import pack
 from pipeline.pack.bins import Bins
 from pipeline.pack.blend import Blended, blended, counts_of
-from pipeline.pack.order import shuffled
 from pipeline.pack.overflow import Fate, decide
 from pipeline.pack.tokens import TokenRows, token_batch
 

@@ -18,8 +18,7 @@ from transformers import PreTrainedTokenizerBase
 from pipeline import fingerprint
 from pipeline.config import Recipe
 from pipeline.errors import InputError, RunDirectoryError
-from pipeline.pack import pack, plan, plan_tokens, tokenise, write
-from pipeline.pack import stages as pack_stages
+from pipeline.pack import pack, plan, plan_tokens, tokenise, tokens_stage, write
 from pipeline.pack.bins import Bins
 from pipeline.pack.tokenizer import load_tokenizer
 from pipeline.recipe import dump_recipe
@@ -148,7 +147,7 @@ def test_the_same_bytes_on_workers_and_here(rows: list[Row], tmp_path: Path, mon
         recipe = make_recipe(tmp_path / f"{workers}-{few}")
         recipe = recipe.model_copy(update={"cluster": recipe.cluster.model_copy(update={"workers": workers})})
         run = curate(recipe, split_up(rows), parts=3)
-        monkeypatch.setattr(pack_stages, "_FEW_BYTES", few)
+        monkeypatch.setattr(tokens_stage, "_FEW_BYTES", few)
         pack(run, recipe)
         results.append(made(run))
     assert results[0] == results[1] == results[2]
@@ -303,7 +302,7 @@ def test_a_new_tokenizer_at_the_same_path_is_not_mistaken_for_the_old(tmp_path: 
 
 def test_a_row_that_the_template_refuses_is_named(tmp_path: Path, rows: list[Row]) -> None:
     template = tmp_path / "strict.jinja"
-    chatml = (Path(pack_stages.__file__).parent / "templates/chatml.jinja").read_text()
+    chatml = (Path(tokens_stage.__file__).parent / "templates/chatml.jinja").read_text()
     template.write_text(
         "{%- if messages[0].role == 'system' %}{{- raise_exception('no system role') }}{%- endif %}" + chatml
     )

@@ -10,12 +10,12 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline import cluster
 from pipeline.curate.decontaminate import held_out
 from pipeline.schema import SPLITS
 from tests.curate.conftest import Curated
 from tests.curate.decontaminate.naive import text_ngrams
 from tests.curate.test_curate import NO_RULES, prose
+from tests.killed import killed_in_every_step
 from tests.text.words_of import ngrams_of
 
 Curation = Callable[..., Curated]
@@ -115,29 +115,16 @@ def test_without_a_test_split_there_is_nothing_to_hold(run_curation: Curation) -
     assert len(done.kept) == 20
 
 
-class Killed(BaseException):
-    """What no one catches."""
-
-
 def test_stopped_in_any_step_and_started_again(run_curation: Curation, monkeypatch: pytest.MonkeyPatch) -> None:
     drop = {**SETTINGS, "decontaminate": {"test_split": {"action": "drop"}}}
     parts = {"ingest": {"part_bytes": 16384}}
     whole = run_curation(rows(), name="whole", file="data", curate=drop, **parts)
-    run_parts, waiting = cluster.run_parts, ["hash_part", "find_part", "decide_part"]
 
-    def stopped(client: Any, function: Any, jobs: Any, **options: Any) -> Any:
-        if function.__name__ in waiting:
-            waiting.remove(function.__name__)
-            run_parts(client, function, jobs[: len(jobs) // 2], **options)
-            raise Killed
-        return run_parts(client, function, jobs, **options)
+    def run() -> Curated:
+        return run_curation(rows(), name="stopped", file="data", curate=drop, **parts)
 
-    monkeypatch.setattr(held_out, "run_parts", stopped)
-    for _ in range(3):
-        with pytest.raises(Killed):
-            run_curation(rows(), name="stopped", file="data", curate=drop, **parts)
-    done = run_curation(rows(), name="stopped", file="data", curate=drop, **parts)
-    assert not waiting
+    done, steps = killed_in_every_step(run, held_out, monkeypatch)
+    assert steps == ["hash_part", "find_part", "decide_part"]
     assert done.bytes() == whole.bytes()
     assert (done.root / "contamination/_manifest.json").read_bytes() == (
         whole.root / "contamination/_manifest.json"

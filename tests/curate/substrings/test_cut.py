@@ -23,6 +23,7 @@ from pipeline.run import RunDirectory
 from tests.curate.conftest import Curated
 from tests.curate.substrings.naive import shared_bytes
 from tests.curate.test_curate import NO_RULES, prose
+from tests.killed import killed_in_every_step
 
 Curation = Callable[..., Curated]
 LENGTH, DOCUMENTS, ROWS = 80, 4, 24
@@ -207,38 +208,15 @@ def test_excerpts_are_redacted(run_curation: Curation) -> None:
     assert "northwind" not in json.dumps(shown)
 
 
-class Killed(BaseException):
-    """What no one catches."""
-
-
 def test_stopped_in_any_step(run_curation: Curation, monkeypatch: pytest.MonkeyPatch) -> None:
     options: dict[str, Any] = {"file": "data", "curate": dedup(), "ingest": {"part_bytes": 4096}}
     whole = run_curation(corpus(), name="whole", **options)
-    run_parts, steps = substrings.run_parts, []
 
-    def run(stop: int) -> Curated:
-        steps.clear()
-
-        def stopped(client: Any, function: Any, jobs: Any, **other: Any) -> Any:
-            steps.append(function.__name__)
-            if len(steps) == stop:
-                run_parts(client, function, jobs[: len(jobs) // 2], **other)
-                raise Killed
-            return run_parts(client, function, jobs, **other)
-
-        monkeypatch.setattr(substrings, "run_parts", stopped)
+    def run() -> Curated:
         return run_curation(corpus(), name="stopped", **options)
 
-    stop = 0
-    while True:
-        stop += 1
-        try:
-            done = run(stop)
-            break
-        except Killed:
-            continue
+    done, steps = killed_in_every_step(run, substrings, monkeypatch)
     assert {"find_anchors", "count_share", "find_stretches", "find_windows", "find_spans", "cut_part"} < set(steps)
-    assert stop == len(steps) + 1
     assert done.bytes() == whole.bytes()
     assert _files(done.root / "substrings") == _files(whole.root / "substrings")
 
