@@ -1,16 +1,19 @@
 """How time and memory of finding duplicates grow with the number of rows: synthetic keys on two Dask workers.
 
-    python benchmarks/duplicates_growth.py [MILLIONS …]        0.2 1 5 unless given; the issue's table: 0.2 1 5 20
+    python benchmarks/duplicates_growth.py [--steps] [MILLIONS …]        0.2 1 5 unless given
+
+`--steps` shows what each step took as well: seconds by the clock, of processors in the program and in the system.
 
 One row in five is a near copy of an earlier one (106 of 128 values or more are equal), one in twenty an exact copy. The
 exponent is that of a line through the logarithms of processor seconds over all processes; memory is the largest sum,
-over those processes, of what they hold themselves (anonymous) and with mapped files (resident).
+over those processes, of what they hold themselves (anonymous) and with mapped files (resident). A few rows go first, so
+that nothing is compiled while the clock runs.
 """
 
 from __future__ import annotations
 
+import argparse
 import shutil
-import sys
 import tempfile
 import threading
 import time
@@ -33,29 +36,43 @@ PART = 100_000
 
 
 def main() -> None:
-    sizes = [int(float(size) * 1e6) for size in sys.argv[1:]] or [200_000, 1_000_000, 5_000_000]
+    ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ask.add_argument("millions", type=float, nargs="*", default=[0.2, 1, 5])
+    ask.add_argument("--steps", action="store_true")
+    options = ask.parse_args()
+    sizes = [int(size * 1e6) for size in options.millions]
+    measured(10_000, {})
     print(f"{'rows':>12}{'removed':>12}{'wall s':>10}{'CPU s':>10}{'µs a row':>10}{'anonymous':>12}{'resident':>12}")
     seconds = []
     for rows in sizes:
-        removed, wall, cpu, anonymous, resident = measured(rows)
+        steps: dict[str, np.ndarray] = {}
+        removed, wall, cpu, anonymous, resident = measured(rows, steps)
         seconds.append(cpu)
         print(
             f"{rows:>12,}{removed:>12,}{wall:>10.1f}{cpu:>10.1f}{cpu / rows * 1e6:>10.1f}"
             f"{anonymous / 1e9:>9.2f} GB{resident / 1e9:>9.2f} GB",
             flush=True,
         )
+        for name, took in steps.items() if options.steps else ():
+            print(f"{name:>24}" + "".join(f"{value:>10.1f}" for value in took), flush=True)
     if len(sizes) > 1:
         print(f"processor seconds grow as n^{np.polyfit(np.log(sizes), np.log(seconds), 1)[0]:.3f}")
 
 
-def measured(rows: int) -> tuple[int, float, float, int, int]:
-    """Rows removed, wall seconds, processor seconds, and the peaks of anonymous and resident bytes."""
+def measured(rows: int, steps: dict[str, np.ndarray]) -> tuple[int, float, float, int, int]:
+    """Rows removed, wall seconds, processor seconds, and the peaks of anonymous and resident bytes.
+
+    What each step takes is added to `steps`.
+    """
     folder = Path(tempfile.mkdtemp(prefix="growth-"))
     try:
         with dask_client(Cluster(workers=2)) as client:
 
             def run(function: Callable[[Any], Any], jobs: Sequence[Any]) -> list[Any]:
-                return run_parts(client, function, jobs, stage="duplicates")
+                began = clocks()
+                done = run_parts(client, function, jobs, stage="duplicates")
+                steps[function.__name__] = steps.get(function.__name__, np.zeros(3)) + clocks() - began
+                return done
 
             (folder / "keys").mkdir()
             starts = range(0, rows, PART)
@@ -64,8 +81,11 @@ def measured(rows: int) -> tuple[int, float, float, int, int]:
                 for number, start in enumerate(starts)
             ]
             run(write_keys, parts)
+            steps.clear()
+            began = clocks()
             with Watch() as watch:
                 done = decide(parts, Dedup(), folder / "work", run)
+            steps["between the steps"] = clocks() - began - sum(steps.values(), np.zeros(3))
             return int(done.removed.sum()), watch.wall, watch.cpu, watch.anonymous, watch.resident
     finally:
         shutil.rmtree(folder)
@@ -112,27 +132,31 @@ class Watch:
         self.anonymous = self.resident = 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
-        self._cpu, self._began = self._seconds(), time.perf_counter()
+        self._cpu, self._began = clocks()[1:].sum(), time.perf_counter()
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join()
-        self.cpu, self.wall = self._seconds() - self._cpu, time.perf_counter() - self._began
+        self.cpu, self.wall = clocks()[1:].sum() - self._cpu, time.perf_counter() - self._began
 
     def _sample(self) -> None:
         while not self._stop.wait(0.1):
-            memory = [process.memory_info() for process in self._tree()]
+            memory = [process.memory_info() for process in tree()]
             self.resident = max(self.resident, sum(one.rss for one in memory))
             self.anonymous = max(self.anonymous, sum(one.rss - one.shared for one in memory))
 
-    def _seconds(self) -> float:
-        return sum(sum(process.cpu_times()[:2]) for process in self._tree())
 
-    def _tree(self) -> list[psutil.Process]:
-        me = psutil.Process()
-        return [me, *me.children(recursive=True)]
+def tree() -> list[psutil.Process]:
+    """This process and those that it has started."""
+    me = psutil.Process()
+    return [me, *me.children(recursive=True)]
+
+
+def clocks() -> np.ndarray:
+    """Seconds by the clock, and of all processes in the program and in the system: float64 [3]."""
+    return np.array([time.perf_counter(), *np.sum([process.cpu_times()[:2] for process in tree()], axis=0)])
 
 
 if __name__ == "__main__":

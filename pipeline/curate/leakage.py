@@ -24,6 +24,7 @@ from pipeline.config import Fuzzy
 from pipeline.curate.dedup.bands import optimal_bands
 from pipeline.curate.dedup.candidates import Sketches
 from pipeline.curate.dedup.collisions import Part, Scheme, collisions, sketches_of
+from pipeline.curate.dedup.sorting import places_in
 from pipeline.curate.dedup.work import Map, load, save
 from pipeline.curate.duplicates import keys_of
 from pipeline.curate.messages import one_array
@@ -163,7 +164,7 @@ def compare_group(job: _Compare) -> tuple[NDArray[np.int64], int]:
     """Compare the rows of every bucket of a file across splits; return the pairs, and the comparisons left out."""
     rows, split_of = load(job.work / "candidates.npy")
     group, row = load(job.group)
-    place = np.minimum(np.searchsorted(rows, row), max(len(rows) - 1, 0))
+    place = np.minimum(places_in(rows, row), max(len(rows) - 1, 0))
     known = rows[place] == row if len(rows) else np.zeros(len(row), np.bool_)
     group, place = group[known], place[known]
     here = _mixed(group, split_of[place].astype(np.int8))

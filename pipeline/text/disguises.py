@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.text.kernel import declare, int64
+from pipeline.text.load import HIGH, differ, load
 
 __all__ = ["WIDTH", "is_disguised", "undisguise"]
 
@@ -27,12 +28,21 @@ def is_disguised(buffer: np.ndarray, start: int, end: int) -> int:
         start: Its first byte.
         end: One past its last byte.
     """
-    for i in range(start, end):
-        if LEADS[buffer[i]]:
-            code = disguise_at(buffer, start, i, end)
-            character = code & 0xFF
-            if code and (character == 0 or character == 64 or 48 <= character <= 57):
-                return 1
+    i = start
+    while i < end:
+        if i + 8 <= end:
+            word = load(buffer, i, end)
+            if (word | ~differ(word & ~HIGH, np.uint64(0x25))) & HIGH == np.uint64(0):  # ASCII without %
+                i += 8
+                continue
+        stop = min(i + 8, end)
+        while i < stop:
+            if LEADS[buffer[i]]:
+                code = disguise_at(buffer, start, i, end)
+                character = code & 0xFF
+                if code and (character == 0 or character == 64 or 48 <= character <= 57):
+                    return 1
+            i += 1
     return 0
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.text.kernel import declare
+from pipeline.text.kernel import declare, int64
 
-__all__ = ["EACH", "HIGH", "load"]
+__all__ = ["EACH", "HIGH", "differ", "is_plain", "load"]
 
 EACH = np.uint64(0x0101010101010101)
 """1 in every byte; times a byte, that byte everywhere."""
@@ -19,6 +19,20 @@ HIGH = np.uint64(0x8080808080808080)
 
 _ONE = np.uint64(1)
 _TOP = np.uint64(56)
+
+_LOW = np.uint64(0x7F7F7F7F7F7F7F7F)
+
+
+@declare("uint64(uint64, uint64)", inline=True)
+def differ(word: np.uint64, byte: np.uint64) -> np.uint64:
+    """Return `HIGH` of every byte that is not this one; of ASCII both, and what the other bits hold says nothing."""
+    return (word ^ byte * EACH) + _LOW
+
+
+@declare("int64(uint64)", inline=True)
+def is_plain(word: np.uint64) -> int:
+    """Return 1 if all eight bytes are of ASCII."""
+    return int64(word & HIGH == np.uint64(0))
 
 
 @declare("uint64(uint8[::1], int64, int64)", inline=True)

@@ -6,6 +6,7 @@ import numpy as np
 
 from pipeline.text.boundaries import is_digit, is_letter
 from pipeline.text.kernel import declare, int64
+from pipeline.text.load import EACH, HIGH, differ, is_plain, load
 
 __all__ = [
     "BREAK",
@@ -72,13 +73,20 @@ def suspects(buffer: np.ndarray, start: int, end: int, characters: np.ndarray, f
             the ones that make it mojibake if, moreover, a letter or a digit comes after.
     """
     seen = 0
-    for i in range(start, end):
-        byte = buffer[i]
-        seen |= BYTES[byte]
-        if byte == 10:
-            before = buffer[i - 1] if i > start else 10
-            if before == 32 or before == 9 or (before == 10 and (i < start + 2 or buffer[i - 2] == 10)):
-                seen |= SPACE
+    i = start
+    while i < end:
+        if i + 8 <= end and not is_telling(load(buffer, i, end)):
+            i += 8
+            continue
+        stop = min(i + 8, end)
+        while i < stop:
+            byte = buffer[i]
+            seen |= BYTES[byte]
+            if byte == 10:
+                before = buffer[i - 1] if i > start else 10
+                if before == 32 or before == 9 or (before == 10 and (i < start + 2 or buffer[i - 2] == 10)):
+                    seen |= SPACE
+            i += 1
     if end > start:
         last = buffer[end - 1]
         if last == 10 or last == 32 or last == 9:
@@ -86,6 +94,17 @@ def suspects(buffer: np.ndarray, start: int, end: int, characters: np.ndarray, f
     if seen & BEYOND:
         seen |= beyond_ascii(buffer, start, end, characters, follow)
     return seen & (NEWLINE - 1)
+
+
+@declare("int64(uint64)", inline=True)
+def is_telling(word: np.uint64) -> int:
+    """Return 1 if one of eight bytes has an entry in `BYTES`."""
+    low = word & ~HIGH
+    calm = (low + np.uint64(0x60) * EACH) & ~(low + EACH)  # 32 to 126
+    calm &= differ(low, np.uint64(0x3C)) & differ(low, np.uint64(0x26))  # < &
+    calm &= differ(low, np.uint64(0x2A)) & differ(low, np.uint64(0x5F))  # * _
+    calm &= differ(low, np.uint64(0x5B)) & differ(low, np.uint64(0x23))  # [ #
+    return int64((word | ~calm) & HIGH != np.uint64(0))
 
 
 @declare("int64(uint8[::1], int64, int64, uint16[::1], int64[::1])")
@@ -96,6 +115,9 @@ def beyond_ascii(buffer: np.ndarray, start: int, end: int, characters: np.ndarra
     waiting = False  # for a letter or a digit, to make a pair mojibake
     i = start
     while i < end:
+        if kind == 0 and not waiting and i + 8 <= end and is_plain(load(buffer, i, end)):
+            i += 8
+            continue
         byte = int64(buffer[i])
         if byte < 0x80:
             if waiting and (is_letter(buffer[i]) or is_digit(buffer[i]) or byte == 95):

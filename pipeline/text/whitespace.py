@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.text.kernel import declare, int64
+from pipeline.text.load import HIGH, differ, load
 from pipeline.text.put import put_byte, put_bytes
 
 __all__ = ["space_width", "trim_whitespace"]
+
+LINE_FEED = np.uint64(10)
 
 
 @declare("int64(uint8[::1], int64, int64, uint8[::1], int64)")
@@ -28,8 +31,15 @@ def trim_whitespace(buffer: np.ndarray, start: int, end: int, output: np.ndarray
         stop = i
         seen = 0
         while stop < end and buffer[stop] != 10:
-            seen |= int64(buffer[stop])
-            stop += 1
+            until = min(stop + 8, end)
+            if until == stop + 8:
+                word = load(buffer, stop, end)
+                if (word | ~differ(word, LINE_FEED)) & HIGH == np.uint64(0):  # ASCII without line feed
+                    stop = until
+                    continue
+            while stop < until and buffer[stop] != 10:
+                seen |= int64(buffer[stop])
+                stop += 1
         last = stop
         wide = False  # whether a byte may begin a space beyond ASCII
         if seen >= 0xC2:

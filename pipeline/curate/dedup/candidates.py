@@ -6,9 +6,9 @@ rows. What earlier batches kept comes before the run's own rows.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +71,7 @@ class Sketches:
 
 def gather(
     parts: Sequence[Part],
-    groups: Sequence[Path],
+    groups: Mapping[str, Sequence[Path]],
     dedup: Dedup,
     folder: Path,
     run: Map,
@@ -80,7 +80,7 @@ def gather(
 
     Args:
         parts: all rows.
-        groups: files of `collisions`.
+        groups: files of `collisions`, by the kind of keys.
         dedup: the order, and whether there are sketches.
         folder: for the files between the steps; `Sketches` reads them.
         run: runs tasks.
@@ -90,7 +90,7 @@ def gather(
     """
     total = sum(part.rows for part in parts)
     shared = np.zeros(total, dtype=np.bool_)
-    for path in groups:
+    for path in chain.from_iterable(groups.values()):
         shared[load(path)[1]] = True
     rows = np.flatnonzero(shared)
     bounds = [*np.searchsorted(rows, [part.start for part in parts]).tolist(), len(rows)]
@@ -115,7 +115,8 @@ def gather(
     order = pc.sort_indices(table, sort_keys=_sort_keys(dedup)).to_numpy()
     rank = np.empty(len(rows), dtype=np.int64)
     rank[order] = np.arange(len(rows))
-    _check_ids(table)
+    named = np.unique(np.concatenate([np.zeros(0, np.int64), *(load(path)[1] for path in groups["id"])]))
+    _check_ids(table.take(pa.array(np.searchsorted(rows, named))))
     return Candidates(
         rows=rows,
         rank=rank,
@@ -141,6 +142,7 @@ def _sort_keys(dedup: Dedup) -> list[tuple[str, str]]:
 
 
 def _check_ids(table: pa.Table) -> None:
+    """Refuse rows of one id; the table's are those whose ids have one hash."""
     own = table["id"].filter(pc.equal(table["batch"], _OWN))
     counts = own.value_counts()
     double = counts.filter(pc.greater(counts.field("counts"), 1))

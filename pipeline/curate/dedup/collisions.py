@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from pipeline.curate.dedup.sorting import order_of
 from pipeline.curate.dedup.work import Map, load, save
 from pipeline.engines import engine_for
 from pipeline.text.sketch import EMPTY
@@ -188,7 +189,7 @@ def _groups(keys: NDArray[np.uint64], rows: NDArray[np.int64]) -> NDArray[np.int
         return np.zeros((2, 0), dtype=np.int64)
     group = np.searchsorted(shared, keys)
     members = np.flatnonzero(shared[np.minimum(group, len(shared) - 1)] == keys)
-    members = members[np.lexsort((rows[members], group[members]))]
+    members = members[order_of(group[members], rows[members])]
     return np.stack([group[members], rows[members]])
 
 

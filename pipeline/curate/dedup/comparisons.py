@@ -19,13 +19,14 @@ from numba import njit
 from numpy.typing import NDArray
 
 from pipeline.curate.dedup.candidates import Sketches
+from pipeline.curate.dedup.sorting import order_of, places_in
 from pipeline.curate.dedup.work import Map, load, save
 
 __all__ = ["CENTRES", "Agreement", "compare"]
 
 CENTRES = 64
 """Rows of a bucket that others are compared with."""
-_BYTES = 1 << 26
+_BYTES = 1 << 27
 """Sketches in memory at once."""
 
 
@@ -105,9 +106,9 @@ def compare_group(job: _Compare) -> None:
         return
     bucket, row = load(job.group)
     rows, rank, part = load(job.state)
-    candidate = np.searchsorted(rows, row)
+    candidate = places_in(rows, row)
     bucket, candidate = _taking_part(bucket, candidate, part[candidate])
-    order = np.lexsort((rank[candidate], bucket))
+    order = order_of(bucket, rank[candidate])
     bucket, candidate = bucket[order], candidate[order]
     agreement, width = job.agreement, job.centres
     folder, starts = job.sketches
@@ -135,7 +136,7 @@ def compare_group(job: _Compare) -> None:
             )
         )
     edges = np.concatenate(found, axis=1)
-    edges = edges[:, np.lexsort((edges[1], edges[0]))]
+    edges = edges[:, order_of(edges[0], edges[1])]
     fresh = np.ones(edges.shape[1], dtype=np.bool_)
     fresh[1:] = (edges[:2, 1:] != edges[:2, :-1]).any(axis=0)
     save(job.path, edges[:, fresh])

@@ -17,7 +17,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from pipeline.curate.dedup.stars import edge_ranges
+from pipeline.curate.dedup.sorting import order_of
 from pipeline.curate.dedup.work import Map, load, save
 
 __all__ = ["alternating_stars", "components", "union_find"]
@@ -43,10 +43,10 @@ def components(edges: Sequence[Path], count: int, folder: Path, run: Map, *, fit
 
 
 def union_find(edges: Sequence[Path], count: int) -> NDArray[np.int64]:
-    """Components in one process, the edges a batch at a time."""
+    """Components in one process, in whatever order the edges come: the root is the best rank of all."""
     root = np.arange(count)
-    for part in edge_ranges(edges, count):
-        _union(np.ascontiguousarray(part), root)
+    for path in edges:
+        _union(load(path), root)
     _flatten(root)
     return root
 
@@ -130,7 +130,7 @@ def _both_ways(edges: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _distinct(arcs: NDArray[np.int64]) -> NDArray[np.int64]:
-    arcs = arcs[:, np.lexsort((arcs[1], arcs[0]))]
+    arcs = arcs[:, order_of(arcs[0], arcs[1])]
     fresh = np.ones(arcs.shape[1], dtype=np.bool_)
     fresh[1:] = (arcs[:, 1:] != arcs[:, :-1]).any(axis=0)
     return arcs[:, fresh]

@@ -21,6 +21,7 @@ from pipeline.curate.dedup.collisions import Part, Scheme, collisions
 from pipeline.curate.dedup.comparisons import CENTRES, Agreement, compare
 from pipeline.curate.dedup.components import components
 from pipeline.curate.dedup.exact import Verification, bits, similarity
+from pipeline.curate.dedup.sorting import places_in
 from pipeline.curate.dedup.stars import Stars, stars
 from pipeline.curate.dedup.work import Map, load, save
 
@@ -94,7 +95,7 @@ def decide(
     bands, rows = bands_of(fuzzy) if fuzzy else (0, 0)
     scheme = Scheme(exact=dedup.exact, values=fuzzy.sketch if fuzzy else 0, bands=bands, rows=rows)
     groups = collisions(parts, scheme, folder, run)
-    found = gather(parts, [path for paths in groups.values() for path in paths], dedup, folder / "candidates", run)
+    found = gather(parts, groups, dedup, folder / "candidates", run)
     count = len(found.rows)
     copy_of = _best_of(groups["digest"], found, 0)
     if fuzzy is None:
@@ -137,7 +138,7 @@ def _best_of(groups: Sequence[Path], found: Candidates, check: int) -> NDArray[n
     best = np.arange(len(found.rows))
     for path in groups:
         group, row = load(path)
-        candidate = np.searchsorted(found.rows, row)
+        candidate = places_in(found.rows, row)
         order = np.lexsort((found.rank[candidate], found.check[candidate, check], group))
         candidate, group = candidate[order], group[order]
         second = found.check[candidate, check]

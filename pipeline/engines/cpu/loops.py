@@ -1,8 +1,9 @@
 """Loops over the rows of a column that a kernel writes anew.
 
-Each takes which of its kernels to run, the column's buffer and bounds, the rows (int64), and `places`, `lengths` and
-`output` as of `pipeline.engines.write`, one entry for each of the rows: with empty `places` it measures the new
-`lengths`, else it writes row k from `places[k]` on.
+Each takes which of its kernels to run, the column's buffer and bounds, the rows (int64), and `lengths` and `output`.
+`edge_rows` writes the rows one behind the other, and fills their `lengths`. The others take `places` before these two,
+as of `pipeline.engines.write`, one entry for each of the rows: with empty `places` they measure the new `lengths`, else
+they write row k from `places[k]` on.
 """
 
 from __future__ import annotations
@@ -26,27 +27,21 @@ __all__ = ["edge_rows", "header_rows", "markup_rows", "passage_rows"]
 
 @compiled
 def edge_rows(
-    which: int,
-    buffer: np.ndarray,
-    bounds: np.ndarray,
-    rows: np.ndarray,
-    places: np.ndarray,
-    lengths: np.ndarray,
-    output: np.ndarray,
+    which: int, buffer: np.ndarray, bounds: np.ndarray, rows: np.ndarray, lengths: np.ndarray, output: np.ndarray
 ) -> None:
-    """Controls, line breaks, whitespace."""
+    """Controls, line breaks, whitespace: what is flagged changes, and never grows, so it is written at once."""
+    at = 0
     for k in range(len(rows)):
         start = bounds[rows[k]]
         end = bounds[rows[k] + 1]
-        at = places[k] if len(places) else -1
         if which == 0:
             length = remove_controls(buffer, start, end, output, at)
         elif which == 1:
             length = unify_newlines(buffer, start, end, output, at)
         else:
             length = trim_whitespace(buffer, start, end, output, at)
-        if len(places) == 0:
-            lengths[k] = length
+        lengths[k] = length
+        at += length
 
 
 @compiled

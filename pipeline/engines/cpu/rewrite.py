@@ -30,12 +30,16 @@ class Rewrite(IntEnum):
     C4_LINES = 32
 
 
-LOOPS = (edge_rows, header_rows, markup_rows, passage_rows)
-"""Kernels that hardly a run uses are in loops of their own, so that they are compiled only where they are used."""
+LOOPS = {1: header_rows, 2: markup_rows, 3: passage_rows}
+"""By the tens digit, beside `edge_rows`. Kernels that hardly a run uses are in loops of their own, so that they are
+compiled only where they are used."""
 
 
-SAME_LENGTH = (Rewrite.NEWLINES, Rewrite.C4_LINES)
+SAME_LENGTH = (Rewrite.C4_LINES,)
 """Kernels that may change a row and leave it as long as it was."""
+
+EXACT = (Rewrite.CONTROLS, Rewrite.NEWLINES, Rewrite.WHITESPACE)
+"""Kernels whose flags are exact: they change every row that they are for, and make none longer."""
 
 
 def rewrite_where(
@@ -44,15 +48,23 @@ def rewrite_where(
     """Write the chosen rows anew with one kernel, as far as they change.
 
     Args:
-        which: The kernel: one of `SAME_LENGTH`, or one that makes every row shorter that it changes.
+        which: The kernel: one of `EXACT` or of `SAME_LENGTH`, or one that makes every row shorter that it changes.
         texts: n texts.
-        chosen: bool (n).
+        chosen: bool (n); for one of `EXACT`, flagged by `pipeline.text.suspects`.
 
     Returns:
         n texts, and which ones changed: bool (n).
     """
     column = from_arrow(texts)
     rows = np.flatnonzero(chosen)
+    if which in EXACT:
+        lengths, before = np.empty(len(rows), np.int64), np.diff(column.bounds)[rows]
+        output = np.empty(int(before.sum()), np.uint8)
+        edge_rows(which, column.buffer, column.bounds, rows, lengths, output)
+        bounds = np.concatenate(([0], np.cumsum(lengths)))
+        # An earlier cleaner may have changed what the flag was for.
+        certain = bool((lengths < before).all())
+        return put_rows(texts, chosen, to_arrow(output[: bounds[-1]], bounds), certain=certain)
     run = LOOPS[which // 10]
     lengths = np.empty(len(rows), np.int64)
     run(which % 10, column.buffer, column.bounds, rows, NOWHERE, lengths, NOTHING)
