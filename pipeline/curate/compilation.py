@@ -115,18 +115,28 @@ def _compile_signals() -> None:
     cpu.signals(pa.array(_TEXTS, pa.large_string()), np.zeros(len(_TEXTS), np.int8))
 
 
-def _compile_the_rest() -> None:
+def _compile_cleaning() -> None:
     texts = pa.array(_TEXTS, pa.large_string())
     for cleaners in Clean().model_dump().values():
         cpu.clean(texts, cleaners)
+
+
+def _compile_keys() -> None:
+    texts = pa.array(_TEXTS, pa.large_string())
     normal = cpu.normalise(texts)
     digests = cpu.digest(normal, normalised=True)
     cpu.combine(digests, np.array([0, 1, 3], np.int64))
     sketches = cpu.sketch(normal)
-    cpu.shingles(normal)
-    cpu.cut_shared(normal, cpu.tally_windows(normal, width=16)[0], width=16)
     cpu.band_keys(sketches, 16, 7)
     cpu.similarity(sketches, sketches)
+    cpu.shingles(normal)
+    cpu.cut_shared(normal, cpu.tally_windows(normal, width=16)[0], width=16)
+    messages = [[{"role": "user", "content": text} for text in _TEXTS]]
+    cpu.join(pa.array(messages, MESSAGES))
+
+
+def _compile_overlaps() -> None:
+    texts = pa.array(_TEXTS, pa.large_string())
     spans = np.zeros(1, np.int64), np.ones(1, np.int64)
     cpu.stretches(texts, 8)
     cpu.digest_spans(texts, *spans)
@@ -134,8 +144,6 @@ def _compile_the_rest() -> None:
     cpu.count_words(texts)
     table, _ = cpu.ngram_table(cpu.hash_ngrams(texts, 2).hashes, [2])
     cpu.find_ngrams(texts, table)
-    messages = [[{"role": "user", "content": text} for text in _TEXTS]]
-    cpu.join(pa.array(messages, MESSAGES))
 
 
 def _compile_reading() -> None:
@@ -156,9 +164,11 @@ class _Step(NamedTuple):
 
 
 _STEPS = {
-    "redaction": _Step(_compile_redaction, 15),
-    "signals": _Step(_compile_signals, 13),
-    "rest": _Step(_compile_the_rest, 7),
+    "redaction": _Step(_compile_redaction, 12),
+    "signals": _Step(_compile_signals, 10),
+    "keys": _Step(_compile_keys, 6),
+    "cleaning": _Step(_compile_cleaning, 6),
+    "overlaps": _Step(_compile_overlaps, 4),
     "reading": _Step(_compile_reading, 4),
 }
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from pipeline.text.kernel import declare
 
-__all__ = ["FACTOR", "mix", "slots_for"]
+__all__ = ["FACTOR", "mix", "slots_for", "table_size"]
 
 FACTOR = np.uint64(0x9E3779B97F4A7C15)  # odd, so that multiplying by it loses no bit
 
@@ -26,3 +26,8 @@ def slots_for(items: int) -> int:
     while slots < 2 * items:
         slots *= 2
     return slots
+
+
+def table_size(items: int) -> int:
+    """What `slots_for` returns, to those who allocate: a kernel is for kernels."""
+    return max(4, 1 << (2 * items - 1).bit_length())

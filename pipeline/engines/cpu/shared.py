@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.engines.columns import from_arrow, to_arrow
-from pipeline.text.hashing import slots_for
+from pipeline.text.hashing import table_size
 from pipeline.text.kernel import compiled
 from pipeline.text.shared import FREE
 from pipeline.text.shared import cut_shared as cut_row
@@ -27,7 +27,7 @@ def tally_windows(normalised: pa.LargeStringArray, *, width: int) -> tuple[np.nd
         at once are 32 to 64 bytes for each byte of the texts.
     """
     column = from_arrow(normalised)
-    slots = slots_for(max(1, int(column.bounds[-1] - column.bounds[0])))
+    slots = table_size(max(1, int(column.bounds[-1] - column.bounds[0])))
     table, counts, rows = np.full(slots, FREE), np.zeros(slots, np.uint32), np.zeros(slots, np.uint32)
     tally_rows(column.buffer, column.bounds, width, table, counts, rows)
     found = np.flatnonzero(counts)
@@ -47,7 +47,7 @@ def cut_shared(normalised: pa.LargeStringArray, shared: np.ndarray, *, width: in
         n texts, normal forms again.
     """
     column = from_arrow(normalised)
-    table = np.full(slots_for(max(1, len(shared))), FREE)
+    table = np.full(table_size(max(1, len(shared))), FREE)
     enter_all(np.ascontiguousarray(shared, np.uint64), table)
     output = np.empty(int(column.bounds[-1] - column.bounds[0]), np.uint8)
     bounds = np.zeros(column.rows + 1, np.int64)

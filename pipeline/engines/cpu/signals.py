@@ -8,7 +8,7 @@ import pyarrow as pa
 from pipeline.engines.columns import from_arrow
 from pipeline.text.code import CODE_MEASURES, derive_code, measure_code
 from pipeline.text.derive import derive
-from pipeline.text.hashing import slots_for
+from pipeline.text.hashing import table_size
 from pipeline.text.kernel import compiled
 from pipeline.text.measures import MEASURES
 from pipeline.text.phrases import derive_phrases
@@ -49,7 +49,7 @@ def signals(texts: pa.LargeStringArray, families: np.ndarray | None = None) -> d
         np.empty(words, np.uint32),
         np.empty(words, np.uint32),
         np.empty(words, np.uint64),
-        np.empty(slots_for(words), np.uint32),
+        np.empty(table_size(words), np.uint32),
         np.empty((4, words), np.uint32),
         np.empty(part_slots(longest), np.uint64),
         np.empty(STATE, np.int64),

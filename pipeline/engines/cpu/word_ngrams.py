@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from pipeline.engines.columns import TextColumn, from_arrow
 from pipeline.engines.word_ngrams import FoundNgrams, Ngrams, NgramTable, WordPlaces
-from pipeline.text.hashing import slots_for
+from pipeline.text.hashing import table_size
 from pipeline.text.kernel import compiled
 from pipeline.text.word_ngrams import FACTORS, scan_words
 
@@ -61,7 +61,7 @@ def ngram_table(hashes: np.ndarray, lengths: Sequence[int]) -> tuple[NgramTable,
     Returns:
         The table, and the slot of every n-gram: int64 array (m).
     """
-    slots = slots_for(len(hashes)) if len(hashes) else 4
+    slots = table_size(len(hashes)) if len(hashes) else 4
     table = np.zeros(slots, np.uint64), np.zeros(slots, np.uint64)
     places = np.empty(len(hashes), np.int64)
     enter_ngrams(np.ascontiguousarray(hashes), *table, places)
