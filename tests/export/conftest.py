@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from pipeline.config import Recipe
+from pipeline.curate import plan_as_read
 from pipeline.pack import pack
 from pipeline.pack.bins import Bins
 from pipeline.run import RunDirectory
@@ -22,22 +24,51 @@ Example = tuple[list[int], list[bool]]
 
 @pytest.fixture(scope="package")
 def packed(rows: list[Row], tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
-    """Pairs, code and a conversation with calls, in bins of 256 slots."""
+    """Pairs, code (most of it cut, one whole) and a conversation of two turns, in bins of 256 slots."""
     recipe: Recipe = make_recipe(tmp_path_factory.mktemp("export"))
-    chat = row(
+    run = curated_run(recipe, {**_with(rows, CHAT, CODE), "test": []})
+    pack(run, recipe)
+    return run
+
+
+@pytest.fixture(scope="package")
+def curated(rows: list[Row], tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+    """The same, and a conversation with calls, for which the default template is none: not packed."""
+    calls = row(
         9, [("user", "How warm is it?"), ("assistant", ""), ("tool", "21"), ("assistant", "21 °C.")], kind="chat"
     )
-    chat["messages"][1]["extra"] = (
+    calls["messages"][1]["extra"] = (
         '{"content":null,"tool_calls":[{"id":"c","function":{"arguments":"{\\"x\\": 1.0}"}}]}'
     )
-    chat["tools"] = '[{"type": "function", "function": {"name": "warmth", "parameters": {"b": 1e2, "a": {}}}}]'
-    chat["metadata"] = '{"url": "u", "n": 1.50}'
+    calls["tools"] = '[{"type": "function", "function": {"name": "warmth", "parameters": {"b": 1e2, "a": {}}}}]'
+    calls["metadata"] = '{"url": "u", "n": 1.50}'
+    recipe: Recipe = make_recipe(tmp_path_factory.mktemp("rows"))
+    return curated_run(recipe, {**_with(rows, CHAT, CODE, calls), "test": []})
+
+
+CHAT = row(
+    8, [("user", "Is 7 prime?"), ("assistant", "Yes."), ("user", "Is 9?"), ("assistant", "No: 3 times 3.")], kind="chat"
+)
+
+
+CODE = row(7, [("text", "half = 21\n")], kind="code")
+
+
+def _with(rows: list[Row], *more: Row) -> dict[str, list[Row]]:
     splits = split_up(rows)
-    run = curate(recipe, {**splits, "test": []})
-    pack(run, recipe)
-    # Rows are exported from `curated`; a template for tools is not what is tested here.
-    curate(recipe, {**splits, "train": [*splits["train"], chat], "test": []})
-    return run
+    return {**splits, "train": [*splits["train"], *more]}
+
+
+def curated_run(recipe: Recipe, splits: Mapping[str, Sequence[Row]]) -> RunDirectory:
+    """A run with these rows, whose manifests are those of the recipe's own stages."""
+    run = RunDirectory.open(recipe)
+    *before, last = range(len(plan_as_read(run, recipe)))
+    for number in before:
+        stage = plan_as_read(run, recipe)[number]
+        assert stage is not None
+        stage.begin()
+        stage.finish()
+    return curate(recipe, splits, stage=plan_as_read(run, recipe)[last])
 
 
 def examples_of(run: RunDirectory, split: str) -> list[Example]:

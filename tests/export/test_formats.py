@@ -140,21 +140,23 @@ def test_objects_are_read_by_numpy_as_it_writes_them(tmp_path: Path, count: int)
         object_array.save_objects(tmp_path / "a.npy", iter(items), count + 1)
 
 
-def test_lines_are_the_rows_as_they_came(packed: RunDirectory, tmp_path: Path) -> None:
-    about = export(packed, "jsonl", tmp_path / "out")
+def test_lines_are_the_rows_as_they_came(curated: RunDirectory, tmp_path: Path) -> None:
+    about = export(curated, "jsonl", tmp_path / "out")
     lines = (tmp_path / "out/training.jsonl").read_text(encoding="utf-8").splitlines()
-    curated = [
+    rows = [
         row
-        for path in sorted(packed.path("curated/train").glob("*.parquet"))
+        for path in sorted(curated.path("curated/train").glob("*.parquet"))
         for row in pq.read_table(path, columns=["kind", "messages"]).to_pylist()
     ]
-    assert len(lines) == len(curated) == about["splits"]["train"]["rows"]
-    for line, own in zip(lines, curated, strict=True):
+    assert len(lines) == len(rows) == about["splits"]["train"]["rows"]
+    for line, own in zip(lines, rows, strict=True):
         value = json.loads(line)
         if own["kind"] == "pair":
             assert (value["input"], value["output"]) == tuple(message["content"] for message in own["messages"])
         elif own["kind"] == "code":
             assert value == {"text": own["messages"][0]["content"]}
+        else:
+            assert "messages" in value
     # Exact: the arguments of the call, the numbers and the order of keys of the tools, null content.
     assert lines[-1] == (
         '{"messages":[{"role":"user","content":"How warm is it?"},'
@@ -172,8 +174,18 @@ def test_a_retrieval_row_is_inline_json() -> None:
     assert (form, line) == ("question", '{"question":"q","pos_doc":["p"],"neg_doc":["n1","n2"]}')
 
 
-def test_a_dataset_folder_is_parquet_with_a_card(packed: RunDirectory, tmp_path: Path) -> None:
-    about = export(packed, "hf", tmp_path / "rows")
+def test_a_chat_is_written_as_one_however_few_its_turns() -> None:
+    turn = [("user", "q"), ("assistant", "a")]
+    assert line_of(row(1, turn, kind="pair")) == ("input", '{"input":"q","output":"a"}')
+    form, line = line_of(row(1, turn, kind="chat"))
+    assert form == "messages"
+    assert json.loads(line) == {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]}
+    form, _ = line_of(row(1, [("system", "s"), *turn], kind="pair"))
+    assert form == "messages"  # the other form has no place for the system message
+
+
+def test_a_dataset_folder_is_parquet_with_a_card(curated: RunDirectory, tmp_path: Path) -> None:
+    about = export(curated, "hf", tmp_path / "rows")
     card = (tmp_path / "rows/README.md").read_text(encoding="utf-8")
     assert card.startswith("---\nconfigs:\n- config_name: default\n  data_files:\n  - split: train\n")
     assert "split: test" not in card  # no rows, no files: a pattern that matches nothing is an error to a reader
