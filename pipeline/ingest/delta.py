@@ -13,6 +13,7 @@ from pipeline.ingest.shards import Shard
 
 __all__ = ["delta_shards"]
 
+
 def delta_shards(source: Source, table: str) -> list[Shard]:
     """The files of a table, in the order of their names; the keys of a partition are the same for all rows of a file.
 

@@ -213,9 +213,9 @@ def test_a_delta_table_whose_files_hold_deleted_rows_is_refused(tmp_path: Path) 
     protocol = {**features, "writerFeatures": ["deletionVectors"]}
     _changed(table, protocol=protocol, metaData={"configuration": {"delta.enableDeletionVectors": "true"}})
     assert sorted(texts_of(source(delta=table))) == ["a", "b"]  # allowed, and there are none
-    # One row, by the format's own example of an inline vector; the property is taken back, the vector stays.
-    vector = {"storageType": "i", "pathOrInlineDv": "wi5b=000010000siXQKl0rr91000f55c8Xg0@@D72lkbi5=-{L"}
-    add = {"deletionVector": {**vector, "sizeInBytes": 40, "cardinality": 6}}
+    # Both rows, in the table's log itself (Z85 of a bitmap of 0 and 1). The property is taken back, the vector stays.
+    vector = {"storageType": "i", "pathOrInlineDv": "^Bg9^0rr910000000000iXQKl0rr91000315c8Xg00031"}
+    add = {"deletionVector": {**vector, "sizeInBytes": 36, "cardinality": 2}}
     _changed(table, add=add, metaData={"configuration": {"delta.enableDeletionVectors": "false"}})
     with pytest.raises(InputError, match="deletion vectors, so its files alone"):
         survey(source(delta=table), part_bytes=50)
