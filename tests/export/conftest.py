@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import io
+import pickle
 import struct
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +42,9 @@ def curated(rows: list[Row], tmp_path_factory: pytest.TempPathFactory) -> RunDir
         9, [("user", "How warm is it?"), ("assistant", ""), ("tool", "21"), ("assistant", "21 °C.")], kind="chat"
     )
     calls["messages"][1]["extra"] = (
-        '{"content":null,"tool_calls":[{"id":"c","function":{"arguments":"{\\"x\\": 1.0}"}}]}'
+        '{"content":null,"tool_calls":[{"id":"c","function":{"name":"warmth","arguments":"{\\"x\\": 1.0}"}}]}'
     )
+    calls["messages"][2]["extra"] = '{"tool_call_id":"c"}'
     calls["tools"] = '[{"type": "function", "function": {"name": "warmth", "parameters": {"b": 1e2, "a": {}}}}]'
     calls["metadata"] = '{"url": "u", "n": 1.50}'
     recipe: Recipe = make_recipe(tmp_path_factory.mktemp("rows"))
@@ -112,3 +117,46 @@ def decode_nanogpt(path: Path) -> dict[str, Any]:
     tokens = list(struct.unpack(f"<{header[2]}{'H' if size == 2 else 'I'}", data[1024:]))
     marks = path.with_suffix(".bos.idx").read_bytes()
     return {"header": header, "tokens": tokens, "marks": list(struct.unpack(f"<{len(marks) // 4}i", marks))}
+
+
+def decode_nemo(path: Path) -> list[dict[str, list[Any]]]:
+    """Read a packed `.npy` as its layout says: the header byte by byte, the pickle with nothing but an array in it."""
+    data = path.read_bytes()
+    assert data[:8] == b"\x93NUMPY\x01\x00"
+    (size,) = struct.unpack("<H", data[8:10])
+    assert (10 + size) % 64 == 0
+    header = ast.literal_eval(data[10 : 10 + size].decode("latin1"))
+    assert header["descr"] == "|O"
+    assert header["fortran_order"] is False
+    array = _Restricted(io.BytesIO(data[10 + size :])).load()
+    assert array.shape == header["shape"]
+    return [dict(row) for row in array.tolist()]
+
+
+class _Restricted(pickle.Unpickler):
+    """Knows what an array of plain Python objects takes."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """What a pickle may name."""
+        allowed = {("multiarray", "_reconstruct"), ("numpy", "ndarray"), ("numpy", "dtype")}
+        allowed |= {("_codecs", "encode")}  # how protocol 2 writes bytes
+        assert (module.rpartition(".")[2], name) in allowed, f"{module}.{name}"
+        return super().find_class(module, name)
+
+
+def learnt_by_nemo(row: Mapping[str, Sequence[int]]) -> list[tuple[list[int], list[int]]]:
+    """What NeMo's collator makes of a row: of each sequence the labels, and those of them that are learnt.
+
+    The row must keep the invariants of Megatron-Bridge's `validate_row`. Inputs are all but a sequence's last token,
+    labels all but its first, and the mask all but its last.
+    """
+    ids, mask, starts = list(row["input_ids"]), list(row["loss_mask"]), list(row["seq_start_id"])
+    assert len(ids) == len(mask)
+    assert starts[0] == 0
+    assert starts == sorted(starts)
+    assert starts[-1] < len(ids)
+    found = []
+    for begin, end in pairwise([*starts, len(ids)]):
+        labels = ids[begin + 1 : end]
+        found.append((labels, [label for label, target in zip(labels, mask[begin : end - 1], strict=True) if target]))
+    return found
