@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
+import glob
 import json
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -43,25 +46,71 @@ def atomic_file(path: Path) -> Iterator[Path]:
 def atomic_folder(path: Path) -> Iterator[Path]:
     """Yield a new folder beside `path` to fill; on success it becomes `path` (replacing an older one).
 
+    The older one is moved aside whole, and removed when the new one stands. A process that is killed between the two
+    leaves nothing at `path`, and the older one beside it: whoever writes `path` next puts that back first.
+
     Raises:
         MachineError: the disk is full.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f"{TEMPORARY}{path.name}-{os.getpid()}-{secrets.token_hex(4)}")
-    beside.mkdir()
+    _recover(path)
+    home = path.with_name(f"{TEMPORARY}{path.name}-{os.getpid()}-{secrets.token_hex(4)}")
+    home.mkdir()
+    with _held(home):
+        beside = home / _NEW
+        beside.mkdir()
+        try:
+            yield beside
+            for file in sorted(beside.rglob("*")):
+                _sync(file)
+            _sync(beside)
+            if path.exists():
+                os.replace(path, home / _OLD)
+            os.replace(beside, path)
+            _sync(path.parent)
+        except OSError as error:
+            raise cannot_write(error, str(path)) or error from None
+        finally:
+            _put_back(home, path)
+            shutil.rmtree(home, ignore_errors=True)
+
+
+_NEW, _OLD = "new", "old"
+
+
+def _recover(path: Path) -> None:
+    """Put back what a killed process had moved aside of `path`, and remove what it left; leave a living one's alone."""
+    for home in path.parent.glob(f"{TEMPORARY}{glob.escape(path.name)}-*"):
+        ours = re.fullmatch(r"-\d+-[0-9a-f]{8}", home.name.removeprefix(f"{TEMPORARY}{path.name}"))
+        if ours is None or not home.is_dir():
+            continue
+        try:
+            with _held(home) as free:
+                if free:
+                    _put_back(home, path)
+                    shutil.rmtree(home, ignore_errors=True)
+        except FileNotFoundError:  # another process was quicker
+            continue
+
+
+def _put_back(home: Path, path: Path) -> None:
+    if (home / _OLD).exists() and not path.exists():
+        os.replace(home / _OLD, path)
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[bool]:
+    """Hold a folder for this process, and say whether nobody else does; the kernel lets go when a process ends."""
+    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        yield beside
-        for file in sorted(beside.rglob("*")):
-            _sync(file)
-        _sync(beside)
-        if path.exists():
-            shutil.rmtree(path)
-        os.replace(beside, path)
-        _sync(path.parent)
-    except OSError as error:
-        raise cannot_write(error, str(path)) or error from None
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:  # another holds it, or the file system has no locks: then nothing is known
+            yield False
+        else:
+            yield True
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        os.close(handle)
 
 
 def write_text(path: Path, text: str) -> None:

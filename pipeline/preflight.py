@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.config import Pii, Recipe, Source
-from pipeline.errors import InputError, ProjectError, did_you_mean
+from pipeline.errors import InputError, ProjectError, StageError, did_you_mean
 from pipeline.ingest import check_source
 
 __all__ = ["check"]
@@ -20,8 +20,10 @@ def check(recipe: Recipe) -> None:
 
     Raises:
         InputError: with every problem.
+        StageError: there is none but that servers do not answer, which may pass.
     """
-    problems = [problem for source in recipe.sources for problem in _source(source)]
+    unreachable: list[StageError] = []
+    problems = [problem for source in recipe.sources for problem in _source(source, unreachable)]
     if recipe.train is not None:
         problems += _local("train.model.path", recipe.train.model.path)
     problems += _local("pack.tokenizer", recipe.pack.tokenizer)
@@ -30,19 +32,27 @@ def check(recipe: Recipe) -> None:
     problems += _evaluation(recipe)
     problems += _language(recipe)
     problems += _template(recipe.pack.template)
+    if problems and len(problems) == len(unreachable) == 1:
+        raise unreachable[0]
     if problems:
-        raise InputError(
+        kind = StageError if len(problems) == len(unreachable) else InputError
+        raise kind(
             "the recipe cannot run as it is:\n" + "\n".join(f"  - {problem}" for problem in problems),
             where=f"looked from {Path.cwd()}",
             mend="paths are relative to the working directory; correct them, or run from the folder they start at",
         )
 
 
-def _source(source: Source) -> list[str]:
+def _source(source: Source, unreachable: list[StageError] | None = None) -> list[str]:
+    """What is wrong with a source; `unreachable` is told of a server that does not answer."""
     try:
         check_source(source)
     except ProjectError as error:
+        if isinstance(error, StageError) and unreachable is not None:
+            unreachable.append(error)
         return [f"{error.where}: {error.what}"]
+    except OSError as error:
+        return [f"source {source.name}: {error.strerror or error}"]
     return []
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,6 +48,56 @@ def test_a_folder_replaces_an_older_one_as_a_whole(tmp_path: Path) -> None:
         with atomic_folder(tmp_path / "model") as beside:
             (beside / name).write_text(name)
     assert content_of(tmp_path) == {"model/new": b"new"}
+
+
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from pipeline import atomic
+
+path, before, real = Path(sys.argv[1]), sys.argv[2], os.replace
+
+def replace(source, target):
+    if Path(source if before == "old" else target) == path:
+        os.kill(os.getpid(), signal.SIGKILL)
+    real(source, target)
+
+os.replace = replace
+with atomic.atomic_folder(path) as beside:
+    (beside / "new").write_text("new")
+"""
+
+
+@pytest.mark.parametrize("before", ["old", "new"])
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_kill_while_a_folder_is_replaced_loses_neither(tmp_path: Path, before: str, fails: bool) -> None:
+    """Killed before the older one is moved aside, or before the new one takes its place."""
+    path = tmp_path / "model"
+    with atomic_folder(path) as beside:
+        (beside / "old").write_text("old")
+    killed = subprocess.run([sys.executable, "-c", _KILLED, str(path), before], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert path.exists() == (before == "old")
+    assert any(file.name == "old" for file in tmp_path.rglob("*"))
+    try:
+        with atomic_folder(path) as beside:
+            assert content_of(path) == {"old": b"old"}
+            (beside / "newer").write_text("newer")
+            if fails:
+                raise KeyboardInterrupt
+    except KeyboardInterrupt:
+        assert fails
+    assert content_of(tmp_path) == ({"model/old": b"old"} if fails else {"model/newer": b"newer"})
+    assert [file.name for file in tmp_path.iterdir()] == ["model"]
+
+
+def test_what_a_living_process_writes_is_left_alone(tmp_path: Path) -> None:
+    with atomic_folder(tmp_path / "model") as one:
+        (one / "first").write_text("first")
+        with atomic_folder(tmp_path / "model") as other:
+            (other / "second").write_text("second")
+        assert (one / "first").exists()
+    assert content_of(tmp_path) == {"model/first": b"first"}
 
 
 def test_equal_values_are_equal_bytes(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline import preflight
 from pipeline.config import Recipe
-from pipeline.errors import InputError
+from pipeline.errors import PASSING, InputError, StageError
 
 NOT_IMPORTED = "the target's module cannot be imported"
 
@@ -106,3 +106,47 @@ def test_every_problem_is_in_one_message() -> None:
     )
     for part in ("no_such", "/no/model", "/no/tokenizer"):
         assert part in message
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [{"path": "http://127.0.0.1:9/x.jsonl"}, {"path": "http://127.0.0.1:9/*.jsonl"}, {"dataset": "org/name"}],
+)
+def test_a_server_that_does_not_answer_is_one_message_among_the_others(
+    origin: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("aiohttp", reason="the extra `remote` is not installed")
+    _hub_at("http://127.0.0.1:9", monkeypatch)  # discard: nothing listens there
+    with pytest.raises(StageError, match="the server cannot be reached") as caught:
+        preflight.check(recipe({"format": "text", **origin}))
+    assert "check the network" in str(caught.value)
+    cause = caught.value.__cause__
+    assert isinstance(cause, OSError)
+    assert cause.errno in PASSING  # a flow tries again
+    message = refused(recipe({"format": "text", **origin}, pack={"tokenizer": "./none"}))
+    assert "the server cannot be reached" in message
+    assert "there is no folder ./none" in message
+
+
+def test_the_hub_is_not_asked_offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants
+
+    _hub_at("http://127.0.0.1:9", monkeypatch)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    message = refused(recipe({"format": "text", "dataset": "org/name"}))
+    assert "it is on the hub, which is not asked because HF_HUB_OFFLINE is set" in message
+
+
+def test_a_broken_card_of_a_dataset_is_one_message(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set/README.md").write_text("---\nconfigs: [a\nb: c\n---\n")
+    (tmp_path / "set/train.jsonl").write_text('{"text": "x"}\n')
+    message = refused(recipe({"format": "text", "dataset": "set"}))
+    assert "set/README.md:3: the dataset's card is not YAML" in message
+
+
+def _hub_at(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants, hf_api
+
+    for module in (constants, hf_api):
+        monkeypatch.setattr(module, "ENDPOINT", url, raising=False)

@@ -16,7 +16,7 @@ from pipeline.curate.decontaminate import held_out
 from pipeline.curate.substrings import stage as substrings
 from pipeline.run import Manifest, RunDirectory, Stage
 
-__all__ = ["curate", "plan"]
+__all__ = ["curate", "plan", "plan_as_read"]
 
 
 def curate(run: RunDirectory, recipe: Recipe) -> Manifest:
@@ -37,7 +37,15 @@ def curate(run: RunDirectory, recipe: Recipe) -> Manifest:
 
 def plan(run: RunDirectory, recipe: Recipe) -> list[Stage | None]:
     """The stages; None where an earlier one has not finished."""
-    first = documents.stage(run, recipe, documents.survey_sources(recipe))
+    return _stages(run, recipe, documents.stage(run, recipe, documents.survey_sources(recipe)))
+
+
+def plan_as_read(run: RunDirectory, recipe: Recipe) -> list[Stage | None]:
+    """The same with the sources as they were when they were read: they may be gone, and are not looked at."""
+    return _stages(run, recipe, documents.stage_as_read(run, recipe))
+
+
+def _stages(run: RunDirectory, recipe: Recipe, first: Stage) -> list[Stage | None]:
     second = duplicates.stage(run, recipe) if first.manifest() else None
     stages: list[Stage | None] = [first, second]
     later = [held_out.stage, *([substrings.stage] if recipe.curate.dedup.substrings else []), curated.stage]

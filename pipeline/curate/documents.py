@@ -27,9 +27,9 @@ from pipeline.run import Manifest, PartRecord, Rows, RunDirectory, Stage
 if TYPE_CHECKING:
     from distributed import Client
 
-__all__ = ["run_stage", "stage", "survey_sources"]
+__all__ = ["run_stage", "stage", "stage_as_read", "survey_sources"]
 
-VERSION = 4
+VERSION = 5
 
 
 def survey_sources(recipe: Recipe) -> list[Survey]:
@@ -40,35 +40,44 @@ def survey_sources(recipe: Recipe) -> list[Survey]:
 
 def stage(run: RunDirectory, recipe: Recipe, surveys: Sequence[Survey]) -> Stage:
     """The stage `documents`: what it is made from."""
+    inputs = {source.name: survey.fingerprint for source, survey in zip(recipe.sources, surveys, strict=True)}
+    for file, its in zip(recipe.curate.decontaminate.files, survey_evaluation(recipe), strict=True):
+        inputs[f"decontaminate/{file.name}"] = its.fingerprint
+    return _stage(run, _config(recipe), inputs)
+
+
+def stage_as_read(run: RunDirectory, recipe: Recipe) -> Stage:
+    """The stage with what lies outside the run (sources, the key of `hash`, a model of names) as it was when it ran."""
+    config, made = _config(recipe), Manifest.read(run.path("documents"))
+    if made is None:
+        return _stage(run, config, {})
+    if config["pii"] and (was := made.config.get("pii")):
+        config["pii"] |= {name: was.get(name) for name in ("key", "model")}
+    return _stage(run, config, made.inputs)
+
+
+def _stage(run: RunDirectory, config: dict[str, Any], inputs: dict[str, Any]) -> Stage:
+    folders = ("documents", "keys", "signals")
+    return Stage(run=run, name="documents", version=VERSION, config=config, inputs=inputs, folders=folders)
+
+
+def _config(recipe: Recipe) -> dict[str, Any]:
     curate, dedup = recipe.curate, recipe.curate.dedup
-    return Stage(
-        run=run,
-        name="documents",
-        version=VERSION,
-        config={
-            "clean": curate.clean.model_dump(mode="json") if curate.clean else None,
-            "rules": {
-                kind: {name: bound.model_dump(mode="json") for name, bound in rules_for(curate.rules, kind).items()}
-                for kind in RULE_KINDS
-            },
-            "pii": identity(curate.pii),
-            "keys": {"on": dedup.on, "sketch": _sketch(dedup.fuzzy)},
-            "part_bytes": recipe.ingest.part_bytes,
-            "max_row_bytes": recipe.ingest.max_row_bytes,
-            "sources": {source.name: source.model_dump(mode="json") for source in recipe.sources},
-            "decontaminate": curate.decontaminate.model_dump(mode="json", exclude={"test_split"})
-            if curate.decontaminate.files
-            else None,
+    return {
+        "clean": curate.clean.model_dump(mode="json") if curate.clean else None,
+        "rules": {
+            kind: {name: bound.model_dump(mode="json") for name, bound in rules_for(curate.rules, kind).items()}
+            for kind in RULE_KINDS
         },
-        inputs={
-            **{source.name: survey.fingerprint for source, survey in zip(recipe.sources, surveys, strict=True)},
-            **{
-                f"decontaminate/{file.name}": survey.fingerprint
-                for file, survey in zip(curate.decontaminate.files, survey_evaluation(recipe), strict=True)
-            },
-        },
-        folders=("documents", "keys", "signals"),
-    )
+        "pii": identity(curate.pii),
+        "keys": {"on": dedup.on, "sketch": _sketch(dedup.fuzzy)},
+        "part_bytes": recipe.ingest.part_bytes,
+        "max_row_bytes": recipe.ingest.max_row_bytes,
+        "sources": {source.name: source.model_dump(mode="json") for source in recipe.sources},
+        "decontaminate": curate.decontaminate.model_dump(mode="json", exclude={"test_split"})
+        if curate.decontaminate.files
+        else None,
+    }
 
 
 def run_stage(run: RunDirectory, recipe: Recipe, surveys: Sequence[Survey], client: Callable[[], Client]) -> Manifest:

@@ -9,13 +9,17 @@ from typing import Any, Literal
 
 from pipeline import fingerprint
 from pipeline.atomic import atomic_folder, write_json
-from pipeline.errors import InputError, RunDirectoryError, did_you_mean
+from pipeline.errors import InputError, did_you_mean
+from pipeline.export.boundary import boundary_of
+from pipeline.export.current import current
 from pipeline.export.hub import write_hub
 from pipeline.export.jsonl import write_jsonl
 from pipeline.export.megatron import write_megatron
 from pipeline.export.nanogpt import write_nanogpt
 from pipeline.export.nemo import write_nemo
 from pipeline.pack.bins import Bins
+from pipeline.pack.seal import check_seal
+from pipeline.pack.tokenizer import load_tokenizer
 from pipeline.run import MANIFEST, Manifest, RunDirectory
 from pipeline.schema import SPLITS
 
@@ -50,7 +54,8 @@ def export(
 
     Raises:
         InputError: no such format, the folder holds something else, or token ids do not fit the format.
-        RunDirectoryError: the run has not come far enough.
+        RunDirectoryError: the run has not come far enough, what it has is not what its recipe gives now, or its
+            tokenizer's folder changed since.
         MachineError: it cannot be written.
     """
     if name not in FORMATS:
@@ -60,16 +65,10 @@ def export(
             mend="one of " + ", ".join(FORMATS),
         )
     origin, note = FORMATS[name]
-    manifest = Manifest.read(run.path(origin))
-    if manifest is None:
-        command = "pack" if origin == "packed" else "curate"
-        raise RunDirectoryError(
-            f"the run has nothing {origin} to export",
-            where=str(run.path(origin)),
-            mend=f"run `curate-and-train {command} RECIPE` first",
-        )
+    _, recipe = RunDirectory.existing(run.root)
+    manifest = current(run, recipe, origin)
     _check_free(out)
-    write = _writer(run, name, manifest, out.name, header)
+    write, particular = _writer(run, name, manifest, out.name, header)
     with atomic_folder(out) as beside:
         splits = write(beside)
         about = {
@@ -78,6 +77,7 @@ def export(
             "run": str(run.shown),
             "made_from": {origin: manifest.content},
             "tokenizer": manifest.summary.get("tokenizer"),
+            **particular,
             "splits": splits,
             "files": [
                 {
@@ -89,41 +89,37 @@ def export(
                 if path.is_file()
             ],
         }
-        if name == "nanogpt":
-            about["header"], about["boundary"] = header, _boundary(manifest)
         write_json(beside / MANIFEST, about)
     return about
 
 
 def _writer(
     run: RunDirectory, name: str, manifest: Manifest, title: str, header: Literal["current", "legacy"]
-) -> Callable[[Path], Counts]:
-    """What fills the folder."""
+) -> tuple[Callable[[Path], Counts], dict[str, Any]]:
+    """What fills the folder, and what the manifest says of this format alone."""
     summary = manifest.summary
     if FORMATS[name][0] == "curated":
         parts = {split: sorted(run.path(f"curated/{split}").glob("part-*.parquet")) for split in SPLITS}
         if name == "jsonl":
-            return lambda folder: write_jsonl(folder, parts)
-        return lambda folder: write_hub(folder, parts, name=title)
+            return lambda folder: write_jsonl(folder, parts), {}
+        return lambda folder: write_hub(folder, parts, name=title), {}
+    tokenizer = load_tokenizer(run.path("tokenizer"))
+    check_seal(tokenizer, run, run.path("tokenizer"))
     bins = {split: Bins.open(run.path(f"packed/{split}")) for split in SPLITS}
+    vocab_size = summary["vocab_size"]
     if name == "megatron":
-        return lambda folder: write_megatron(folder, bins, vocab_size=summary["vocab_size"])
+        return lambda folder: write_megatron(folder, bins, vocab_size=vocab_size), {}
     if name == "nanogpt":
-        vocab_size, boundary = summary["vocab_size"], _boundary(manifest)
-        return lambda folder: write_nanogpt(folder, bins, vocab_size=vocab_size, boundary=boundary, header=header)
+        boundary = boundary_of(tokenizer, bins.values())
+        about = {"header": header, "boundary": boundary, "boundary_token": tokenizer.convert_ids_to_tokens(boundary)}
+        return lambda to: write_nanogpt(to, bins, vocab_size=vocab_size, boundary=boundary, header=header), about
     return lambda folder: write_nemo(
         folder,
         bins,
         seq_length=summary["seq_length"],
         multiple=summary["pad_to_multiple_of"],
         pad=summary["pad_id"],
-    )
-
-
-def _boundary(manifest: Manifest) -> int:
-    """The token that begins a document: the tokenizer's begin-of-sequence token, else its end-of-sequence token."""
-    bos = manifest.summary.get("bos_id")
-    return int(manifest.summary["eos_id"] if bos is None else bos)
+    ), {}
 
 
 def _check_free(out: Path) -> None:

@@ -2,10 +2,14 @@
 
 | row | line |
 |---|---|
-| a question and its answer | `{"input": …, "output": …}` and the row's other keys |
-| any other conversation | `{"messages": […], "tools": […]}` (OpenAI) and the row's other keys |
+| pair: a question and its answer | `{"input": …, "output": …}` and the row's other keys |
+| chat | `{"messages": […], "tools": […]}` (OpenAI) and the row's other keys |
 | text, code | `{"text": …}` and the row's other keys |
 | retrieval | `{"question": …, "pos_doc": […], "neg_doc": […]}` and the row's other keys |
+
+A row of kind pair that has more than a question and an answer (a system message, tools, other keys of a message) is
+written as a chat: the other form has no place for that. A chat is never written as a pair, whatever its turns, so that
+a file of chats has one form.
 
 What was exact JSON in the source (tools, arguments of calls, other keys) is written with the same bytes.
 """
@@ -64,7 +68,7 @@ def line_of(row: Mapping[str, Any]) -> tuple[str, str]:
             "pos_doc": _list(_text(m["content"]) for m in messages if m["role"] == "positive"),
             "neg_doc": _list(_text(m["content"]) for m in messages if m["role"] == "negative"),
         }
-    elif roles == ["user", "assistant"] and not row["tools"] and not any(m["extra"] for m in messages):
+    elif row["kind"] == "pair" and roles == ["user", "assistant"] and not row["tools"] and not _has_extra(messages):
         own = {"input": _text(messages[0]["content"]), "output": _text(messages[1]["content"])}
     else:
         own = {"messages": _list(_message(message) for message in messages)}
@@ -73,6 +77,10 @@ def line_of(row: Mapping[str, Any]) -> tuple[str, str]:
     others = members(row["metadata"]) if row["metadata"] else {}
     cut = {key: (_text(key), value) for key, value in own.items()}
     return next(iter(own)), join_members({**cut, **{k: v for k, v in others.items() if k not in own}}, without=set())
+
+
+def _has_extra(messages: Sequence[Mapping[str, Any]]) -> bool:
+    return any(message["extra"] for message in messages)
 
 
 def _message(message: Mapping[str, Any]) -> str:

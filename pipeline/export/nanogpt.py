@@ -35,7 +35,8 @@ def write_nanogpt(
         folder: exists.
         splits: the bins.
         vocab_size: decides between uint16 and uint32.
-        boundary: the token that begins a document; put in front of an example that does not begin with it.
+        boundary: the token that begins a document (`boundary.boundary_of`); put in front of an example that does not
+            begin with it.
         header: `legacy` holds uint16 only.
 
     Returns:

@@ -13,9 +13,6 @@ from pipeline.ingest.shards import Shard
 
 __all__ = ["delta_shards"]
 
-_REFUSED = {"deletionVectors": "deletion vectors", "columnMapping": "column mapping"}
-"""Features that change what a file's rows mean."""
-
 
 def delta_shards(source: Source, table: str) -> list[Shard]:
     """The files of a table, in the order of their names; the keys of a partition are the same for all rows of a file.
@@ -42,16 +39,14 @@ def delta_shards(source: Source, table: str) -> list[Shard]:
             where=where,
             mend="correct `delta` or `version`; it is the folder that holds `_delta_log`",
         ) from None
-    protocol = opened.protocol()
-    for feature in protocol.reader_features or []:
-        if feature in _REFUSED and _is_used(opened, feature):
-            raise InputError(
-                f"the table has {_REFUSED[feature]}, so its files alone do not say what its rows are",
-                where=where,
-                mend="rewrite it without (`REORG TABLE … APPLY (PURGE)`), or export it to Parquet",
-            )
     import pyarrow as pa
 
+    if found := _beside_the_files(opened, where):
+        raise InputError(
+            f"the table has {found}, so its files alone do not say what its rows are",
+            where=where,
+            mend="rewrite it without (`REORG TABLE … APPLY (PURGE)`), or export it to Parquet",
+        )
     actions: list[dict[str, Any]] = pa.table(opened.get_add_actions(flatten=True)).to_pylist()
     root = table.rstrip("/")
     shards = []
@@ -67,8 +62,22 @@ def delta_shards(source: Source, table: str) -> list[Shard]:
     return sorted(shards, key=lambda shard: shard.name)
 
 
-def _is_used(table: Any, feature: str) -> bool:
-    settings = table.metadata().configuration
-    if feature == "deletionVectors":
-        return str(settings.get("delta.enableDeletionVectors", "false")).lower() == "true"
-    return str(settings.get("delta.columnMapping.mode", "none")) != "none"
+def _beside_the_files(table: Any, where: str) -> str | None:
+    """What changes the meaning of the files' rows, if anything.
+
+    The table's properties do not tell: vectors stay when `delta.enableDeletionVectors` is taken back, and old protocols
+    have no list of features.
+    """
+    if str(table.metadata().configuration.get("delta.columnMapping.mode", "none")).lower() != "none":
+        return "column mapping"
+    import pyarrow as pa
+    from deltalake.exceptions import DeltaError
+
+    try:
+        return "deletion vectors" if pa.table(table.deletion_vectors()).num_rows else None
+    except DeltaError as error:
+        raise InputError(
+            f"the table has deletion vectors that cannot be read: {str(error).splitlines()[0]}",
+            where=where,
+            mend="repair the table, then rewrite it without (`REORG TABLE … APPLY (PURGE)`), or export it to Parquet",
+        ) from None

@@ -6,6 +6,7 @@ put a copy of everything on this disk, and would give rows of different shapes t
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from pipeline.config import Source
 from pipeline.errors import InputError, did_you_mean
 from pipeline.ingest.containers import is_data
 from pipeline.ingest.shards import Shard
+from pipeline.ingest.storage import cannot_reach
 
 __all__ = ["dataset_shards"]
 
@@ -55,7 +57,8 @@ def dataset_shards(source: Source, dataset: str, split: str) -> list[Shard]:
         split: without a slice.
 
     Raises:
-        InputError: there is no such dataset, configuration or split, or it holds no data that can be read.
+        InputError: no such dataset, configuration or split, its card is broken, or none of its files can be read.
+        StageError: the hub cannot be reached.
     """
     repository = _folder(Path(dataset)) if Path(dataset).is_dir() else _on_hub(source, dataset, source.revision)
     splits = _splits(source, repository)
@@ -155,33 +158,50 @@ def _folder(root: Path) -> _Repository:
     return _Repository(
         name=str(root),
         files=files,
-        card=_front_matter(card.read_text(encoding="utf-8")) if card.is_file() else {},
+        card=_front_matter(card) if card.is_file() else {},
         prefix=str(root),
     )
 
 
-def _front_matter(text: str) -> dict[str, Any]:
-    match = re.match(r"---\s*\n(.*?)\n---\s*(?:\n|$)", text, re.DOTALL)
-    found = yaml.safe_load(match.group(1)) if match else None
+def _front_matter(card: Path) -> dict[str, Any]:
+    try:
+        match = re.match(r"---\s*\n(.*?)\n---\s*(?:\n|$)", card.read_text(encoding="utf-8"), re.DOTALL)
+        found = yaml.safe_load(match.group(1)) if match else None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        raise InputError(
+            f"the dataset's card is not YAML: {getattr(error, 'problem', None) or 'it is not UTF-8'}",
+            where=f"{card}:{mark.line + 2}" if mark else str(card),  # the first line is `---`
+            mend="mend what stands between the lines `---`, or remove it: files are then told by their names",
+        ) from None
     return found if isinstance(found, dict) else {}
 
 
 def _on_hub(source: Source, name: str, revision: str | None) -> _Repository:
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
 
     where = f"source {source.name}: dataset {name}" + (f" at {revision}" if revision else "")
+    passing = OSError(errno.ECONNABORTED, "no answer")
     try:
         known = HfApi().dataset_info(name, revision=revision, files_metadata=True)
+    except OfflineModeIsEnabled:
+        raise InputError(
+            "it is on the hub, which is not asked because HF_HUB_OFFLINE is set",
+            where=where,
+            mend="unset HF_HUB_OFFLINE, or download the dataset and name its folder",
+        ) from None
     except (HfHubHTTPError, HFValidationError) as error:
         status = getattr(getattr(error, "response", None), "status_code", None)
         if status is not None and status >= 500:
-            raise ConnectionAbortedError(103, f"the hub answers {status}") from None
+            raise cannot_reach(where, ConnectionError(f"the hub answers {status}")) from passing
         raise InputError(
             f"there is no such dataset on the hub: {str(error).strip().splitlines()[-1]}",
             where=where,
             mend="correct its name or `revision`; a private or gated one needs HF_TOKEN. A folder is named by its path",
         ) from None
+    except Exception as error:  # the hub's library passes on what its HTTP library raises, whichever that is
+        raise cannot_reach(where, error) from passing
     return _Repository(
         name=name,
         files={file.rfilename: file.blob_id or "" for file in known.siblings or []},

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from pipeline.errors import InputError
 
-__all__ = ["CODECS", "Reader", "codec_of", "unpacked", "unpacking"]
+__all__ = ["CODECS", "Bound", "Reader", "codec_of", "unpacked", "unpacking"]
 
 CODECS = {
     ".gz": "gzip",
@@ -64,7 +64,7 @@ def unpacked(stream: BinaryIO, codec: str, location: str, *, most: int) -> Reade
     else:
         opened = {"gzip": gzip.GzipFile, "bzip2": bz2.BZ2File, "xz": lzma.LZMAFile}[codec]
         reader = cast(Reader, opened(stream, "rb") if codec != "gzip" else gzip.GzipFile(fileobj=stream, mode="rb"))
-    return _Bounded(reader, location, max(FREE, most))
+    return _Bounded(reader, Bound(location, most))
 
 
 @contextmanager
@@ -85,23 +85,51 @@ def unpacking(location: str) -> Iterator[None]:
         raise _damaged(location, codec, error) from None
 
 
-class _Bounded:
-    """A reader that gives up when more comes out than any honest file holds."""
+class Bound:
+    """Gives up when more comes out of a file than any honest one holds.
 
-    def __init__(self, reader: Reader, location: str, most: int) -> None:
-        self._reader = reader
+    Args:
+        location: of the file, for messages.
+        most: bytes that may come out: at least `FREE` is.
+    """
+
+    def __init__(self, location: str, most: int) -> None:
         self._location = location
-        self._left = self._most = most
+        self._left = self._most = max(FREE, most)
 
-    def read(self, size: int, /) -> bytes:
-        data = self._reader.read(size)
-        self._left -= len(data)
-        if self._left < 0:
+    def add(self, size: int) -> None:
+        """Count what came out.
+
+        Raises:
+            InputError: it is too much.
+        """
+        self._left -= size
+        self.expect(0)
+
+    def expect(self, size: int) -> None:
+        """Say how much is to come out next.
+
+        Raises:
+            InputError: it would be too much.
+        """
+        if size > self._left:
             raise InputError(
                 f"it unpacks to more than {self._most:,} bytes, which looks like a decompression bomb",
                 where=self._location,
                 mend="take it out of the source; if it is meant to be like that, raise the source's `max_expansion`",
             )
+
+
+class _Bounded:
+    """A reader that gives up when more comes out than any honest file holds."""
+
+    def __init__(self, reader: Reader, bound: Bound) -> None:
+        self._reader = reader
+        self._bound = bound
+
+    def read(self, size: int, /) -> bytes:
+        data = self._reader.read(size)
+        self._bound.add(len(data))
         return data
 
 

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from pipeline.errors import PASSING, InputError, MachineError
+from pipeline.errors import PASSING, InputError, MachineError, ProjectError, StageError
 
-__all__ = ["fingerprint_of", "is_remote", "matching", "open_file", "reading", "root_of", "size_of"]
+__all__ = ["cannot_reach", "fingerprint_of", "is_remote", "matching", "open_file", "reading", "root_of", "size_of"]
 
 _PACKAGES = {
     "s3": "s3fs",
@@ -68,15 +68,34 @@ def fingerprint_of(location: str) -> str | None:
 
 
 def matching(pattern: str) -> list[str]:
-    """The files that a path, URL or glob names, in the order of their names."""
+    """The files that a path, URL or glob names, in the order of their names.
+
+    Raises:
+        StageError: its server cannot be reached.
+    """
     if not is_remote(pattern):
         return sorted(path for path in set(glob.glob(pattern, recursive=True)) if os.path.isfile(path))
+    try:
+        return _remote_matching(pattern)
+    except ProjectError:
+        raise
+    except OSError as error:
+        if error.errno not in PASSING:
+            raise
+        raise cannot_reach(pattern, error) from error
+    except Exception as error:  # botocore's and httpx's are no OSErrors
+        raise cannot_reach(pattern, error) from OSError(errno.ECONNABORTED, "no answer")
+
+
+def _remote_matching(pattern: str) -> list[str]:
     files, path = _filesystem(pattern)
     if not _has_magic(pattern):
         try:
             return [pattern] if files.info(path).get("type") == "file" else []
-        except FileNotFoundError:
-            return []
+        except FileNotFoundError as error:  # what fsspec says of HTTP whatever went wrong; the cause tells
+            if error.__cause__ is None or getattr(error.__cause__, "status", None) in (401, 403, 404, 410):
+                return []
+            raise cannot_reach(pattern, error.__cause__) from OSError(errno.ECONNABORTED, "no answer")
     found = files.glob(path, detail=True)
     return sorted(files.unstrip_protocol(name) for name, known in found.items() if known.get("type") == "file")
 
@@ -105,6 +124,18 @@ def reading(location: str) -> Iterator[None]:
         if (getattr(getattr(error, "response", None), "status_code", None) or 0) >= 500:
             raise OSError(errno.EIO, why, location) from None
         raise InputError(f"cannot be read: {why}", where=location, mend="check the file and its rights") from None
+
+
+def cannot_reach(where: str, error: BaseException) -> StageError:
+    """The error for a server that does not answer. Raise it from an `OSError` of `PASSING`: trying again may help."""
+    status = getattr(error, "status", None)
+    lines = str(getattr(error, "strerror", None) or error).strip().splitlines()
+    why = f"it answers {status}" if status else f"{type(error).__name__}: {lines[0] if lines else 'no answer'}"
+    return StageError(
+        f"the server cannot be reached ({why})",
+        where=where,
+        mend="check the network and the name of the server, and try again; or copy the files here and name their path",
+    )
 
 
 def _has_magic(pattern: str) -> bool:

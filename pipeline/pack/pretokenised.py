@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,8 @@ class PretokenisedJob:
     format: str
     source: Path
     """The file of tokens, `….bin`."""
+    name: str
+    """Of the file in its documents' ids: as much of its path, from the end, as tells it from the others."""
     boundary: int
     vocab_size: int
     begin: int
@@ -74,10 +77,13 @@ def plan_documents(spec: Pretokenised, stage: Stage, *, boundary: int, vocab_siz
         RecipeError: the split or the weights are wrong.
     """
     boundary = boundary if spec.boundary is None else spec.boundary
+    groups = expand(spec)
     jobs: list[PretokenisedJob] = []
     documents = taken = 0
-    for name, group in expand(spec).items():
-        files = [_open(spec.format, path, boundary) for path in group.files]
+    opened = {name: [_open(spec.format, path, boundary) for path in group.files] for name, group in groups.items()}
+    names = _names(file.path for files in opened.values() for file in files)
+    for name, group in groups.items():
+        files = opened[name]
         documents += sum(len(file) for file in files)
         for split, ranges in _ranges(name, group, files, spec.split):
             for file, (begin, end) in zip(files, ranges, strict=True):
@@ -89,6 +95,7 @@ def plan_documents(spec: Pretokenised, stage: Stage, *, boundary: int, vocab_siz
                             stage=stage,
                             format=spec.format,
                             source=file.path,
+                            name=names[file.path],
                             boundary=boundary,
                             vocab_size=vocab_size,
                             begin=first,
@@ -122,7 +129,7 @@ def write_documents(job: PretokenisedJob) -> PartRecord:
                 raise StageError(f"{len(tokens)} tokens were read, not {int(lengths.sum())}", where=str(job.source))
             loss = np.ones(len(tokens), np.bool_)
             loss[(np.cumsum(lengths) - lengths)[lengths > 0]] = False
-            ids = [f"{job.format}/{job.source.name}#{number}" for number in range(first, last)]
+            ids = [f"{job.format}/{job.name}#{number}" for number in range(first, last)]
             writer.write_batch(token_batch(ids, tokens, loss, lengths, np.zeros(last - first, np.int64)))
             counts["rows"] += last - first
             counts["tokens"] += len(tokens)
@@ -152,6 +159,18 @@ def files_inputs(spec: Pretokenised) -> dict[str, Any]:
 
 def _open(kind: str, path: Path, boundary: int) -> TokenFile:
     return open_megatron(path) if kind == "megatron" else open_nanogpt(path, boundary=boundary)
+
+
+def _names(paths: Iterable[Path]) -> dict[Path, str]:
+    """A name for each file, by which ids lead back to it: its own, with folders where others are called the same."""
+    found: dict[Path, str] = {}
+    alike, depth = {path: path.absolute().parts for path in paths}, 0
+    while alike:
+        depth += 1
+        tails = Counter(parts[-depth:] for parts in set(alike.values()))
+        found |= {path: "/".join(parts[-depth:]) for path, parts in alike.items() if tails[parts[-depth:]] == 1}
+        alike = {path: parts for path, parts in alike.items() if path not in found}
+    return found
 
 
 def _ranges(

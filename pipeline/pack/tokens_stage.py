@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["make_tokens", "plan_tokens"]
 
-_VERSION = 3
+_VERSION = 4
 _TRAINING_CHARACTERS = 1 << 30
 """A tokenizer is trained on at most about as many, of rows spread evenly: the trainer's memory and time."""
 _FEW_BYTES = 4 << 20

@@ -11,19 +11,23 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline import fingerprint
-from pipeline.config import Recipe
+from pipeline.config import Recipe, Source
 from pipeline.errors import InputError, RunDirectoryError
 from pipeline.export import export, nanogpt, nemo, object_array
 from pipeline.export.jsonl import line_of
 from pipeline.export.megatron import write_megatron
 from pipeline.export.nanogpt import write_nanogpt
 from pipeline.export.nemo import write_nemo
+from pipeline.ingest.exact_json import parse
+from pipeline.ingest.formats import adapter_for
+from pipeline.ingest.rows import RowsBuilder
 from pipeline.pack.bins import Bins
 from pipeline.run import RunDirectory
+from pipeline.schema import ROWS
 from tests.pack.conftest import make_recipe, row
 from tests.train.conftest import write_bins
 
-from .conftest import decode_megatron, decode_nanogpt, examples_of
+from .conftest import decode_megatron, decode_nanogpt, decode_nemo, examples_of, learnt_by_nemo
 
 
 def test_megatron_holds_every_example_as_a_document(packed: RunDirectory, tmp_path: Path) -> None:
@@ -130,6 +134,20 @@ def test_nemo_pads_examples_to_a_multiple_and_one(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("suffix", ["npy", "idx.parquet"])
+def test_a_collator_of_nemo_learns_what_the_bins_learn(packed: RunDirectory, tmp_path: Path, suffix: str) -> None:
+    export(packed, "nemo", tmp_path / "out")
+    for split, name in (("train", "training"), ("validation", "validation")):
+        path = tmp_path / f"out/{name}_256.{suffix}"
+        rows = decode_nemo(path) if suffix == "npy" else pq.read_table(path).to_pylist()
+        found = [example for row in rows for example in learnt_by_nemo(row)]
+        expected = [
+            (tokens[1:], [token for token, target in zip(tokens, mask, strict=True) if target])
+            for tokens, mask in examples_of(packed, split)
+        ]
+        assert found == expected
+
+
 @pytest.mark.parametrize("count", [0, 1, 999, 1000, 2001])
 def test_objects_are_read_by_numpy_as_it_writes_them(tmp_path: Path, count: int) -> None:
     items = [{"input_ids": [n, 2**31 - 1, -1], "loss_mask": [True, False], "text": "é"} for n in range(count)]
@@ -140,30 +158,54 @@ def test_objects_are_read_by_numpy_as_it_writes_them(tmp_path: Path, count: int)
         object_array.save_objects(tmp_path / "a.npy", iter(items), count + 1)
 
 
-def test_lines_are_the_rows_as_they_came(packed: RunDirectory, tmp_path: Path) -> None:
-    about = export(packed, "jsonl", tmp_path / "out")
+def test_lines_are_the_rows_as_they_came(curated: RunDirectory, tmp_path: Path) -> None:
+    about = export(curated, "jsonl", tmp_path / "out")
     lines = (tmp_path / "out/training.jsonl").read_text(encoding="utf-8").splitlines()
-    curated = [
+    rows = [
         row
-        for path in sorted(packed.path("curated/train").glob("*.parquet"))
+        for path in sorted(curated.path("curated/train").glob("*.parquet"))
         for row in pq.read_table(path, columns=["kind", "messages"]).to_pylist()
     ]
-    assert len(lines) == len(curated) == about["splits"]["train"]["rows"]
-    for line, own in zip(lines, curated, strict=True):
+    assert len(lines) == len(rows) == about["splits"]["train"]["rows"]
+    for line, own in zip(lines, rows, strict=True):
         value = json.loads(line)
         if own["kind"] == "pair":
             assert (value["input"], value["output"]) == tuple(message["content"] for message in own["messages"])
         elif own["kind"] == "code":
             assert value == {"text": own["messages"][0]["content"]}
+        else:
+            assert "messages" in value
     # Exact: the arguments of the call, the numbers and the order of keys of the tools, null content.
     assert lines[-1] == (
         '{"messages":[{"role":"user","content":"How warm is it?"},'
-        '{"role":"assistant","content":null,"tool_calls":[{"id":"c","function":{"arguments":"{\\"x\\": 1.0}"}}]},'
-        '{"role":"tool","content":"21"},{"role":"assistant","content":"21 °C."}],'
+        '{"role":"assistant","content":null,'
+        '"tool_calls":[{"id":"c","function":{"name":"warmth","arguments":"{\\"x\\": 1.0}"}}]},'
+        '{"role":"tool","content":"21","tool_call_id":"c"},{"role":"assistant","content":"21 °C."}],'
         '"tools":[{"type": "function", "function": {"name": "warmth", "parameters": {"b": 1e2, "a": {}}}}],'
         '"url":"u","n":1.50}'
     )
     assert (tmp_path / "out/test.jsonl").read_bytes() == b""
+
+
+def test_lines_are_read_back_as_the_rows_that_they_were(curated: RunDirectory, tmp_path: Path) -> None:
+    export(curated, "jsonl", tmp_path / "out")
+    formats = {"messages": ("chat", "chat"), "input": ("completion", "pair"), "text": ("text", "text")}
+    keys = {"name": "s", "path": "none"}
+    adapters = {
+        first: adapter_for(Source.model_validate({**keys, "format": name, "kind": kind}))
+        for first, (name, kind) in formats.items()
+    }
+    for split, name in (("train", "training"), ("validation", "validation")):
+        lines = (tmp_path / f"out/{name}.jsonl").read_bytes().splitlines()
+        builder = RowsBuilder()
+        for number, line in enumerate(lines):
+            read = adapters[next(iter(json.loads(line)))].read(parse(line))
+            assert not isinstance(read, list)
+            builder.add(str(number), Source.model_validate({**keys, "format": "chat", "kind": "chat"}), read)
+        columns = ["messages", "tools"]
+        parts = sorted(curated.path(f"curated/{split}").glob("*.parquet"))
+        own = [row for part in parts for row in pq.read_table(part, columns=columns).to_pylist()]
+        assert builder.table().select(columns).to_pylist() == own
 
 
 def test_a_retrieval_row_is_inline_json() -> None:
@@ -172,13 +214,31 @@ def test_a_retrieval_row_is_inline_json() -> None:
     assert (form, line) == ("question", '{"question":"q","pos_doc":["p"],"neg_doc":["n1","n2"]}')
 
 
-def test_a_dataset_folder_is_parquet_with_a_card(packed: RunDirectory, tmp_path: Path) -> None:
-    about = export(packed, "hf", tmp_path / "rows")
+def test_a_chat_is_written_as_one_however_few_its_turns() -> None:
+    turn = [("user", "q"), ("assistant", "a")]
+    assert line_of(row(1, turn, kind="pair")) == ("input", '{"input":"q","output":"a"}')
+    form, line = line_of(row(1, turn, kind="chat"))
+    assert form == "messages"
+    assert json.loads(line) == {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]}
+    form, _ = line_of(row(1, [("system", "s"), *turn], kind="pair"))
+    assert form == "messages"  # the other form has no place for the system message
+
+
+def test_a_dataset_folder_is_parquet_with_a_card(curated: RunDirectory, tmp_path: Path) -> None:
+    about = export(curated, "hf", tmp_path / "rows")
     card = (tmp_path / "rows/README.md").read_text(encoding="utf-8")
     assert card.startswith("---\nconfigs:\n- config_name: default\n  data_files:\n  - split: train\n")
     assert "split: test" not in card  # no rows, no files: a pattern that matches nothing is an error to a reader
-    rows = pq.read_table(tmp_path / "rows/data", columns=["id"]).num_rows
-    assert rows == sum(one["rows"] for one in about["splits"].values())
+    for split in ("train", "validation"):
+        found, own = (
+            [row for path in paths for row in pq.read_table(path).select(ROWS.names).to_pylist()]
+            for paths in (
+                sorted((tmp_path / "rows/data").glob(f"{split}-*.parquet")),
+                sorted(curated.path(f"curated/{split}").glob("*.parquet")),
+            )
+        )
+        assert found == own
+        assert about["splits"][split]["rows"] == len(own)
 
 
 def test_every_file_is_in_the_manifest_with_its_fingerprint(packed: RunDirectory, tmp_path: Path) -> None:

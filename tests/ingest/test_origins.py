@@ -194,6 +194,48 @@ def test_a_delta_table_with_partitions_and_versions(tmp_path: Path) -> None:
         survey(source(delta=table, version=99), part_bytes=50)
 
 
+def _changed(table: str, **changes: Any) -> None:
+    """Rewrite the first commit of a table, its actions updated."""
+    commit = Path(table) / "_delta_log/00000000000000000000.json"
+    actions = [json.loads(line) for line in commit.read_text().splitlines()]
+    for action in actions:
+        for kind, change in changes.items():
+            if kind in action:
+                action[kind].update(change)
+    commit.write_text("".join(json.dumps(action) + "\n" for action in actions))
+
+
+def test_a_delta_table_whose_files_hold_deleted_rows_is_refused(tmp_path: Path) -> None:
+    deltalake = pytest.importorskip("deltalake", reason="the extra `delta` is not installed")
+    table = str(tmp_path / "table")
+    deltalake.write_deltalake(table, pa.table({"text": ["a", "b"]}))
+    features = {"minReaderVersion": 3, "minWriterVersion": 7, "readerFeatures": ["deletionVectors"]}
+    protocol = {**features, "writerFeatures": ["deletionVectors"]}
+    _changed(table, protocol=protocol, metaData={"configuration": {"delta.enableDeletionVectors": "true"}})
+    assert sorted(texts_of(source(delta=table))) == ["a", "b"]  # allowed, and there are none
+    # Both rows, in the table's log itself (Z85 of a bitmap of 0 and 1). The property is taken back, the vector stays.
+    vector = {"storageType": "i", "pathOrInlineDv": "^Bg9^0rr910000000000iXQKl0rr91000315c8Xg00031"}
+    add = {"deletionVector": {**vector, "sizeInBytes": 36, "cardinality": 2}}
+    _changed(table, add=add, metaData={"configuration": {"delta.enableDeletionVectors": "false"}})
+    with pytest.raises(InputError, match="deletion vectors, so its files alone"):
+        survey(source(delta=table), part_bytes=50)
+
+
+def test_a_delta_table_with_mapped_columns_is_refused_whatever_its_protocol(tmp_path: Path) -> None:
+    deltalake = pytest.importorskip("deltalake", reason="the extra `delta` is not installed")
+    table = str(tmp_path / "table")
+    deltalake.write_deltalake(table, pa.table({"text": ["a", "b"]}))
+    mapped = {"delta.columnMapping.id": 1, "delta.columnMapping.physicalName": "col-1"}
+    field = {"name": "text", "type": "string", "nullable": True, "metadata": mapped}
+    about = {
+        "configuration": {"delta.columnMapping.mode": "name", "delta.columnMapping.maxColumnId": "1"},
+        "schemaString": json.dumps({"type": "struct", "fields": [field]}),
+    }
+    _changed(table, protocol={"minReaderVersion": 2, "minWriterVersion": 5}, metaData=about)
+    with pytest.raises(InputError, match="the table has column mapping"):
+        survey(source(delta=table), part_bytes=50)
+
+
 def test_a_list_of_names_and_urls(hub: Store, tmp_path: Path) -> None:
     hub.dataset("org/one", {"train.jsonl": lines("a", "b")})
     hub.dataset("org/two", {"train.jsonl": lines("c", "d")})

@@ -51,10 +51,12 @@ def make_recipe(root: Path, **pack: Any) -> Recipe:
     )
 
 
-def curate(recipe: Recipe, splits: Mapping[str, Sequence[Row]], *, parts: int = 2) -> RunDirectory:
-    """Write what `pipeline.curate` would leave: every split in a few parts, and the manifest."""
+def curate(
+    recipe: Recipe, splits: Mapping[str, Sequence[Row]], *, parts: int = 2, stage: Stage | None = None
+) -> RunDirectory:
+    """Write what `pipeline.curate` would leave: every split in a few parts, and the manifest (of `stage`, if given)."""
     run = RunDirectory.open(recipe)
-    stage = Stage(
+    stage = stage or Stage(
         run=run,
         name="curated",
         version=1,

@@ -135,6 +135,24 @@ def test_nanogpt_shards_are_cut_at_their_boundaries(tmp_path: Path, header: list
     assert examples(run, "test") == {}
 
 
+def test_ids_lead_back_to_files_of_one_name(tmp_path: Path) -> None:
+    paths = {"a/web": [1, 2], "b/web": [3, 4], "c/b/web": [5, 6], "b/code": [7, 8]}
+    for path, tokens in paths.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        write_megatron(tmp_path / path, [tokens])
+    every = [str(tmp_path / path) for path in paths]
+    run, recipe = recipe_of(tmp_path, {"format": "megatron", "paths": {"train": every, "test": every[0]}})
+    pack(run, recipe)
+    here = tmp_path.name
+    assert examples(run, "train") == {
+        "megatron/a/web.bin#0": [1, 2],
+        f"megatron/{here}/b/web.bin#0": [3, 4],
+        "megatron/c/b/web.bin#0": [5, 6],
+        "megatron/code.bin#0": [7, 8],
+    }
+    assert examples(run, "test") == {"megatron/a/web.bin#0": [1, 2]}  # the same file, the same name
+
+
 def test_weights_take_shares_and_what_is_left_out_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pretokenised, "_PART_TOKENS", 40)
     monkeypatch.setattr(pretokenised, "_BATCH_TOKENS", 11)
