@@ -51,4 +51,9 @@ class Curate(Section):
                     raise ValueError(
                         f"the rule {name!r} needs the language of rows: set `language: true` beside `rules`"
                     )
+        for by in self.dedup.order:
+            if not isinstance(by, str) and by.signal in LANGUAGE_SIGNALS:
+                raise ValueError(
+                    f"`dedup.order` names {by.signal}, but nobody asks for the language: set `language: true` beside `dedup`"
+                )
         return self
