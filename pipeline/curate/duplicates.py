@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DECISIONS", "keys_of", "run_stage", "stage"]
 
-VERSION = 3
+VERSION = 4
 
 DECISIONS = pa.schema(
     [
@@ -57,7 +57,7 @@ def stage(run: RunDirectory, recipe: Recipe) -> Stage | None:
     dedup = recipe.curate.dedup
     inputs: dict[str, Any] = {"keys": keys.content_of("keys")}
     if index := _index(run, recipe):
-        inputs["index"] = [batch["key"] for batch in index.batches]
+        inputs["index"] = [batch["name"] for batch in index.batches]
     fuzzy = dedup.fuzzy
     reads_text = fuzzy is not None and (fuzzy.ignore_shared is not None or fuzzy.verify == "exact")
     if reads_text or any(not isinstance(by, str) for by in dedup.order):  # the signals are there
@@ -66,7 +66,8 @@ def stage(run: RunDirectory, recipe: Recipe) -> Stage | None:
         run=run,
         name="duplicates",
         version=VERSION,
-        config=dedup.model_dump(mode="json", exclude={"substrings"}),
+        # What only stops a run changes no row: once it is set, the run goes on with the steps that are finished.
+        config=dedup.model_dump(mode="json", exclude={"substrings": True, "max_repeated": True, "fuzzy": breaker.KEYS}),
         inputs=inputs,
         folders=("duplicates",),
     )
@@ -76,8 +77,8 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
     """Run the stage unless it is there.
 
     Raises:
-        InputError: near duplicates would remove more than `dedup.fuzzy` allows, two rows have one id, or the index was
-            made with other parameters.
+        InputError: near duplicates would remove more than `dedup.fuzzy` allows, the rows are in the index already, two
+            rows have one id, or the index was made with other parameters.
     """
     this = stage(run, recipe)
     assert this is not None
@@ -94,7 +95,8 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
             index.append([part.path for part in keys.parts], decisions, on_workers, shared=keys.shared)
 
     if done := this.manifest():
-        if index and not index.appended:  # restored from a copy
+        breaker.check(done.summary["breaker"], dedup)
+        if index and index.own is None:  # restored from a copy
             append(_keys(run, dedup, index, work, on_workers))
             shutil.rmtree(work, ignore_errors=True)
         return done
@@ -103,14 +105,14 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
     count = sum(part.rows for part in keys.parts)
     with Progress("duplicates", total=len(keys.parts)) as progress:
         decisions = decide([*keys.earlier, *keys.parts], dedup, work, on_workers, shared=keys.shared)
-        if dedup.fuzzy is not None:
-            breaker.check(decisions, count, dedup.fuzzy)
+        load = breaker.load_of(decisions, count)
+        breaker.check(load, dedup)
         every = _jobs(this, keys, decisions)
         jobs = [job for number, job in enumerate(every) if f"part-{number:05d}" not in finished]
         progress.advance(len(every) - len(jobs))
         on_workers(write_part, jobs, lambda record: progress.advance(rows=record.files[0].rows))
     append(keys)
-    summary = {**_summary(decisions, recipe, count), "shared": keys.summary}
+    summary = {**_summary(decisions, recipe, count), "shared": keys.summary, "breaker": load}
     shutil.rmtree(work)
     return this.finish(parts=len(keys.parts), rows=_rows(decisions, count), summary=summary)
 
@@ -118,7 +120,7 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
 def _index(run: RunDirectory, recipe: Recipe) -> Index | None:
     dedup, keys = recipe.curate.dedup, Manifest.read(run.path("documents"))
     assert keys is not None
-    return Index.open(dedup.index, dedup, keys.content_of("keys")) if dedup.index else None
+    return Index.open(dedup.index, dedup, keys.summary["identity"]) if dedup.index else None
 
 
 @dataclass(frozen=True, kw_only=True)
