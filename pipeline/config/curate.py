@@ -49,11 +49,11 @@ class Curate(Section):
             for name, bound in rules.items():
                 if bound is not None and (bound.signal or name) in LANGUAGE_SIGNALS:
                     raise ValueError(
-                        f"the rule {name!r} needs the language of rows: set `language: true` beside `rules`"
+                        f"the rule {name!r} needs the language: set `language: true` beside `rules`"
                     )
         for by in self.dedup.order:
             if not isinstance(by, str) and by.signal in LANGUAGE_SIGNALS:
                 raise ValueError(
-                    f"`dedup.order` names {by.signal}, but nobody asks for the language: set `language: true` beside `dedup`"
+                    f"`dedup.order` names {by.signal}, which needs the language: set `language: true` beside `dedup`"
                 )
         return self
