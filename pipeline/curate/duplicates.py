@@ -34,9 +34,12 @@ from pipeline.run import Manifest, PartRecord, Rows, RunDirectory, Stage
 if TYPE_CHECKING:
     from distributed import Client
 
-__all__ = ["DECISIONS", "keys_of", "run_stage", "stage"]
+__all__ = ["DECISIONS", "SHARED", "keys_of", "run_stage", "stage"]
 
 VERSION = 4
+
+SHARED = "duplicates/shared.npy"
+"""With `fuzzy.ignore_shared`: hashes of the text that was left out of the sketches."""
 
 DECISIONS = pa.schema(
     [
@@ -66,8 +69,7 @@ def stage(run: RunDirectory, recipe: Recipe) -> Stage | None:
         run=run,
         name="duplicates",
         version=VERSION,
-        # What only stops a run changes no row: once it is set, the run goes on with the steps that are finished.
-        config=dedup.model_dump(mode="json", exclude={"substrings": True, "max_repeated": True, "fuzzy": breaker.KEYS}),
+        config=breaker.decisive(dedup),
         inputs=inputs,
         folders=("duplicates",),
     )
@@ -189,6 +191,7 @@ class _Job:
         similarity: float64 [candidates].
         clusters: uint64 [candidates].
         keeps_keys: whether the part's keys are made here, so that they are kept with the decisions.
+        shared: the text that was left out of them, which the first part's files hold.
     """
 
     stage: Stage
@@ -200,6 +203,7 @@ class _Job:
     similarity: NDArray[np.float64]
     clusters: NDArray[np.uint64]
     keeps_keys: bool
+    shared: Path | None
 
 
 def _jobs(this: Stage, keys: _Keys, decisions: Decisions) -> list[_Job]:
@@ -220,6 +224,7 @@ def _jobs(this: Stage, keys: _Keys, decisions: Decisions) -> list[_Job]:
                 similarity=decisions.similarity[here],
                 clusters=found.cluster[decisions.root[here]],
                 keeps_keys=keys.shared is not None,
+                shared=keys.shared if number == 0 else None,
             )
         )
     return jobs
@@ -253,9 +258,11 @@ def write_part(job: _Job) -> PartRecord:
     files = {name: len(table)}
     if job.keeps_keys:
         keys = f"duplicates/keys-{job.number:05d}.parquet"
-        with atomic_file(job.stage.run.path(keys)) as beside:
-            shutil.copyfile(job.part.path, beside)
+        _copy(job.part.path, job.stage.run.path(keys))
         files[keys] = len(table)
+    if job.shared:
+        _copy(job.shared, job.stage.run.path(SHARED))
+        files[SHARED] = 0
     return job.stage.commit(f"part-{job.number:05d}", files, {})
 
 
@@ -264,6 +271,11 @@ def keys_of(run: RunDirectory, fuzzy: Fuzzy | None) -> list[Path]:
     if fuzzy is not None and fuzzy.ignore_shared is not None:
         return sorted(run.path("duplicates").glob("keys-*.parquet"))
     return sorted(run.path("keys").glob("part-*.parquet"))
+
+
+def _copy(source: Path, target: Path) -> None:
+    with atomic_file(target) as beside:
+        shutil.copyfile(source, beside)
 
 
 def _spread(values: NDArray[Any], at: pa.Array) -> NDArray[Any]:

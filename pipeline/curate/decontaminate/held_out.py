@@ -76,7 +76,7 @@ def stage(run: RunDirectory, recipe: Recipe) -> Stage | None:
         name="contamination",
         version=VERSION,
         config={
-            "split": recipe.curate.split.model_dump(mode="json"),
+            "split": recipe.curate.split.model_dump(mode="json", exclude={"max_leakage"}),
             "seed": recipe.seed,
             "ngram": rule.ngram,
             "shortest": rule.shortest,

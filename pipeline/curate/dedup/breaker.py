@@ -12,10 +12,16 @@ from pipeline.config import Dedup, Fuzzy
 from pipeline.curate.dedup.decide import Decisions
 from pipeline.errors import InputError
 
-__all__ = ["KEYS", "check", "load_of"]
+__all__ = ["check", "decisive", "load_of"]
 
-KEYS = {"max_removed", "max_cluster"}
-"""Of `curate.dedup.fuzzy`: they decide whether a run goes on, and about no row."""
+
+def decisive(dedup: Dedup) -> dict[str, Any]:
+    """What decides about rows: all of the section but what only stops a run, and what other stages read.
+
+    Where a run was stopped, the same steps lead to the same place, so they are kept for the try that allows more.
+    """
+    left_out = {"substrings": True, "max_repeated": True, "fuzzy": {"max_removed", "max_cluster"}}
+    return dedup.model_dump(mode="json", exclude=left_out)
 
 
 def load_of(decisions: Decisions, rows: int) -> dict[str, Any]:
