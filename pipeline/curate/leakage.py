@@ -206,8 +206,8 @@ def compare_group(job: _Compare) -> tuple[NDArray[np.int64], int]:
     place = np.minimum(places_in(rows, row), max(len(rows) - 1, 0))
     known = rows[place] == row if len(rows) else np.zeros(len(row), np.bool_)
     group, place = group[known], place[known]
-    here = _mixed(group, split_of[place].astype(np.int8))
-    group, place = np.ascontiguousarray(group[here]), place[here]
+    mixed = _mixed(group, split_of[place].astype(np.int8))
+    group, place = np.ascontiguousarray(group[mixed]), place[mixed]
     split = split_of[place].astype(np.int64)
     sketches = Sketches(job.work, job.starts, job.values)
     found, left = [np.zeros((0, 2), np.int64)], 0

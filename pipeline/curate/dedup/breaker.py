@@ -20,8 +20,9 @@ def decisive(dedup: Dedup) -> dict[str, Any]:
 
     Where a run was stopped, the same steps lead to the same place, so they are kept for the try that allows more.
     """
-    left_out = {"substrings": True, "max_repeated": True, "fuzzy": {"max_removed", "max_cluster"}}
-    return dedup.model_dump(mode="json", exclude=left_out)
+    return dedup.model_dump(
+        mode="json", exclude={"substrings": True, "max_repeated": True, "fuzzy": {"max_removed", "max_cluster"}}
+    )
 
 
 def load_of(decisions: Decisions, rows: int) -> dict[str, Any]:

@@ -76,7 +76,8 @@ def find_alike(
         _Job(part=part, old=path, shared=shared, recipe=recipe, path=folder / f"part-{part.number:05d}.parquet")
         for part, path in zip(parts, old, strict=True)
     ]
-    counts, keys = run(write_keys, jobs), []
+    counts: list[int] = run(write_keys, jobs)
+    keys: list[Keys] = []
     for job, rows in zip(jobs, counts, strict=True):
         start = keys[-1].start + keys[-1].rows if keys else 0
         keys.append(Keys(path=job.path, start=start, rows=rows, documents=job.documents))
