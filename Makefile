@@ -36,6 +36,7 @@ check: .venv/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	cd benchmarks && MYPYPATH=.:.. ../$(BIN)/mypy --no-namespace-packages *.py
 
 format: .venv/.test
 	$(BIN)/ruff check --fix .

@@ -53,7 +53,8 @@ def datatrove_rate(texts: pa.LargeStringArray, megabytes: float = 1.0) -> float:
     from datatrove.pipeline.filters import GopherQualityFilter, GopherRepetitionFilter
 
     filters = (GopherQualityFilter(), GopherRepetitionFilter())
-    documents, size = [], 0
+    documents: list[Document] = []
+    size = 0
     for text in texts.to_pylist():
         if size < megabytes * 1e6:
             documents.append(Document(text=text, id=str(len(documents))))

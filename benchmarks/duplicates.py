@@ -66,7 +66,8 @@ def main() -> None:
             assert dedup.fuzzy
             bands = "×".join(map(str, bands_of(dedup.fuzzy)))
             name = "{1} {0}".format(*next(iter(shingle.items()))) + (" *" if shared else "")
-            cells, rates = [], []
+            cells: list[str] = []
+            rates: list[float] = []
             for corpus in found:
                 recall, precision, _ = judged(corpus, ours(corpus, dedup, rates))
                 cells.append(f"{recall:.3f} / {precision:.3f}")
@@ -162,7 +163,9 @@ def rensa(corpus: Corpus) -> dict[int, int]:
     """Removed row → survivor: the first candidate of the index whose sketch is similar enough."""
     from rensa import RMinHash, RMinHashLSH
 
-    index, kept, removed = RMinHashLSH(threshold=0.8, num_perm=128, num_bands=16), {}, {}
+    index = RMinHashLSH(threshold=0.8, num_perm=128, num_bands=16)
+    kept: dict[int, RMinHash] = {}
+    removed: dict[int, int] = {}
     for row, text in enumerate(corpus.texts):
         words = text.lower().split()
         sketch = RMinHash(num_perm=128, seed=42)

@@ -25,11 +25,13 @@ import numpy as np
 import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from pipeline.cluster import dask_client, run_parts
 from pipeline.config import Cluster, Dedup, Fuzzy
 from pipeline.curate.dedup.collisions import Part
 from pipeline.curate.dedup.decide import decide
+from pipeline.mixing import keyed as mix
 
 VALUES = Fuzzy().sketch
 PART = 100_000
@@ -96,8 +98,9 @@ def write_keys(part: Part) -> None:
     number = np.arange(part.start, part.start + part.rows, dtype=np.uint64)
     draw = mix(number)
     near, exact = draw % 20 < 4, draw % 20 == 4
-    origin = np.where((near | exact) & (number > 0), mix(draw) % np.maximum(number, 1), number)
-    flat = mix((origin[:, None] * np.uint64(VALUES) + np.arange(VALUES, dtype=np.uint64)).reshape(-1))
+    origin: NDArray[np.uint64] = np.where((near | exact) & (number > 0), mix(draw) % np.maximum(number, 1), number)
+    places = np.add.outer(origin * np.uint64(VALUES), np.arange(VALUES, dtype=np.uint64))
+    flat = mix(places.reshape(-1))
     sketches = (flat >> np.uint64(33)).astype(np.uint32).reshape(-1, VALUES)
     changed = mix(draw + np.uint64(1))[:, None] * np.arange(1, 23, dtype=np.uint64) % np.uint64(VALUES)
     rows = np.flatnonzero(near)
@@ -115,14 +118,6 @@ def write_keys(part: Part) -> None:
         }
     )
     pq.write_table(table, part.path, compression="none", use_dictionary=False)
-
-
-def mix(value: np.ndarray) -> np.ndarray:
-    """SplitMix64 (Steele, Lea, Flood 2014)."""
-    value = value * np.uint64(0x9E3779B97F4A7C15) + np.uint64(0x9E3779B97F4A7C15)
-    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return value ^ (value >> np.uint64(31))
 
 
 class Watch:

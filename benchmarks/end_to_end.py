@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -50,7 +51,7 @@ def compare(folder: Path, place: str, megabytes: float, cores: int) -> None:
         dask_client(Cluster(workers=cores)) as client,
         ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool,
     ):
-        calls = {
+        calls: dict[str, Callable[[], object]] = {
             "copy: pyarrow, threads": partial(copy_whole, rows, folder / "copy.parquet"),
             "copy: parts on all cores": lambda: list(pool.map(partial(copy_part, folder), parts)),
             "pass one: Dask": partial(pass_one, recipe, client),

@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from itertools import chain
@@ -34,7 +34,7 @@ HUGE = 50_000_000
 
 def main() -> None:
     megabytes = float(sys.argv[1]) if len(sys.argv) > 1 else 32.0
-    contents = {
+    contents: dict[str, Callable[[], Iterator[str]]] = {
         "files of a library": lambda: changed_texts(megabytes),
         "rows of 200 characters": lambda: short(megabytes),
         "one row of 50 MB, others": lambda: chain(changed_texts(max(megabytes - 50, 1)), [huge("prose")]),

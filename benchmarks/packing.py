@@ -134,7 +134,7 @@ def beside_trl(rows: int) -> None:
         print(f"  ours      {ours:7.2f} s  {bins} bins")
         try:
             import datasets
-            from trl import pack_dataset
+            from trl import pack_dataset  # type: ignore[attr-defined]
         except ImportError:
             print("  trl is not installed (extra `bench`): not compared")
             return

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
+from pipeline.cluster import run_parts as run_on_dask
 from pipeline.config import Recipe
 from pipeline.curate import documents
 from pipeline.run import Manifest, RunDirectory
@@ -44,7 +45,7 @@ def pass_one(recipe: Recipe, client: Client | None = None, run_parts: RunParts |
     run = RunDirectory.open(recipe)
     surveys = documents.survey_sources(recipe)
     quiet = contextlib.redirect_stderr(io.StringIO())  # its line of progress
-    with quiet, mock.patch.object(documents, "run_parts", run_parts or documents.run_parts):
+    with quiet, mock.patch.object(documents, "run_parts", run_parts or run_on_dask):
         return documents.run_stage(run, recipe, surveys, lambda: client)  # type: ignore[arg-type,return-value]
 
 

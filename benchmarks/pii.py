@@ -244,7 +244,7 @@ def rate(texts: list[str]) -> float:
         begin = time.process_time()
         cpu.find_entities(column, ENTITIES)
         seconds.append(time.process_time() - begin)
-    return column.nbytes / min(seconds[1:]) / 1e6
+    return float(column.nbytes / min(seconds[1:]) / 1e6)
 
 
 def table(name: str, documents: list[Document]) -> None:

@@ -113,7 +113,7 @@ def _alike(corpus: Corpus, a: int, b: int) -> float:
     best = 0.0
     for x, y in ((one, other), (make.normal(one), make.normal(other))):
         for shingles in (lambda t: make.char_shingles(t, 24), lambda t: make.char_shingles(t, 5), make.word_shingles):
-            best = max(best, make.jaccard(set(shingles(x)), set(shingles(y))))
+            best = max(best, float(make.jaccard(set(shingles(x)), set(shingles(y)))))
             if best >= 0.7:
                 return best
     return best

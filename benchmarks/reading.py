@@ -107,8 +107,9 @@ def measure(folder: Path, form: str, megabytes: float) -> tuple[int, int, float,
 
 
 def read(folder: Path, form: str, stem: str, megabytes: float) -> tuple[int, int, float, float]:
-    keys = {"target": f"{__file__}:target", "args": {"megabytes": megabytes}}
-    keys = keys if form == " target" else {"path": str(folder / f"{stem}{form}"), "max_expansion": 10_000}
+    keys: dict[str, object] = {"path": str(folder / f"{stem}{form}"), "max_expansion": 10_000}
+    if form == " target":
+        keys = {"target": f"{__file__}:target", "args": {"megabytes": megabytes}}
     source = Source.model_validate({"name": "s", "kind": "text", "format": "text", **keys})
     began = time.process_time()
     found = survey(source, part_bytes=PART)

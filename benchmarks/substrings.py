@@ -22,8 +22,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from texts import standard_library
 
-from benchmarks.texts import standard_library
 from pipeline.curate.duplicates import DECISIONS
 from pipeline.curate.substrings.search import search, spans_of
 from pipeline.curate.substrings.texts import Part, contents
@@ -113,7 +113,7 @@ def write(rows: Sequence[Sequence[str]], folder: Path) -> Iterator[Part]:
         pq.write_table(table, documents, compression="zstd", compression_level=1, use_dictionary=False)
         kept = {"survivor": None, "stage": None, "similarity": None, "cluster": 0}
         pq.write_table(pa.Table.from_pylist([kept] * (end - start), schema=DECISIONS), duplicates)
-        yield Part(number=number, documents=documents, duplicates=duplicates, start=start)
+        yield Part(number=number, documents=documents, duplicates=duplicates, contaminated=None, start=start)
         start, number = end, number + 1
 
 

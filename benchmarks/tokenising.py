@@ -30,8 +30,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.config import Pack
+from pipeline.pack.targets import Targets
 from pipeline.pack.tokenise import Job, tokenise_part
-from pipeline.pack.tokenizer import load_tokenizer, make_tokenizer
+from pipeline.pack.tokenizer import describe_tokenizer, load_tokenizer, make_tokenizer
 from pipeline.pack.tokens import TokenRows
 from pipeline.run import RunDirectory, Stage
 from pipeline.schema import ROWS
@@ -128,7 +129,8 @@ def our_stage(root: Path, found: list[list[tuple[str, str]]], kind: str) -> Call
         output="tokens/train/part-00000.arrow",
         tokenizer=root / "tokenizer",
         tokenizer_content="1",
-        loss="answer",
+        targets=Targets(),
+        stop_ids=tuple(describe_tokenizer(load_tokenizer(root / "tokenizer"))["stop_ids"]),
     )
     return lambda: void(tokenise_part(job))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.text.hashing import FACTOR, mix, slots_for
+from pipeline.text.hashing import FACTOR, mix, slots_for, table_size
 from pipeline.text.kernel import declare, int64
 from pipeline.text.lines import trim_end
 from pipeline.text.measures import (
@@ -33,7 +33,7 @@ from pipeline.text.measures import (
     PARAGRAPH_BREAKS,
 )
 
-__all__ = ["LINES_COMPARED", "STATE", "end_block", "part_slots", "repeat_line", "start_lines"]
+__all__ = ["LINES_COMPARED", "STATE", "end_block", "part_slots", "part_table_size", "repeat_line", "start_lines"]
 
 LINES_COMPARED = 1 << 21
 """How many line feeds are read for repeats: the rest of a longer text is not looked at."""
@@ -67,6 +67,11 @@ def part_slots(breaks: int) -> int:
     A line takes one line feed, a paragraph and a block two, so that there are at most three parts on two line feeds.
     """
     return slots_for(min(breaks, LINES_COMPARED) * 3 // 2 + 3)
+
+
+def part_table_size(breaks: int) -> int:
+    """What `part_slots` returns, to those who allocate."""
+    return table_size(min(breaks, LINES_COMPARED) * 3 // 2 + 3)
 
 
 @declare("int64(uint8[::1], int64, int64, int64, uint64[::1], int64[::1], uint64[::1], int64[::1])")

@@ -86,3 +86,10 @@ for mixed in (lambda a, b: a + b, lambda a, b: a * b - 1, lambda a, b: (a << b) 
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_step_compiles_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a machine with as many cores as there are steps."""
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    done = compilation._in_a_process(["keys"])
+    assert done.returncode == 0, done.stderr

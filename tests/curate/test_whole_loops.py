@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import os
 import subprocess
 import sys
@@ -9,6 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from pipeline.text.kernel import DISPATCHERS, KERNELS
+
+ROOT = Path(__file__).parents[2]
 
 Run = Callable[[str, str], str]
 
@@ -72,3 +78,28 @@ for arguments in ((), (1,), (np.zeros(1),)):
         print("refused")
 """
     assert run("whole", WHOLE + code) == "refused\n" * 3
+
+
+def test_no_host_code_calls_a_kernel() -> None:
+    """Which of the kernels can be called while loops are compiled whole depends on what was compiled before."""
+    modules = {path: importlib.import_module(_module(path)) for path in sorted((ROOT / "pipeline").rglob("*.py"))}
+    called = []
+    for path, module in modules.items():
+        kernels = {name for name, value in vars(module).items() if _is_kernel(value)}
+        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(function, ast.FunctionDef) and not function.decorator_list:
+                for node in ast.walk(function):
+                    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in kernels:
+                        called.append(f"{path.name}:{node.lineno} {node.func.id}")
+    assert not called
+
+
+def _module(path: Path) -> str:
+    names = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(names[:-1] if names[-1] == "__init__" else names)
+
+
+def _is_kernel(value: object) -> bool:
+    return any(value is one for one in DISPATCHERS) and any(
+        getattr(value, "py_func", None) is kernel.function for kernel in KERNELS.values()
+    )

@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from pipeline.engines.columns import from_arrow, to_arrow
 from pipeline.engines.spans import Spans
+from pipeline.text.kernel import compiled, int64
 from pipeline.text.replace import replace_spans
 
 __all__ = ["replace"]
@@ -32,5 +33,22 @@ def replace(texts: pa.LargeStringArray, spans: Spans, values: pa.LargeStringArra
     bounds = column.bounds - column.bounds[0] + growth[np.searchsorted(spans.rows, np.arange(column.rows + 1))]
     output = np.empty(bounds[-1], np.uint8)
     places = np.ascontiguousarray(spans.starts), np.ascontiguousarray(spans.ends)
-    replace_spans(column.buffer, column.bounds[0], column.bounds[-1], *places, 0, len(spans.rows), *new, output, 0)
+    write_replaced(column.buffer, column.bounds, *places, *new, output)
     return to_arrow(output, bounds)
+
+
+@compiled
+def write_replaced(
+    buffer: np.ndarray,
+    bounds: np.ndarray,
+    starts: np.ndarray,
+    ends: np.ndarray,
+    values: np.ndarray,
+    value_bounds: np.ndarray,
+    output: np.ndarray,
+) -> None:
+    """Write all rows, one behind the other, with the values in the place of the spans."""
+    nowhere = int64(0)  # not a literal, for which the kernel would be compiled a second time
+    replace_spans(
+        buffer, bounds[0], bounds[-1], starts, ends, nowhere, len(starts), values, value_bounds, output, nowhere
+    )

@@ -12,7 +12,7 @@ from pipeline.text.hashing import table_size
 from pipeline.text.kernel import compiled
 from pipeline.text.measures import MEASURES
 from pipeline.text.phrases import derive_phrases
-from pipeline.text.repeats import STATE, part_slots
+from pipeline.text.repeats import STATE, part_table_size
 from pipeline.text.signals import WORDS_COMPARED, measure
 
 __all__ = ["signals"]
@@ -51,7 +51,7 @@ def signals(texts: pa.LargeStringArray, families: np.ndarray | None = None) -> d
         np.empty(words, np.uint64),
         np.empty(table_size(words), np.uint32),
         np.empty((4, words), np.uint32),
-        np.empty(part_slots(longest), np.uint64),
+        np.empty(part_table_size(longest), np.uint64),
         np.empty(STATE, np.int64),
         np.empty(3, np.uint64),
         measures,

@@ -11,7 +11,7 @@ from pipeline.engines.unicode_repair import characters, follow
 from pipeline.text.c4_lines import CITATIONS, CITATIONS_BOUNDS
 from pipeline.text.html_entities import NAMES
 from pipeline.text.markdown import SCRATCH
-from tests.text.cases.rows import TEXT, as_bytes, as_row, as_rows
+from tests.text.cases.rows import TEXT, WORDS_OF_EIGHT, as_bytes, as_row, as_rows
 
 __all__ = ["cases"]
 
@@ -86,6 +86,8 @@ SPANS = (
 
 def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
     """Yield (kernel, arguments)."""
+    for word in WORDS_OF_EIGHT:
+        yield "suspects.is_telling", (np.uint64(int.from_bytes(word, "little")),)
     for row in ROWS:
         buffer, start, end = row
         yield "suspects.suspects", (*row, characters(), follow())

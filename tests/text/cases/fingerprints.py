@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.text.shingles import CHARACTERS, SCRATCH, WORDS
-from tests.text.cases.rows import TEXT, as_bytes, as_rows
+from tests.text.cases.rows import TEXT, WORDS_OF_EIGHT, as_bytes, as_rows
 
 __all__ = ["cases"]
 
@@ -61,6 +61,11 @@ def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
     for at in range(0, len(TEXT), 5):
         yield "load.load", (as_bytes(TEXT), at, len(TEXT))
     yield "load.load", (as_bytes(TEXT), len(TEXT) - 3, len(TEXT))
+    for word in WORDS_OF_EIGHT:
+        number = np.uint64(int.from_bytes(word, "little"))
+        yield "load.is_plain", (number,)
+        for byte in (0, 10, 37, 127):
+            yield "load.differ", (number, np.uint64(byte))
     for value in (0, 1, 0xDEADBEEF, 2**64 - 1):
         yield "hashing.mix", (np.uint64(value),)
         yield "digest.rotate", (np.uint64(value), 31)

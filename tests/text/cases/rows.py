@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["JSON", "ROWS", "TEXT", "as_bytes", "as_row", "as_rows"]
+__all__ = ["JSON", "ROWS", "TEXT", "WORDS_OF_EIGHT", "as_bytes", "as_row", "as_rows"]
 
 ROWS: tuple[bytes, ...] = (
     b"",
@@ -30,6 +30,17 @@ JSON = (
 """Every kind of escape, some that are none, and no end."""
 
 TEXT = b"".join(ROWS)
+
+WORDS_OF_EIGHT = (
+    b"in prose",
+    b"a\tb\nc\rd\0",
+    b"<b>&_c_ ",
+    b"100 %40 ",
+    bytes(8),
+    b"\x7f" * 8,
+    "naïve é".encode()[:8],
+)
+"""Eight bytes each, as kernels look at them at once."""
 
 
 def as_bytes(text: bytes) -> np.ndarray:
