@@ -55,8 +55,7 @@ def find_row(run: RunDirectory, row_id: str) -> Kept | Dropped:
     for split in SPLITS:
         found = _curated(run, split).head(1, filter=same).to_pylist()
         if found:
-            cut = _parts(run, "documents/cut", LEDGER).to_table(filter=same).to_pylist()
-            return Kept(split=split, row=found[0], lines=lines, cut=cut)
+            return Kept(split=split, row=found[0], lines=lines, cut=_cut_out(run).to_table(filter=same).to_pylist())
     if lines:
         measured = _parts(run, "signals", VERDICTS).head(1, filter=same).to_pylist()
         return Dropped(lines=lines, signals={name: measured[0][name] for name in SIGNALS} if measured else {})
@@ -136,6 +135,13 @@ def _curated(run: RunDirectory, split: str) -> ds.Dataset:
 def _ledger(run: RunDirectory) -> ds.Dataset:
     """What curation dropped or rejected, and what packing dropped of the rows that curation kept."""
     return ds.dataset([_parts(run, "ledger", LEDGER), _parts(run, "packed/dropped", LEDGER)])
+
+
+def _cut_out(run: RunDirectory) -> ds.Dataset:
+    """What of evaluation sets was cut out, by pass one and, where the run has used it, by the stage `substrings`."""
+    curated = Manifest.read(run.path("curated"))
+    later = ["substrings"] if curated and "substrings" in curated.inputs else []
+    return ds.dataset([_parts(run, f"{folder}/cut", LEDGER) for folder in ("documents", *later)])
 
 
 def _parts(run: RunDirectory, folder: str, schema: pa.Schema) -> ds.Dataset:

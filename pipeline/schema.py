@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from pipeline.signals import MEASURED
+from pipeline import signals
 
 __all__ = [
     "BINS",
@@ -49,8 +49,9 @@ ROWS = pa.schema(
 
 _TYPES = {"int64": pa.int64(), "float64": pa.float64(), "string": pa.string()}
 
-SIGNALS: dict[str, pa.DataType] = {name: _TYPES[signal.type] for name, signal in MEASURED.items()}
-"""Numbers about a document, one column each; `pipeline.signals` defines them."""
+SIGNALS: dict[str, pa.DataType] = {name: _TYPES[signal.type] for name, signal in signals.SIGNALS.items()}
+"""Numbers (or codes) about a document, one column each; `pipeline.signals` defines them. What a recipe does not measure
+is NaN, or null."""
 
 _SIGNAL_FIELDS = [pa.field(name, kind, nullable=kind == pa.string()) for name, kind in SIGNALS.items()]
 

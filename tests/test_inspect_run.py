@@ -34,7 +34,7 @@ def curated_row(row_id: str) -> dict[str, Any]:
         "tools": None,
         "metadata": '{"page": 1}',
         "cluster": 7,
-    } | dict.fromkeys(SIGNALS, 1)
+    } | {name: "en" if dtype == pa.string() else 1 for name, dtype in SIGNALS.items()}
 
 
 @pytest.fixture

@@ -20,6 +20,8 @@ class Split(Section):
     train: float = Field(0.8, ge=0, le=1)
     validation: float = Field(0.15, ge=0, le=1)
     test: float = Field(0.05, ge=0, le=1)
+    max_leakage: int = Field(0, ge=0)
+    """The run stops when more pairs of (near) duplicates lie in different splits, which is none as a rule."""
 
     @model_validator(mode="after")
     def _whole(self) -> Split:
@@ -48,7 +50,10 @@ class Curate(Section):
         for rules in (getattr(self.rules, kind) for kind in ("all", *RULE_KINDS)):
             for name, bound in rules.items():
                 if bound is not None and (bound.signal or name) in LANGUAGE_SIGNALS:
-                    raise ValueError(
-                        f"the rule {name!r} needs the language of rows: set `language: true` beside `rules`"
-                    )
+                    raise ValueError(f"the rule {name!r} needs the language: set `language: true` beside `rules`")
+        for by in self.dedup.order:
+            if not isinstance(by, str) and by.signal in LANGUAGE_SIGNALS:
+                raise ValueError(
+                    f"`dedup.order` names {by.signal}, which needs the language: set `language: true` beside `dedup`"
+                )
         return self

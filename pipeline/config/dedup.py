@@ -125,6 +125,9 @@ class Dedup(Section):
     substrings: Substrings | None = None
     index: str | None = None
     """A folder that holds what earlier batches kept; rows that are in it are duplicates, and what is kept is added."""
+    max_repeated: float = Field(0.1, ge=0, le=1)
+    """The breaker: the run stops when a larger share of its rows would go in favour of rows of the index that have
+    their ids, because it reads rows that are there already."""
 
     @field_validator("order")
     @classmethod

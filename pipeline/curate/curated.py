@@ -16,7 +16,7 @@ from pipeline.cluster import run_parts
 from pipeline.config import Recipe
 from pipeline.curate.decontaminate.held_out import drops
 from pipeline.curate.duplicates import DECISIONS
-from pipeline.curate.leakage import count_leaks
+from pipeline.curate.leakage import check_leaks, count_leaks
 from pipeline.curate.parquet import write_parquet
 from pipeline.curate.split import draw_splits
 from pipeline.curate.substrings.apply import apply_cuts, cuts
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["run_stage", "stage"]
 
-VERSION = 2
+VERSION = 3
 
 
 def stage(run: RunDirectory, recipe: Recipe) -> Stage | None:
@@ -38,7 +38,11 @@ def stage(run: RunDirectory, recipe: Recipe) -> Stage | None:
     contamination = Manifest.read(run.path("contamination"))
     if documents is None or duplicates is None or contamination is None:
         return None
-    inputs = {"documents": documents.content_of("documents"), "duplicates": duplicates.content}
+    inputs = {
+        "documents": documents.content_of("documents"),
+        "keys": documents.content_of("keys"),  # the leakage figure is of them
+        "duplicates": duplicates.content,
+    }
     if drops(recipe):
         inputs["contamination"] = contamination.content
     if cuts(recipe):
@@ -46,14 +50,18 @@ def stage(run: RunDirectory, recipe: Recipe) -> Stage | None:
         if substrings is None:
             return None
         inputs["substrings"] = substrings.content
+    fuzzy = recipe.curate.dedup.fuzzy
     return Stage(
         run=run,
         name="curated",
         version=VERSION,
         config={
-            "split": recipe.curate.split.model_dump(mode="json"),
+            # What only stops a run moves no row: raised, the run goes on with the parts that are finished.
+            "split": recipe.curate.split.model_dump(mode="json", exclude={"max_leakage"}),
             "seed": recipe.seed,
-            "threshold": recipe.curate.dedup.fuzzy.threshold if recipe.curate.dedup.fuzzy else None,
+            "threshold": fuzzy.threshold if fuzzy else None,
+            "sketch": fuzzy.sketch if fuzzy else None,
+            "ignore_shared": fuzzy.ignore_shared is not None if fuzzy else None,  # whose sketches are counted
             "test_split": recipe.curate.decontaminate.test_split.action,
         },
         inputs=inputs,
@@ -62,13 +70,18 @@ def stage(run: RunDirectory, recipe: Recipe) -> Stage | None:
 
 
 def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -> Manifest:
-    """Run the stage unless it is there."""
+    """Run the stage unless it is there.
+
+    Raises:
+        InputError: more pairs of duplicates lie in different splits than `split.max_leakage` allows.
+    """
     this = stage(run, recipe)
     documents = Manifest.read(run.path("documents"))
     assert this is not None
     assert documents is not None
     assert documents.rows is not None
     if done := this.manifest():
+        check_leaks(done.summary["leakage"], recipe.curate)
         return done
     finished = this.begin()
     parts = sum(1 for part in documents.parts if part["name"].startswith("documents/part-"))
@@ -102,7 +115,8 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
         dropped.update(record.counts["dropped"])
         rejected += record.counts["rejected"]
     rows = Rows(in_=documents.rows["in"], kept=sum(splits.values()), dropped=sum(dropped.values()), rejected=rejected)
-    leakage = count_leaks(run, recipe.curate.dedup.fuzzy, on_workers)
+    leakage = count_leaks(run, recipe.curate.dedup.fuzzy, on_workers, cut=cuts(recipe))
+    check_leaks(leakage, recipe.curate)
     return this.finish(
         parts=parts,
         rows=rows,

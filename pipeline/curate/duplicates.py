@@ -34,9 +34,12 @@ from pipeline.run import Manifest, PartRecord, Rows, RunDirectory, Stage
 if TYPE_CHECKING:
     from distributed import Client
 
-__all__ = ["DECISIONS", "keys_of", "run_stage", "stage"]
+__all__ = ["DECISIONS", "SHARED", "keys_of", "run_stage", "stage"]
 
-VERSION = 3
+VERSION = 4
+
+SHARED = "duplicates/shared.npy"
+"""With `fuzzy.ignore_shared`: hashes of the text that was left out of the sketches."""
 
 DECISIONS = pa.schema(
     [
@@ -57,7 +60,7 @@ def stage(run: RunDirectory, recipe: Recipe) -> Stage | None:
     dedup = recipe.curate.dedup
     inputs: dict[str, Any] = {"keys": keys.content_of("keys")}
     if index := _index(run, recipe):
-        inputs["index"] = [batch["key"] for batch in index.batches]
+        inputs["index"] = [batch["name"] for batch in index.batches]
     fuzzy = dedup.fuzzy
     reads_text = fuzzy is not None and (fuzzy.ignore_shared is not None or fuzzy.verify == "exact")
     if reads_text or any(not isinstance(by, str) for by in dedup.order):  # the signals are there
@@ -66,7 +69,7 @@ def stage(run: RunDirectory, recipe: Recipe) -> Stage | None:
         run=run,
         name="duplicates",
         version=VERSION,
-        config=dedup.model_dump(mode="json", exclude={"substrings"}),
+        config=breaker.decisive(dedup),
         inputs=inputs,
         folders=("duplicates",),
     )
@@ -76,8 +79,8 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
     """Run the stage unless it is there.
 
     Raises:
-        InputError: near duplicates would remove more than `dedup.fuzzy` allows, two rows have one id, or the index was
-            made with other parameters.
+        InputError: near duplicates would remove more than `dedup.fuzzy` allows, the rows are in the index already, two
+            rows have one id, or the index was made with other parameters.
     """
     this = stage(run, recipe)
     assert this is not None
@@ -94,7 +97,8 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
             index.append([part.path for part in keys.parts], decisions, on_workers, shared=keys.shared)
 
     if done := this.manifest():
-        if index and not index.appended:  # restored from a copy
+        breaker.check(done.summary["breaker"], dedup)
+        if index and index.own is None:  # restored from a copy
             append(_keys(run, dedup, index, work, on_workers))
             shutil.rmtree(work, ignore_errors=True)
         return done
@@ -103,14 +107,14 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
     count = sum(part.rows for part in keys.parts)
     with Progress("duplicates", total=len(keys.parts)) as progress:
         decisions = decide([*keys.earlier, *keys.parts], dedup, work, on_workers, shared=keys.shared)
-        if dedup.fuzzy is not None:
-            breaker.check(decisions, count, dedup.fuzzy)
+        load = breaker.load_of(decisions, count)
+        breaker.check(load, dedup)
         every = _jobs(this, keys, decisions)
         jobs = [job for number, job in enumerate(every) if f"part-{number:05d}" not in finished]
         progress.advance(len(every) - len(jobs))
         on_workers(write_part, jobs, lambda record: progress.advance(rows=record.files[0].rows))
     append(keys)
-    summary = {**_summary(decisions, recipe, count), "shared": keys.summary}
+    summary = {**_summary(decisions, recipe, count), "shared": keys.summary, "breaker": load}
     shutil.rmtree(work)
     return this.finish(parts=len(keys.parts), rows=_rows(decisions, count), summary=summary)
 
@@ -118,7 +122,7 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
 def _index(run: RunDirectory, recipe: Recipe) -> Index | None:
     dedup, keys = recipe.curate.dedup, Manifest.read(run.path("documents"))
     assert keys is not None
-    return Index.open(dedup.index, dedup, keys.content_of("keys")) if dedup.index else None
+    return Index.open(dedup.index, dedup, keys.summary["identity"]) if dedup.index else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,6 +191,7 @@ class _Job:
         similarity: float64 [candidates].
         clusters: uint64 [candidates].
         keeps_keys: whether the part's keys are made here, so that they are kept with the decisions.
+        shared: the text that was left out of them, which the first part's files hold.
     """
 
     stage: Stage
@@ -198,6 +203,7 @@ class _Job:
     similarity: NDArray[np.float64]
     clusters: NDArray[np.uint64]
     keeps_keys: bool
+    shared: Path | None
 
 
 def _jobs(this: Stage, keys: _Keys, decisions: Decisions) -> list[_Job]:
@@ -218,6 +224,7 @@ def _jobs(this: Stage, keys: _Keys, decisions: Decisions) -> list[_Job]:
                 similarity=decisions.similarity[here],
                 clusters=found.cluster[decisions.root[here]],
                 keeps_keys=keys.shared is not None,
+                shared=keys.shared if number == 0 else None,
             )
         )
     return jobs
@@ -251,9 +258,11 @@ def write_part(job: _Job) -> PartRecord:
     files = {name: len(table)}
     if job.keeps_keys:
         keys = f"duplicates/keys-{job.number:05d}.parquet"
-        with atomic_file(job.stage.run.path(keys)) as beside:
-            shutil.copyfile(job.part.path, beside)
+        _copy(job.part.path, job.stage.run.path(keys))
         files[keys] = len(table)
+    if job.shared:
+        _copy(job.shared, job.stage.run.path(SHARED))
+        files[SHARED] = 0
     return job.stage.commit(f"part-{job.number:05d}", files, {})
 
 
@@ -262,6 +271,11 @@ def keys_of(run: RunDirectory, fuzzy: Fuzzy | None) -> list[Path]:
     if fuzzy is not None and fuzzy.ignore_shared is not None:
         return sorted(run.path("duplicates").glob("keys-*.parquet"))
     return sorted(run.path("keys").glob("part-*.parquet"))
+
+
+def _copy(source: Path, target: Path) -> None:
+    with atomic_file(target) as beside:
+        shutil.copyfile(source, beside)
 
 
 def _spread(values: NDArray[Any], at: pa.Array) -> NDArray[Any]:

@@ -8,7 +8,7 @@ its sketches agree as much as the recipe's threshold asks. Rows of one digest co
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,18 +20,21 @@ import pyarrow.parquet as pq
 from numba import njit
 from numpy.typing import NDArray
 
-from pipeline.config import Fuzzy
+from pipeline.config import Curate, Fuzzy
 from pipeline.curate.dedup.bands import optimal_bands
 from pipeline.curate.dedup.candidates import Sketches
 from pipeline.curate.dedup.collisions import Part, Scheme, collisions, sketches_of
+from pipeline.curate.dedup.decide import bands_of
 from pipeline.curate.dedup.sorting import places_in
 from pipeline.curate.dedup.work import Map, load, save
 from pipeline.curate.duplicates import keys_of
 from pipeline.curate.messages import one_array
+from pipeline.curate.substrings.apply import cut_keys
+from pipeline.errors import InputError
 from pipeline.run import RunDirectory
 from pipeline.schema import SPLITS
 
-__all__ = ["count_leaks"]
+__all__ = ["check_leaks", "count_leaks"]
 
 _COMPARISONS = 1 << 24
 """Of one bucket; what a larger one leaves uncompared is counted and said."""
@@ -41,13 +44,14 @@ _BYTES = 1 << 28
 """Sketches in memory at once, about."""
 
 
-def count_leaks(run: RunDirectory, fuzzy: Fuzzy | None, run_tasks: Map) -> dict[str, Any]:
+def count_leaks(run: RunDirectory, fuzzy: Fuzzy | None, run_tasks: Map, *, cut: bool = False) -> dict[str, Any]:
     """Count the pairs of rows in different splits that are equal or nearly so.
 
     Args:
         run: whose `duplicates` and `curated` are finished.
         fuzzy: section of the recipe; None: only equal digests count.
         run_tasks: runs tasks.
+        cut: whether rows were cut by the stage `substrings`, which made their keys anew.
 
     Returns:
         `pairs` of near duplicates and `equal` of one digest, both 0 where the split is right; `threshold`; `rows`
@@ -55,7 +59,9 @@ def count_leaks(run: RunDirectory, fuzzy: Fuzzy | None, run_tasks: Map) -> dict[
     """
     work = run.path("curated/_leakage")
     parts: list[Part] = []
-    for path in keys_of(run, fuzzy):
+    for number, before in enumerate(keys_of(run, fuzzy)):
+        after = run.path(cut_keys(number))
+        path = after if cut and after.exists() else before
         start = parts[-1].start + parts[-1].rows if parts else 0
         parts.append(Part(path=path, start=start, rows=pq.read_metadata(path).num_rows))
     run_tasks(place_part, [(part, run.path("curated"), work) for part in parts])
@@ -83,6 +89,39 @@ def count_leaks(run: RunDirectory, fuzzy: Fuzzy | None, run_tasks: Map) -> dict[
     }
     shutil.rmtree(work, ignore_errors=True)
     return summary
+
+
+def check_leaks(found: Mapping[str, Any], curate: Curate) -> None:
+    """Stop a run whose splits share more than the recipe allows: what is measured on them would be too good.
+
+    Args:
+        found: of `count_leaks`.
+        curate: section of the recipe.
+
+    Raises:
+        InputError: with some of the pairs, and what to set.
+    """
+    pairs, allowed = found["pairs"] + found["equal"], curate.split.max_leakage
+    if pairs <= allowed:
+        return
+    fuzzy = curate.dedup.fuzzy
+    if found["equal"] and not curate.dedup.exact:
+        mend = "set curate.dedup.exact: true, so that rows that became equal by a cut are dropped"
+    elif fuzzy is None:
+        mend = "this is a defect of the project unless the files of the run were changed: please report it"
+    else:
+        count, rows = bands_of(fuzzy)
+        more = fuzzy.sketch // max(1, rows - 1)
+        mend = (
+            "let more rows be compared: set curate.dedup.fuzzy.bands to more and shorter ones than now "
+            f"({{count: {count}, rows: {rows}}}), as {{count: {more}, rows: {max(1, rows - 1)}}}"
+        )
+    shown = "; ".join(" and ".join(pair) for pair in found["examples"])
+    raise InputError(
+        f"{pairs} pairs of duplicates lie in different splits, more than curate.split.max_leakage allows ({allowed})",
+        where=shown or "rows of one digest",
+        mend=f"{mend}; or raise curate.split.max_leakage to go on with them",
+    )
 
 
 def place_part(job: tuple[Part, Path, Path]) -> None:
@@ -167,31 +206,54 @@ def compare_group(job: _Compare) -> tuple[NDArray[np.int64], int]:
     place = np.minimum(places_in(rows, row), max(len(rows) - 1, 0))
     known = rows[place] == row if len(rows) else np.zeros(len(row), np.bool_)
     group, place = group[known], place[known]
-    here = _mixed(group, split_of[place].astype(np.int8))
-    group, place = np.ascontiguousarray(group[here]), place[here]
+    mixed = _mixed(group, split_of[place].astype(np.int8))
+    group, place = np.ascontiguousarray(group[mixed]), place[mixed]
+    split = split_of[place].astype(np.int64)
     sketches = Sketches(job.work, job.starts, job.values)
     found, left = [np.zeros((0, 2), np.int64)], 0
     step = max(1, _BYTES // (4 * job.values))
     at = 0
     while at < len(group):
-        end = min(at + step, len(group))
-        if end < len(group):  # whole buckets, or one that is larger
-            end = int(np.searchsorted(group, group[end])) if group[end] != group[at] else end
-        elif group[at] == group[-1]:
-            end = len(group)
-        distinct, local = np.unique(place[at:end], return_inverse=True)
-        pairs, more = _pairs(
-            group[at:end], split_of[place[at:end]], local, sketches[distinct], job.needed, _COMPARISONS, _PAIRS
-        )
+        end = at + step
+        if end < len(group):  # whole buckets
+            end = int(np.searchsorted(group, group[end]))
+        if end <= at:  # one that is larger than what is held at once
+            end = int(np.searchsorted(group, group[at], side="right"))
+        here = np.arange(at, min(end, len(group)))
+        if len(here) > step:
+            chosen = _some(here, split[here], step)
+            left += _across(split[here]) - _across(split[chosen])
+            here = chosen
+        here = here[np.lexsort((split[here], group[here]))]
+        distinct, local = np.unique(place[here], return_inverse=True)
+        pairs, more = _pairs(group[here], split[here], local, sketches[distinct], job.needed, _COMPARISONS, _PAIRS)
         found.append(np.sort(rows[distinct[pairs]], axis=1))
         left += more
         at = end
     return np.unique(np.concatenate(found), axis=0), left
 
 
+def _some(rows: NDArray[np.int64], split: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """So many of the rows, of every split in turn."""
+    order = np.argsort(split, kind="stable")
+    sizes = np.bincount(split, minlength=len(SPLITS))
+    turn = np.empty(len(rows), np.int64)
+    turn[order] = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return rows[np.sort(np.argsort(turn, kind="stable")[:count])]
+
+
+def _across(split: NDArray[np.int64]) -> int:
+    """How many pairs of rows lie in different splits."""
+    counts = np.bincount(split)
+    return int(len(split) ** 2 - (counts**2).sum()) // 2
+
+
 @njit(cache=True, nogil=True)
 def _pairs(group, split, local, sketches, needed, most, room):  # type: ignore[no-untyped-def]
-    """Pairs of a bucket in different splits whose sketches agree in `needed` values; and comparisons left out."""
+    """Pairs of a bucket in different splits whose sketches agree in `needed` values; and comparisons left out.
+
+    The rows of a bucket are in the order of their splits, so that no step is spent on rows of one split.
+    """
     pairs = np.empty((room, 2), dtype=np.int64)
     count = 0
     left = 0
@@ -201,13 +263,13 @@ def _pairs(group, split, local, sketches, needed, most, room):  # type: ignore[n
         while end < len(group) and group[end] == group[first]:
             end += 1
         done = 0
+        across = 0
+        own = first  # where the split of row i begins
         for i in range(first, end):
-            for j in range(first, i):
-                if split[i] == split[j]:
-                    continue
-                if done >= most:
-                    left += 1
-                    continue
+            if split[i] != split[own]:
+                own = i
+            across += own - first
+            for j in range(first, min(own, first + most - done)):
                 done += 1
                 equal = 0
                 for k in range(sketches.shape[1]):
@@ -216,6 +278,7 @@ def _pairs(group, split, local, sketches, needed, most, room):  # type: ignore[n
                     pairs[count, 0] = local[j]
                     pairs[count, 1] = local[i]
                     count += 1
+        left += across - done
         first = end
     return pairs[:count].copy(), left
 

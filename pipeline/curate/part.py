@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from pipeline.config import Recipe
 from pipeline.curate.compilation import ensure_compiled
 from pipeline.curate.decontaminate.index import NgramIndex
+from pipeline.curate.dedup import row_identity
 from pipeline.curate.excerpts import Excerpts
 from pipeline.curate.parquet import parquet_part
 from pipeline.curate.slices import CuratedSlice, curate_slice
@@ -84,6 +85,7 @@ class _Counts:
         self._redacted: Counter[str] = Counter()
         self._contaminated: Counter[str] = Counter()
         self._cut = 0
+        self._identity: row_identity.Sum = (0, 0, 0)
         self._rules: dict[str, dict[str, int]] = {}
         self._bytes_in = 0
 
@@ -96,6 +98,9 @@ class _Counts:
         self._contaminated.update(_hits(done.ledger))
         self._contaminated.update(_hits(done.cut))
         self._cut += pc.count_distinct(done.cut["id"]).as_py()
+        self._identity = row_identity.total(
+            [self._identity, row_identity.of_rows(done.keys["id"], done.keys["digest"])]
+        )
         self._redacted.update(done.redacted)  # an entity that was not found is there with 0
         self._rules = total_rules([self._rules, *done.rules])
         self._bytes_in += ingested.bytes_in
@@ -111,6 +116,7 @@ class _Counts:
             "redacted": dict(self._redacted),
             "contaminated": dict(sorted(self._contaminated.items())),
             "cut": self._cut,
+            "identity": list(self._identity),
         }
 
 

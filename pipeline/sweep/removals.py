@@ -67,13 +67,14 @@ def removals(run: RunDirectory, *, kind: str | None = None, source: str | None =
                     rows=int(here.sum()),
                     failed=int((failed & here).sum()),
                     alone=int((alone & here).sum()),
-                    quantiles=_quantiles(rows.signal(str(bound.signal)), here),
+                    quantiles=_quantiles(rows, str(bound.signal), here),
                 )
             )
     return sorted(found, key=lambda one: (-one.alone, -one.failed, one.rule, one.kind))
 
 
-def _quantiles(values: Values, here: NDArray[np.bool_]) -> tuple[float | None, ...]:
+def _quantiles(rows: MeasuredRows, signal: str, here: NDArray[np.bool_]) -> tuple[float | None, ...]:
+    values: Values | None = rows.signal(signal) if rows.has(signal) else None
     if not isinstance(values, np.ndarray):
         return (None,) * len(QUANTILES)
     there = values[here & ~np.isnan(values)]

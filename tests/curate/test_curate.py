@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from pipeline.curate import duplicates
 from pipeline.engines import engine_for
 from pipeline.errors import InputError
 from pipeline.report.drops import read_drops
@@ -245,6 +246,26 @@ def test_the_breaker_stops_a_run_that_would_remove_too_much(run_curation: Curati
     rows = [{"text": edited(prose(1), seed)} for seed in range(40)]
     with pytest.raises(InputError, match="max_removed"):
         run_curation(rows, curate={"dedup": {"fuzzy": {"max_removed": 0.5}}})
+
+
+def test_steps_are_kept_for_the_try_that_allows_more(
+    run_curation: Curation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [{"text": edited(prose(1), seed)} for seed in range(40)]
+    with pytest.raises(InputError, match="max_removed"):
+        run_curation(rows, curate={"dedup": {"fuzzy": {"max_removed": 0.5}}})
+    work = tmp_path / "run/duplicates/_work"
+    steps = {path: path.stat().st_mtime_ns for path in work.rglob("*.npy") if not path.name.startswith("state-")}
+    assert len(steps) > 5
+    found: dict[Path, int] = {}
+    monkeypatch.setattr(
+        duplicates.breaker, "check", lambda *_: found.update({path: path.stat().st_mtime_ns for path in steps})
+    )
+    run_curation(rows, curate={"dedup": {"fuzzy": {"max_removed": 0.99}}})
+    assert found == steps
+    monkeypatch.undo()
+    with pytest.raises(InputError, match="max_cluster"):  # also of what is finished
+        run_curation(rows, curate={"dedup": {"fuzzy": {"max_removed": 0.99, "max_cluster": 2}}})
 
 
 def test_a_second_run_does_nothing_and_a_changed_one_only_what_is_needed(run_curation: Curation) -> None:

@@ -186,16 +186,16 @@ def test_the_breaker_names_the_cluster_and_what_to_set(tmp_path: Path) -> None:
         sketches[row, :13] = sketches[0, :13]
     table = keys_table(sketches)
     dedup = Dedup.model_validate(DEDUP)
-    assert dedup.fuzzy is not None
     decisions = decide(as_parts(table, tmp_path / "keys"), dedup, tmp_path / "work", serial)
-    breaker.check(decisions, 30, dedup.fuzzy)
+    load = breaker.load_of(decisions, 30)
+    breaker.check(load, dedup)
     kept = {row[0] for name, row in by_id(table, decisions).items() if row[0] != name}
     assert len(kept) == 1
     with pytest.raises(InputError, match=rf"19 of 30 rows(.|\n)*20 rows, of which {kept.pop()} is kept") as raised:
-        breaker.check(decisions, 30, dedup.fuzzy.model_copy(update={"max_removed": 0.5}))
+        breaker.check(load, Dedup.model_validate({"fuzzy": {**DEDUP["fuzzy"], "max_removed": 0.5}}))
     assert "max_removed" in raised.value.mend
     with pytest.raises(InputError, match=r"has 20 different rows") as raised:
-        breaker.check(decisions, 30, dedup.fuzzy.model_copy(update={"max_cluster": 19}))
+        breaker.check(load, Dedup.model_validate({"fuzzy": {**DEDUP["fuzzy"], "max_cluster": 19}}))
     assert "max_cluster" in raised.value.mend
 
 
@@ -204,8 +204,7 @@ def test_copies_do_not_trip_the_breaker(tmp_path: Path) -> None:
     dedup = Dedup.model_validate({"fuzzy": {**DEDUP["fuzzy"], "max_cluster": 1, "max_removed": 0.01}})
     decisions = decide(as_parts(table, tmp_path / "keys"), dedup, tmp_path / "work", serial)
     assert decisions.exact.sum() == 49
-    assert dedup.fuzzy is not None
-    breaker.check(decisions, 50, dedup.fuzzy)
+    breaker.check(breaker.load_of(decisions, 50), dedup)
 
 
 def test_random_rows_of_one_cut(tmp_path: Path) -> None:

@@ -183,3 +183,61 @@ def test_a_finished_run_appends_what_a_kill_kept_back(
     assert ran == []
     manifest = json.loads((tmp_path / "index/_index.json").read_text())
     assert [batch["rows"] for batch in manifest["batches"]] == [30]
+
+
+CHANGED: list[dict[str, Any]] = [
+    {"curate": {"dedup": {"fuzzy": {"max_cluster": 6000}}}},
+    {"curate": {"dedup": {"fuzzy": {"bands": {"count": 20, "rows": 4}}}}},
+    {"curate": {"dedup": {"fuzzy": {"verify": "exact"}}}},
+    {"curate": {"dedup": {"order": ["length", "id"]}}},
+    {"curate": {"split": {"train": 1, "validation": 0, "test": 0}}},
+    {"ingest": {"part_bytes": 16384}},
+]
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / "index/_index.json").read_text())  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("change", CHANGED, ids=json.dumps)
+def test_a_changed_recipe_knows_its_own_rows(run_curation: Curation, tmp_path: Path, change: dict[str, Any]) -> None:
+    index = {"index": str(tmp_path / "index")}
+    kept = run_curation(_recipe(A), file="a", curate={"dedup": index, **NO_RULES}).kept["id"].to_pylist()
+    before = _manifest(tmp_path)
+    changed = change.get("curate", {})
+    curate = {**NO_RULES, **changed, "dedup": {**index, **changed.get("dedup", {})}}
+    again = run_curation(_recipe(A), file="a", **{**change, "curate": curate})
+    assert sorted(again.kept["id"].to_pylist()) == sorted(kept)
+    assert len(_manifest(tmp_path)["batches"]) == 1
+    assert _manifest(tmp_path)["batches"][0]["kept"] == before["batches"][0]["kept"]
+
+
+def test_the_index_holds_what_the_last_recipe_kept(run_curation: Curation, tmp_path: Path) -> None:
+    index = {"index": str(tmp_path / "index"), "order": ["id"]}
+    short = {"index": index["index"], "order": [{"signal": "char_count", "largest": False}, "id"]}
+    texts = [prose(1), prose(2), prose(1)[:-12]]
+    run_curation(_recipe(texts), name="first", file="a", curate={"dedup": index, **NO_RULES})
+    run_curation(_recipe(B[4:]), name="second", file="b", curate={"dedup": index, **NO_RULES})
+    changed = run_curation(_recipe(texts), name="first", file="a", curate={"dedup": short, **NO_RULES})
+    assert sorted(changed.kept["id"].to_pylist()) == ["s/a.jsonl#1", "s/a.jsonl#2"]
+    batches = _manifest(tmp_path)["batches"]
+    assert len(batches) == 2
+    held = [row for file in batches[0]["files"] for row in pq.read_table(tmp_path / "index" / file["name"])["id"]]
+    assert sorted(map(str, held)) == ["s/a.jsonl#1", "s/a.jsonl#2"]
+
+
+@pytest.mark.parametrize("ending", ["", " And more."])
+def test_rows_that_are_read_a_second_time_stop_the_run(run_curation: Curation, tmp_path: Path, ending: str) -> None:
+    """With other rows beside them, or with texts that another recipe made of them."""
+    dedup = {"index": str(tmp_path / "index")}
+    texts = [f"{text}{ending}" for text in A]
+    run_curation(_recipe(A), file="a", curate={"dedup": dedup, **NO_RULES})
+    more = _recipe([*texts, *B[4:]])
+    with pytest.raises(InputError, match="30 of 42 rows would go in favour of rows of the index") as raised:
+        run_curation(more, file="a", curate={"dedup": dedup, **NO_RULES})
+    assert "max_repeated: 1" in raised.value.mend
+    assert len(_manifest(tmp_path)["batches"]) == 1
+    allowed = {"dedup": {**dedup, "max_repeated": 1.0}, **NO_RULES}
+    assert len(run_curation(more, file="a", curate=allowed).kept) == 10
+    with pytest.raises(InputError, match="max_repeated"):  # also of what is there
+        run_curation(more, file="a", curate={"dedup": dedup, **NO_RULES})

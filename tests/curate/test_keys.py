@@ -29,7 +29,7 @@ def message(content: str, role: str = "user", extra: str | None = None) -> dict[
 
 
 def documents(*rows: dict[str, Any]) -> pa.Table:
-    signals = dict.fromkeys(SIGNALS, 0)
+    signals = {name: None if dtype == pa.string() else 0 for name, dtype in SIGNALS.items()}
     given = [{"id": f"s/x#{n}", "source": "s", "kind": "chat", **signals, **row} for n, row in enumerate(rows)]
     return pa.Table.from_pylist(given, schema=DOCUMENTS)
 

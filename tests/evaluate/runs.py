@@ -60,7 +60,7 @@ def row(number: int, kind: str, messages: Sequence[tuple[str, str]]) -> dict[str
         "tools": None,
         "metadata": None,
         "cluster": number,
-        **{name: 0 if kind == pa.int64() else 0.0 for name, kind in SIGNALS.items()},
+        **{name: {pa.int64(): 0, pa.float64(): 0.0}.get(kind) for name, kind in SIGNALS.items()},
     }
 
 

@@ -80,7 +80,7 @@ def curate(
 
 def row(number: int, messages: Sequence[tuple[str, str]], kind: str = "pair", **more: Any) -> Row:
     """A curated row from (role, content) pairs."""
-    signals = {name: 0 if kind == pa.int64() else 0.0 for name, kind in SIGNALS.items()}
+    signals = {name: {pa.int64(): 0, pa.float64(): 0.0}.get(kind) for name, kind in SIGNALS.items()}
     signals["char_count"] = sum(len(content) for _, content in messages)
     return {
         "id": f"functions/email.py#{number}",

@@ -13,25 +13,9 @@ import pyarrow.parquet as pq
 from pipeline.config import RULE_KINDS, Recipe, Rules
 from pipeline.curate.rules import judge, rules_for
 from pipeline.run import RunDirectory, Stage
-from pipeline.schema import VERDICTS
-from pipeline.signals import SIGNALS
+from pipeline.schema import SIGNALS, VERDICTS
 
 __all__ = ["measured_run"]
-
-
-COLUMNS = {
-    name: {"int64": pa.int64(), "float64": pa.float64(), "string": pa.string()}[signal.type]
-    for name, signal in SIGNALS.items()
-}
-"""Every signal that there is, whether this version measures it or not."""
-
-SCHEMA = pa.schema(
-    [
-        *(VERDICTS.field(name) for name in ("id", "source", "kind")),
-        *(pa.field(name, dtype) for name, dtype in COLUMNS.items()),
-        VERDICTS.field("failed"),
-    ]
-)
 
 
 def measured_run(
@@ -69,7 +53,7 @@ def measured_run(
     for number in range(parts):
         name = f"signals/part-{number:05d}.parquet"
         table = pa.concat_tables(
-            [SCHEMA.empty_table(), *(_measured(row, by_kind[row["kind"]]) for row in rows[number::parts])]
+            [VERDICTS.empty_table(), *(_measured(row, by_kind[row["kind"]]) for row in rows[number::parts])]
         )
         pq.write_table(table, run.path(name))
         stage.commit(f"part-{number:05d}", {name: len(table)}, {})
@@ -78,13 +62,13 @@ def measured_run(
 
 
 def _measured(row: Mapping[str, Any], rules: Mapping[str, Any]) -> pa.Table:
-    blank = {name: None if pa.types.is_string(dtype) else 0 for name, dtype in COLUMNS.items()}
-    given = {**blank, **{name: value for name, value in row.items() if name in COLUMNS}}
+    blank = {name: None if pa.types.is_string(dtype) else 0 for name, dtype in SIGNALS.items()}
+    given = {**blank, **{name: value for name, value in row.items() if name in SIGNALS}}
     signals = {
-        name: pa.array([value], pa.string()) if pa.types.is_string(COLUMNS[name]) else np.array([value], np.float64)
+        name: pa.array([value], pa.string()) if pa.types.is_string(SIGNALS[name]) else np.array([value], np.float64)
         for name, value in given.items()
     }
     ids = pa.array(["x"])
     failed = judge(rules, signals, ids, ids).names().to_pylist()[0]
     line = {"id": "x", "source": row["source"], "kind": row["kind"], **given, "failed": failed}
-    return pa.Table.from_pylist([line], schema=SCHEMA)
+    return pa.Table.from_pylist([line], schema=VERDICTS)

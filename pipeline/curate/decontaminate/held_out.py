@@ -76,7 +76,7 @@ def stage(run: RunDirectory, recipe: Recipe) -> Stage | None:
         name="contamination",
         version=VERSION,
         config={
-            "split": recipe.curate.split.model_dump(mode="json"),
+            "split": recipe.curate.split.model_dump(mode="json", exclude={"max_leakage"}),
             "seed": recipe.seed,
             "ngram": rule.ngram,
             "shortest": rule.shortest,
@@ -112,9 +112,9 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
         progress.advance(len(finished))
         said: dict[str, Any] = {"sampled": 1, "ngrams": 0, "common_ngrams": 0, "test_rows": 0}
         if jobs:
-            on_workers(hash_part, [job for job in jobs if not (work / f"ids-{job.name}.parquet").exists()])
+            on_workers(hash_part, jobs)
             said |= _build(jobs, work)
-            on_workers(find_part, [job for job in jobs if not (work / f"counts-{job.name}.npy").exists()])
+            on_workers(find_part, jobs)
             said["common_ngrams"] = _common(jobs, work, recipe.curate.decontaminate.test_split.common)
         records = [
             *finished.values(),
@@ -165,7 +165,9 @@ class _Job:
 
 
 def hash_part(job: _Job) -> None:
-    """Write the n-grams of the test rows of one part."""
+    """Write the n-grams of the test rows of one part, unless they are there."""
+    if (job.work / f"ids-{job.name}.parquet").exists():
+        return
     engine, rule, splits = engine_for("cpu"), job.recipe.curate.decontaminate, job.splits()
     ids, hashes, texts, rows, halves = [], [np.zeros((0, 2), np.uint64)], [], [], []
     lengths: set[int] = set()
@@ -234,8 +236,10 @@ def _build(jobs: Sequence[_Job], work: Path) -> dict[str, Any]:
 def find_part(job: _Job) -> None:
     """Write which kept rows of one part hold which n-grams, and how many rows hold each.
 
-    An n-gram that more rows of the part hold than a common one may is listed without its rows.
+    An n-gram that more rows of the part hold than a common one may is listed without its rows. What is there is left.
     """
+    if (job.work / f"counts-{job.name}.npy").exists():
+        return
     engine, splits = engine_for("cpu"), job.splits()
     index, common = NgramIndex.load(job.work / "index"), job.recipe.curate.decontaminate.test_split.common
     grams = max(1, len(index.bounds) - 1)

@@ -2,31 +2,84 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
-from pipeline.config import Fuzzy
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.config import Dedup, Fuzzy
 from pipeline.curate.dedup.decide import Decisions
 from pipeline.errors import InputError
 
-__all__ = ["check"]
+__all__ = ["check", "decisive", "load_of"]
 
 
-def check(decisions: Decisions, rows: int, fuzzy: Fuzzy) -> None:
-    """Stop a run whose near duplicates are more than it allows.
+def decisive(dedup: Dedup) -> dict[str, Any]:
+    """What decides about rows: all of the section but what only stops a run, and what other stages read.
+
+    Where a run was stopped, the same steps lead to the same place, so they are kept for the try that allows more.
+    """
+    return dedup.model_dump(
+        mode="json", exclude={"substrings": True, "max_repeated": True, "fuzzy": {"max_removed", "max_cluster"}}
+    )
+
+
+def load_of(decisions: Decisions, rows: int) -> dict[str, Any]:
+    """What the breaker looks at, as the manifest keeps it: all of it is checked again where the stage is reused.
 
     Args:
         decisions: of `decide`.
         rows: of the run.
-        fuzzy: section of the recipe.
 
-    Raises:
-        InputError: with the largest cluster's survivor and size, and what to set.
+    Returns:
+        `rows`; `near`: removed as near duplicates; `largest`: different rows of the largest cluster, of which
+        `survivor` is kept; `repeated`: removed in favour of the index, which holds their ids.
     """
+    found = decisions.candidates
     # Exact copies are sure, however many they are.
     distinct = ~decisions.exact & decisions.own
-    near = int((decisions.removed & distinct).sum())
     sizes = np.bincount(decisions.root[distinct], minlength=1)
     largest = int(sizes.argmax())
+    again = np.zeros(len(found.rows), np.bool_)
+    if found.earlier:
+        held = found.ids.filter(pa.array(~decisions.own))
+        known = pc.is_in(found.ids, value_set=held).to_numpy(zero_copy_only=False)
+        again = decisions.removed & ~decisions.own[decisions.survivor] & known
+    return {
+        "rows": rows,
+        "near": int((decisions.removed & distinct).sum()),
+        "largest": int(sizes[largest]),
+        "survivor": found.ids[largest].as_py() if sizes[largest] > 1 else None,
+        "repeated": int(again.sum()),
+    }
+
+
+def check(load: dict[str, Any], dedup: Dedup) -> None:
+    """Stop a run whose duplicates are more than it allows.
+
+    Args:
+        load: of `load_of`.
+        dedup: section of the recipe.
+
+    Raises:
+        InputError: with how many they are, the largest cluster's survivor, and what to set.
+    """
+    if load["repeated"] > dedup.max_repeated * load["rows"]:
+        raise InputError(
+            f"{load['repeated']} of {load['rows']} rows would go in favour of rows of the index that have their ids, "
+            f"more than curate.dedup.max_repeated allows ({dedup.max_repeated:.1%}): these rows are in the index "
+            "already, as another recipe, or another state of the sources, made them",
+            where=str(dedup.index),
+            mend="point curate.dedup.index at a new folder, or restore a copy of the index from before that batch. If "
+            "the sources hold what earlier batches held and only the rest is wanted, set curate.dedup.max_repeated: 1",
+        )
+    if dedup.fuzzy is not None:
+        _check_near(load, dedup.fuzzy)
+
+
+def _check_near(load: dict[str, Any], fuzzy: Fuzzy) -> None:
+    near, rows, largest = load["near"], load["rows"], load["largest"]
     mend = (
         "look at that cluster first (`curate.dedup.fuzzy: null` lets the run pass). If text that many rows share (a "
         "template, a system prompt) makes them alike, "
@@ -36,9 +89,8 @@ def check(decisions: Decisions, rows: int, fuzzy: Fuzzy) -> None:
         else "lower curate.dedup.fuzzy.ignore_shared, or raise curate.dedup.fuzzy.threshold"
     )
     where = ""
-    if sizes[largest] > 1:
-        name = decisions.candidates.ids[largest].as_py()
-        where = f"largest cluster: {sizes[largest]} rows, of which {name} is kept"
+    if largest > 1:
+        where = f"largest cluster: {largest} rows, of which {load['survivor']} is kept"
     if near > fuzzy.max_removed * rows:
         raise InputError(
             f"near duplicates would remove {near} of {rows} rows ({near / rows:.1%}), more than "
@@ -46,9 +98,9 @@ def check(decisions: Decisions, rows: int, fuzzy: Fuzzy) -> None:
             where=where,
             mend=f"{mend}. If so many are duplicates, raise curate.dedup.fuzzy.max_removed",
         )
-    if sizes[largest] > fuzzy.max_cluster:
+    if largest > fuzzy.max_cluster:
         raise InputError(
-            f"one cluster of near duplicates has {sizes[largest]} different rows, more than "
+            f"one cluster of near duplicates has {largest} different rows, more than "
             f"curate.dedup.fuzzy.max_cluster allows ({fuzzy.max_cluster})",
             where=where,
             mend=f"{mend}. If they are duplicates, raise curate.dedup.fuzzy.max_cluster",

@@ -3,13 +3,13 @@
 A new batch is held against them without their text.
 
     INDEX/_index.json                       format, parameters, and the batches in their order
-    INDEX/batch-00000-<key>/part-*.parquet  what one run kept
+    INDEX/batch-00000-<kept>/part-*.parquet what one run kept
     INDEX/shared-<key>.npy                  with `fuzzy.ignore_shared`: hashes of the text that the first batch left out
 
-It only ever grows. A batch's files are written first, each atomically, and then the manifest is replaced, so an append
-that is killed leaves the index as it was, and the same command appends again. A batch is known by its key (a
-fingerprint of its keys and of the recipe's section): a run that is repeated finds its batch there, is not held against
-it, and does not append it twice.
+Files are only ever added. A batch's are written first, each atomically, and then the manifest is replaced, so an append
+that is killed leaves the index as it was, and the same command appends again. A batch is known by its rows (ids and
+digests) and by the index's parameters: a run over the same rows finds its batch there whatever else its recipe says, is
+not held against it, and does not append it twice. Where it keeps other rows than before, they take the batch's place.
 
 What the first batch found to be shared is left out of all later ones: sketches of texts that were cut differently could
 not be compared.
@@ -34,6 +34,7 @@ import pyarrow.parquet as pq
 from pipeline import fingerprint
 from pipeline.atomic import atomic_file, write_json
 from pipeline.config import Dedup
+from pipeline.curate.dedup import row_identity
 from pipeline.curate.dedup.collisions import Part
 from pipeline.curate.dedup.work import Map
 from pipeline.curate.parquet import write_parquet
@@ -42,7 +43,7 @@ from pipeline.schema import KEYS
 
 __all__ = ["INDEX", "Index"]
 
-FORMAT = 2
+FORMAT = 3
 """Of the files; also grows when the normal form, the digest or the sketch of a text changes."""
 
 INDEX = pa.schema(
@@ -62,7 +63,8 @@ class Index:
         parameters: what digests and sketches depend on, and what counts as a duplicate.
         key: of the run's own batch.
         batches: those before it, as in the manifest.
-        appended: whether its own batch is there.
+        own: its own batch, where it is there.
+        later: those behind it.
         shared: file of the text that is left out, where there are batches and something is.
     """
 
@@ -70,35 +72,36 @@ class Index:
     parameters: dict[str, Any]
     key: str
     batches: list[dict[str, Any]]
-    appended: bool
+    own: dict[str, Any] | None
+    later: list[dict[str, Any]]
     shared: Path | None = None
 
     @classmethod
-    def open(cls, folder: str | Path, dedup: Dedup, keys: str) -> Index:
+    def open(cls, folder: str | Path, dedup: Dedup, rows: str) -> Index:
         """Read the manifest; a folder that is not there is an empty index.
 
         Args:
             folder: of the index.
             dedup: section of the recipe.
-            keys: fingerprint of the run's keys.
+            rows: identity of the run's rows (`row_identity.shown`).
 
         Raises:
             InputError: the index was made with other parameters, or is damaged.
         """
         home = Path(folder).absolute()
         parameters = _parameters(dedup)
-        section = dedup.model_dump(mode="json", exclude={"index", "substrings"})
-        key = fingerprint.of_value({"keys": keys, "dedup": section})
+        key = fingerprint.of_value({"rows": rows, "parameters": parameters})
         batches, shared = _read(home, parameters)
-        place = [batch["key"] for batch in batches].index(key) if key in [b["key"] for b in batches] else None
-        before = batches if place is None else batches[:place]
+        keys = [batch["key"] for batch in batches]
+        place = keys.index(key) if key in keys else len(keys)
         return cls(
             folder=home,
             parameters=parameters,
             key=key,
-            batches=before,
-            appended=place is not None,
-            shared=_whole(home, shared) if shared and before else None,
+            batches=batches[:place],
+            own=batches[place] if place < len(keys) else None,
+            later=batches[place + 1 :],
+            shared=_whole(home, shared) if shared and place else None,
         )
 
     def parts(self) -> list[Part]:
@@ -112,7 +115,7 @@ class Index:
         return parts
 
     def append(self, keys: Sequence[Path], decisions: Sequence[Path], run: Map, *, shared: Path | None = None) -> None:
-        """Add what this run kept, unless it is there.
+        """Add what this run kept; where its batch is there with other rows, put them in its place.
 
         Args:
             keys: the parts of the run's keys.
@@ -123,22 +126,22 @@ class Index:
         Raises:
             StageError: another run has appended since this one was decided.
         """
-        if self.appended:
+        pairs = list(zip(keys, decisions, strict=True))
+        kept = row_identity.shown(row_identity.total(run(identify_part, pairs)))
+        if self.own and self.own["kept"] == kept:
             return
-        name = f"batch-{len(self.batches):05d}-{self.key[:12]}"
-        jobs = [
-            _Append(keys=key, decisions=decision, path=self.folder / name / key.name)
-            for key, decision in zip(keys, decisions, strict=True)
-        ]
+        name = f"batch-{len(self.batches):05d}-{kept[:12]}"
+        jobs = [_Append(keys=key, decisions=decision, path=self.folder / name / key.name) for key, decision in pairs]
         counts = run(append_part, jobs)
         files = [
             {**_file(f"{name}/{job.path.name}", job.path), "rows": rows} for job, rows in zip(jobs, counts, strict=True)
         ]
         if shared and not self.shared:
             shared = _copied(shared, self.folder / f"shared-{self.key[:12]}.npy")
-        batch = {"key": self.key, "name": name, "rows": sum(counts), "files": files}
+        batch = {"key": self.key, "kept": kept, "name": name, "rows": sum(counts), "files": files}
         with _lock(self.folder):
-            if _read(self.folder, self.parameters)[0] != self.batches:
+            seen = [*self.batches, *([self.own] if self.own else []), *self.later]
+            if _read(self.folder, self.parameters)[0] != seen:
                 raise StageError(
                     "the index of duplicates grew while this run was deduplicated",
                     where=str(self.folder),
@@ -150,7 +153,7 @@ class Index:
                     "format": FORMAT,
                     "parameters": self.parameters,
                     "shared": _file(shared.name, shared) if shared else None,
-                    "batches": [*self.batches, batch],
+                    "batches": [*self.batches, batch, *self.later],
                 },
             )
 
@@ -165,11 +168,21 @@ class _Append:
 def append_part(job: _Append) -> int:
     """Write what is kept of one part; return how many rows it has."""
     if not job.path.exists():
-        decisions = pq.read_table(job.decisions, columns=["stage", "cluster"])
-        table = pq.read_table(job.keys, columns=["id", "digest", "sketch"])
-        table = table.append_column("cluster", decisions["cluster"]).filter(pc.is_null(decisions["stage"]))
-        write_parquet(job.path, table, INDEX)
+        write_parquet(job.path, _kept(job.keys, job.decisions, INDEX.names[:-1]), INDEX)
     return int(pq.read_metadata(job.path).num_rows)
+
+
+def identify_part(job: tuple[Path, Path]) -> row_identity.Sum:
+    """The identity of what is kept of one part, clusters included: later batches take them over."""
+    kept = _kept(*job, ["id", "digest"])
+    return row_identity.of_rows(kept["id"], kept["digest"], kept["cluster"].to_numpy())
+
+
+def _kept(keys: Path, decisions: Path, columns: list[str]) -> pa.Table:
+    """The rows of a part that are kept: some columns of their keys, and `cluster`."""
+    decided = pq.read_table(decisions, columns=["stage", "cluster"])
+    table = pq.read_table(keys, columns=columns)
+    return table.append_column("cluster", decided["cluster"]).filter(pc.is_null(decided["stage"]))
 
 
 def _parameters(dedup: Dedup) -> dict[str, Any]:

@@ -10,7 +10,12 @@ from pipeline.curate.substrings.texts import replaced
 from pipeline.run import RunDirectory
 from pipeline.schema import DOCUMENTS, LEDGER
 
-__all__ = ["apply_cuts", "cuts"]
+__all__ = ["apply_cuts", "cut_keys", "cuts"]
+
+
+def cut_keys(number: int) -> str:
+    """The file of a part's keys after cutting, where some row of the run was cut: of the rows that were left then."""
+    return f"substrings/keys-{number:05d}.parquet"
 
 
 def cuts(recipe: Recipe) -> bool:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from pipeline.atomic import write_json
 from pipeline.config import Recipe
 from pipeline.curate.compilation import ensure_compiled
+from pipeline.curate.decontaminate.index import NgramIndex
 from pipeline.curate.dedup.work import Map
 from pipeline.curate.messages import contents_of, one_array, rows_of, with_contents
 from pipeline.curate.parquet import write_parquet
@@ -41,10 +42,17 @@ class _Job:
     spans: Path
     cuts: Path
     recipe: Recipe
+    evaluation: Path | None
 
 
 def cut(
-    parts: Sequence[Part], spans: Sequence[Path], recipe: Recipe, folder: Path, turn: int, run: Map
+    parts: Sequence[Part],
+    spans: Sequence[Path],
+    recipe: Recipe,
+    folder: Path,
+    turn: int,
+    run: Map,
+    evaluation: Path | None = None,
 ) -> tuple[list[Part], Counter[str]]:
     """Cut what is shared out of every part.
 
@@ -55,13 +63,14 @@ def cut(
         folder: for the files of the rows that were cut.
         turn: which round it is.
         run: runs tasks.
+        evaluation: the n-grams of the recipe's evaluation sets.
 
     Returns:
         The parts as they stand now; and how many `rows` were cut, how many of them were `dropped`, how many `bytes`
         were cut, and how many messages were `spared`.
     """
     jobs = [
-        _Job(part=part, spans=path, cuts=folder / f"{part.number:05d}-{turn:02d}", recipe=recipe)
+        _Job(part=part, spans=path, cuts=folder / f"{part.number:05d}-{turn:02d}", recipe=recipe, evaluation=evaluation)
         for part, path in zip(parts, spans, strict=True)
     ]
     counts = run(cut_part, jobs)
@@ -94,9 +103,10 @@ def cut_part(job: _Job) -> dict[str, int]:
             "spared": done_with.spared,
         }
         if counts["rows"]:
-            kept, lines = _again(done_with.rows, job.recipe, engine)
+            evaluation = NgramIndex.load(job.evaluation) if job.evaluation else None
+            kept, lines, held = _again(done_with.rows, job.recipe, engine, evaluation)
             counts["dropped"] += len(done_with.rows) - len(kept)
-            _write(job, table["id"], kept, pa.concat_tables([done_with.emptied, *lines]))
+            _write(job, kept, pa.concat_tables([done_with.emptied, *lines]), held)
     write_json(last, counts)
     return counts
 
@@ -190,31 +200,45 @@ def _lines(table: pa.Table, which: NDArray[np.bool_], shares: NDArray[np.float64
     )
 
 
-def _again(rows: pa.Table, recipe: Recipe, engine: Engine) -> tuple[pa.Table, list[pa.Table]]:
-    """What pass one makes of the rows: `schema.DOCUMENTS`, and ledger lines, as of this stage."""
-    kept, lines = [DOCUMENTS.empty_table()], []
+def _again(
+    rows: pa.Table, recipe: Recipe, engine: Engine, evaluation: NgramIndex | None
+) -> tuple[pa.Table, list[pa.Table], pa.Table]:
+    """What pass one makes of the rows: `schema.DOCUMENTS`, ledger lines, and what of evaluation sets was cut out.
+
+    The lines are of this stage, save those of rows that hold an evaluation text, as everywhere.
+    """
+    kept, lines, held = [DOCUMENTS.empty_table()], [], [LEDGER.empty_table()]
     for kind in pc.unique(rows["kind"]).to_pylist():
-        done = process(rows.filter(pc.equal(rows["kind"], kind)).combine_chunks(), kind, recipe, engine, {})
+        done = process(rows.filter(pc.equal(rows["kind"], kind)).combine_chunks(), kind, recipe, engine, {}, evaluation)
         kept.append(done.kept)
         lines += done.ledger
+        held.append(done.cut)
     place = LEDGER.get_field_index("stage")
     relabelled = [
-        table.set_column(place, LEDGER.field("stage"), pa.repeat("substrings", len(table))) for table in lines
+        table.set_column(
+            place,
+            LEDGER.field("stage"),
+            pc.if_else(pc.equal(table["stage"], "decontaminate"), "decontaminate", "substrings"),
+        )
+        for table in lines
     ]
-    return pa.concat_tables(kept), relabelled
+    return pa.concat_tables(kept), relabelled, pa.concat_tables(held)
 
 
-def _write(job: _Job, ids: pa.ChunkedArray, kept: pa.Table, lines: pa.Table) -> None:
+def _write(job: _Job, kept: pa.Table, lines: pa.Table, cut_out: pa.Table) -> None:
     """Write the state of the part: what was so before, and what is new; in the order of the part."""
-    rows, dropped = [kept], [lines]
+    rows, dropped, held = [kept], [lines], [cut_out]
     if job.part.cuts is not None:
         before = pq.read_table(job.part.cut_rows, schema=DOCUMENTS)
         again = pc.is_in(before["id"], pa.concat_arrays([*kept["id"].chunks, *lines["id"].chunks]))
         rows.append(before.filter(pc.invert(again)))
         dropped.append(pq.read_table(job.part.dropped, schema=LEDGER))
+        held.append(pq.read_table(job.part.held, schema=LEDGER))
     after = job.part.after(job.cuts, 0)
     assert after.cut_rows is not None
     assert after.dropped is not None
+    assert after.held is not None
+    write_parquet(after.held, _in_order(pa.concat_tables(held), job.part), LEDGER)
     write_parquet(after.dropped, _in_order(pa.concat_tables(dropped), job.part), LEDGER)
     write_parquet(after.cut_rows, _in_order(pa.concat_tables(rows), job.part), DOCUMENTS)
 

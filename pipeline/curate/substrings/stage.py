@@ -6,19 +6,30 @@ import shutil
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipeline.atomic import atomic_file
 from pipeline.cluster import run_parts
 from pipeline.config import Recipe
+from pipeline.curate.decontaminate.evaluation import evaluation_index, survey_evaluation
 from pipeline.curate.decontaminate.held_out import drops
+from pipeline.curate.dedup import breaker
+from pipeline.curate.dedup.work import Map
+from pipeline.curate.duplicates import SHARED
+from pipeline.curate.duplicates import keys_of as compared_keys
 from pipeline.curate.parquet import write_parquet
-from pipeline.curate.substrings.apply import cuts
+from pipeline.curate.substrings.alike import Alike, find_alike
+from pipeline.curate.substrings.apply import cut_keys, cuts
 from pipeline.curate.substrings.cut import cut
 from pipeline.curate.substrings.passages import PassageJob, passage_jobs, shown, write_passages
 from pipeline.curate.substrings.search import search
 from pipeline.curate.substrings.texts import Part
+from pipeline.engines import engine_for
 from pipeline.errors import StageError
 from pipeline.progress import Progress
 from pipeline.run import Manifest, PartRecord, Rows, RunDirectory, Stage
@@ -29,7 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["run_stage", "stage"]
 
-VERSION = 1
+VERSION = 2
 
 _ROUNDS = 50
 """A cut joins texts, which may be shared in turn; the second round finds nothing as a rule."""
@@ -51,11 +62,15 @@ def stage(run: RunDirectory, recipe: Recipe) -> Stage | None:
         inputs["contamination"] = contamination.content
     if cuts(recipe):  # rows that were cut go through pass one's steps again
         inputs["pass one"] = documents.fingerprint
+        inputs["keys"] = documents.content_of("keys")  # and are compared again
     return Stage(
         run=run,
         name="substrings",
         version=VERSION,
-        config=substrings.model_dump(mode="json"),
+        config={
+            **substrings.model_dump(mode="json"),
+            "dedup": breaker.decisive(recipe.curate.dedup) if cuts(recipe) else None,
+        },
         inputs=inputs,
         folders=("substrings",),
     )
@@ -65,6 +80,7 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
     """Run the stage unless it is there, or the recipe does without.
 
     Raises:
+        InputError: rows that a cut made alike are more than `dedup.fuzzy` allows.
         StageError: cutting does not come to rest.
     """
     substrings = recipe.curate.dedup.substrings
@@ -73,6 +89,8 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
     this = stage(run, recipe)
     assert this is not None
     if done := this.manifest():
+        if load := done.summary["breaker"]:
+            breaker.check(load, recipe.curate.dedup)
         return done
     finished = this.begin()
 
@@ -85,8 +103,9 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
         spans = search(parts, substrings.length, substrings.documents, work, 0, on_workers)
         passages, different = passage_jobs(parts, spans, work, on_workers)
         done_with, rounds, total = parts, 0, Counter[str]()
+        evaluation = _evaluation(recipe, work / "evaluation") if cuts(recipe) else None
         while cuts(recipe):
-            done_with, counts = cut(done_with, spans, recipe, work / "cuts", rounds, on_workers)
+            done_with, counts = cut(done_with, spans, recipe, work / "cuts", rounds, on_workers, evaluation)
             total += counts
             total["spared"] = counts["spared"]  # who is spared in one round is spared in the next
             rounds += 1
@@ -99,9 +118,17 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
                     mend="raise `length` or `documents`, or set `action: report`",
                 )
             spans = search(done_with, substrings.length, substrings.documents, work, rounds, on_workers)
+        alike = _alike(run, recipe, done_with, work / "alike", on_workers) if total["rows"] else None
         jobs = [
-            _Job(stage=this, recipe=recipe, passages=passage, after=after)
-            for passage, after in zip(passages, done_with, strict=True)
+            _Job(
+                stage=this,
+                recipe=recipe,
+                passages=passage,
+                after=after,
+                keys=alike.keys[number] if alike else None,
+                alike=alike.dropped[number] if alike else LEDGER.empty_table(),
+            )
+            for number, (passage, after) in enumerate(zip(passages, done_with, strict=True))
             if f"part-{after.number:05d}" not in finished
         ]
         progress.advance(len(finished))
@@ -119,8 +146,25 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
             **{name: sum(count[name] for count in counted) for name in ("rows", "bytes", "text_bytes")},
             "shown": shown(count["shown"] for count in counted),
             "cut": _cut_summary(counted, total, rounds) if cuts(recipe) else None,
+            "breaker": alike.load if alike else None,
         },
     )
+
+
+def _evaluation(recipe: Recipe, folder: Path) -> Path | None:
+    """Where tasks find the n-grams of the evaluation sets, if there are any."""
+    if not recipe.curate.decontaminate.files:
+        return None
+    index, _ = evaluation_index(recipe, survey_evaluation(recipe), engine_for("cpu"))
+    index.save(folder)
+    return folder
+
+
+def _alike(run: RunDirectory, recipe: Recipe, parts: list[Part], folder: Path, on_workers: Map) -> Alike:
+    dedup, shared = recipe.curate.dedup, run.path(SHARED)
+    old = compared_keys(run, dedup.fuzzy)
+    ignored = dedup.fuzzy is not None and dedup.fuzzy.ignore_shared is not None
+    return find_alike(parts, old, shared if ignored else None, recipe, folder, on_workers)
 
 
 def _parts(run: RunDirectory, recipe: Recipe) -> list[Part]:
@@ -135,9 +179,13 @@ def _parts(run: RunDirectory, recipe: Recipe) -> list[Part]:
 
 
 def _cut_summary(counted: list[dict[str, Any]], total: Counter[str], rounds: int) -> dict[str, int]:
-    """How many rows were cut and kept, how many dropped; bytes cut; messages spared; rounds, the last without a cut."""
-    kept, dropped = (sum(count[name] for count in counted) for name in ("cut", "dropped"))
-    return {"rows": kept, "dropped": dropped, "bytes": total["bytes"], "spared": total["spared"], "rounds": rounds}
+    """How many rows were cut and kept, how many dropped, and how many of these were like another after cuts.
+
+    And bytes cut, messages spared, and rounds, the last without a cut.
+    """
+    kept, dropped, alike = (sum(count[name] for count in counted) for name in ("cut", "dropped", "alike"))
+    of_all = {name: total[name] for name in ("bytes", "spared")}
+    return {"rows": kept, "dropped": dropped, "alike": alike, **of_all, "rounds": rounds}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +194,8 @@ class _Job:
     recipe: Recipe
     passages: PassageJob
     after: Part
+    keys: Path | None
+    alike: pa.Table
 
 
 def write_part(job: _Job) -> PartRecord:
@@ -155,14 +205,23 @@ def write_part(job: _Job) -> PartRecord:
     files = {f"substrings/part-{name}": counts.pop("lines")}
     dropped = 0
     if cuts(job.recipe):
-        rows, lines = DOCUMENTS.empty_table(), LEDGER.empty_table()
+        rows, lines, held = DOCUMENTS.empty_table(), LEDGER.empty_table(), LEDGER.empty_table()
         if after.cuts is not None:
             rows = pq.read_table(after.cut_rows, schema=DOCUMENTS)
+            rows = rows.filter(pc.invert(pc.is_in(rows["id"], job.alike["id"].combine_chunks())))
             lines = pq.read_table(after.dropped, schema=LEDGER)
+            held = pq.read_table(after.held, schema=LEDGER)
+        lines = pa.concat_tables([lines, job.alike])
         dropped = len(lines["id"].unique())  # a row that fails several rules has several lines
-        for file, table, schema in ((f"rows-{name}", rows, DOCUMENTS), (f"dropped-{name}", lines, LEDGER)):
+        tables = ((f"rows-{name}", rows, DOCUMENTS), (f"dropped-{name}", lines, LEDGER), (f"cut-{name}", held, LEDGER))
+        for file, table, schema in tables:
             files[f"substrings/{file}"] = len(table)
             write_parquet(path(f"substrings/{file}"), table, schema)
-        counts["cut"] = len(rows)
+        counts |= {"cut": len(rows), "alike": len(job.alike)}
+        if job.keys is not None:
+            keys = cut_keys(after.number)
+            with atomic_file(path(keys)) as beside:
+                shutil.copyfile(job.keys, beside)
+            files[keys] = int(pq.read_metadata(job.keys).num_rows)
     counts["kept"] -= dropped
     return job.stage.commit(f"part-{after.number:05d}", files, {**counts, "dropped": dropped})

@@ -56,6 +56,11 @@ class Part:
         """`schema.LEDGER`: the rows of which a cut left nothing that is kept."""
         return self.cuts and self.cuts.with_name(f"{self.cuts.name}-dropped.parquet")
 
+    @property
+    def held(self) -> Path | None:
+        """`schema.LEDGER`: what of evaluation sets was cut out of rows that were cut."""
+        return self.cuts and self.cuts.with_name(f"{self.cuts.name}-held.parquet")
+
 
 class Contents(NamedTuple):
     """The contents of all messages of the kept rows.

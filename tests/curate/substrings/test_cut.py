@@ -16,6 +16,8 @@ import pytest
 from pipeline.curate import plan
 from pipeline.curate.substrings import stage as substrings
 from pipeline.curate.substrings.passages import PASSAGES
+from pipeline.errors import InputError
+from pipeline.inspect_run import Kept, find_row
 from pipeline.report import report
 from pipeline.report.drops import read_drops
 from pipeline.report.funnel import conservation, funnel
@@ -146,7 +148,8 @@ def test_cutting_what_was_cut_cuts_nothing(run_curation: Curation) -> None:
     again = run_curation([{"text": text} for text in once.texts().values()], curate=dedup(length=82), name="again")
     assert sorted(again.texts().values()) == sorted(once.texts().values())
     assert manifest(again)["summary"]["bytes"] == 0
-    assert manifest(again)["summary"]["cut"] == {"rows": 0, "dropped": 0, "bytes": 0, "spared": 0, "rounds": 1}
+    nothing = dict.fromkeys(("rows", "dropped", "alike", "bytes", "spared"), 0)
+    assert manifest(again)["summary"]["cut"] == {**nothing, "rounds": 1}
     assert manifest(again)["summary"]["shown"] == []
 
 
@@ -216,7 +219,8 @@ def test_stopped_in_any_step(run_curation: Curation, monkeypatch: pytest.MonkeyP
         return run_curation(corpus(), name="stopped", **options)
 
     done, steps = killed_in_every_step(run, substrings, monkeypatch)
-    assert {"find_anchors", "count_share", "find_stretches", "find_windows", "find_spans", "cut_part"} < set(steps)
+    searches = {"find_anchors", "count_share", "find_stretches", "find_windows", "find_spans"}
+    assert searches | {"cut_part", "write_keys"} < set(steps)
     assert done.bytes() == whole.bytes()
     assert _files(done.root / "substrings") == _files(whole.root / "substrings")
 
@@ -244,3 +248,91 @@ def test_plan_funnel_and_page_know_the_stage(run_curation: Curation) -> None:
         "dedup": recipe.curate.dedup.model_copy(update={"substrings": None})})})  # fmt: skip
     assert [stage and stage.name for stage in plan(run, other)] == [*names[:3], "curated"]
     assert plan(run, other)[-1].why() is not None  # type: ignore[union-attr]
+
+
+def noticed(texts: list[str]) -> list[dict[str, Any]]:
+    """Every text below one notice and below another, which are nothing alike."""
+    notices = [f"{prose(7000 + number, 60)}\n\n" for number in range(2)]
+    return [{"text": notice + text} for notice in notices for text in texts]
+
+
+HALVES = {"train": 0.4, "validation": 0.3, "test": 0.3}
+
+
+@pytest.mark.parametrize("fuzzy", [None, {}, {"ignore_shared": 0.6}, {"verify": "exact"}], ids=str)
+def test_rows_that_a_cut_made_equal_are_copies(run_curation: Curation, fuzzy: dict[str, Any] | None) -> None:
+    texts = [prose(seed, 40) for seed in range(12)]
+    section = dedup(documents=10)
+    section["dedup"] |= {"fuzzy": fuzzy, "order": [{"signal": "char_count"}, "id"]}
+    done = run_curation(noticed(texts), curate={**section, "split": HALVES}, ingest={"part_bytes": 4096})
+    assert sorted(done.texts().values()) == sorted(texts)
+    lines = [line for line in done.ledger.to_pylist() if line["stage"] == "exact"]
+    assert len(lines) == 12
+    number = {line["id"]: int(line["id"].rpartition("#")[2]) for line in lines}
+    assert {int(line["evidence"].rpartition("#")[2]) % 12 for line in lines} == set(range(12))
+    assert all(int(line["evidence"].rpartition("#")[2]) % 12 == number[line["id"]] % 12 for line in lines)
+    assert not {line["evidence"] for line in lines} & set(number)
+    cut = manifest(done)["summary"]["cut"]
+    assert (cut["alike"], cut["dropped"], cut["rows"]) == (12, 12, 12)
+    leakage = done.manifest["summary"]["leakage"]
+    assert (leakage["equal"], leakage["pairs"], leakage["rows"]) == (0, 0, 12)
+
+
+def test_rows_that_a_cut_made_nearly_equal_are_near_duplicates(run_curation: Curation) -> None:
+    texts = [prose(seed, 40) for seed in range(12)]
+    rows = noticed(texts)
+    for row in rows[12:]:
+        row["text"] += " Indeed."
+    section = dedup(documents=10)
+    section["dedup"]["fuzzy"] = {}
+    done = run_curation(rows, curate={**section, "split": HALVES})
+    assert len(done.kept) == 12
+    lines = [line for line in done.ledger.to_pylist() if line["stage"] == "fuzzy"]
+    assert len(lines) == 12
+    assert all(0.8 <= line["value"] <= 1 and line["threshold"] == 0.8 for line in lines)
+    assert done.manifest["summary"]["leakage"]["pairs"] == 0
+
+
+def test_leakage_is_of_what_was_written_and_stops_the_run(run_curation: Curation) -> None:
+    """Copies are left where the recipe says so, and lie on both sides of the splits."""
+    section = dedup(documents=10)
+    section["dedup"] |= {"exact": False}
+    rows = noticed([prose(seed, 40) for seed in range(12)])
+    with pytest.raises(InputError, match="pairs of duplicates lie in different splits") as raised:
+        run_curation(rows, curate={**section, "split": HALVES})
+    assert "exact: true" in raised.value.mend
+    found = run_curation(rows, curate={**section, "split": {**HALVES, "max_leakage": 12}})
+    splits: dict[str, set[str]] = {text: set() for text in found.texts().values()}
+    for split, table in found.splits.items():
+        for row in table.to_pylist():
+            splits[row["messages"][0]["content"]].add(split)
+    apart = sum(len(where) > 1 for where in splits.values())
+    assert found.manifest["summary"]["leakage"]["equal"] == apart > 0
+    with pytest.raises(InputError, match="max_leakage"):  # also of what is there
+        run_curation(rows, curate={**section, "split": HALVES})
+
+
+@pytest.mark.parametrize("action", ["drop", "cut"])
+def test_what_is_left_is_held_against_the_evaluation_sets(run_curation: Curation, tmp_path: Path, action: str) -> None:
+    """An evaluation text that the notice parted in two is whole once the notice is cut."""
+    wanted = prose(1, 40)
+    words = wanted.split()
+    halves = " ".join(words[:10]), " ".join(words[10:20])
+    rows = [{"text": f"{prose(100 + seed, 40)}\n\n{NOTICE}\n\n{prose(200 + seed, 40)}"} for seed in range(6)]
+    rows.append({"text": f"{prose(300, 40)} {halves[0]} {NOTICE}{halves[1]} {prose(301, 40)}"})
+    evaluation = tmp_path / "evaluation.jsonl"
+    evaluation.write_text(json.dumps({"text": " ".join(words[:20])}) + "\n")
+    files = [{"name": "held", "kind": "text", "format": "text", "path": str(evaluation)}]
+    curate = {**dedup(), "decontaminate": {"files": files, "action": action}}
+    done = run_curation(rows, curate=curate)
+    texts = done.texts()
+    assert all(halves[1] not in text for text in texts.values())
+    if action == "drop":
+        lines = [line for line in done.ledger.to_pylist() if line["stage"] == "decontaminate"]
+        assert [line["id"] for line in lines] == ["s/run.jsonl#6"]
+        assert lines[0]["evidence"].startswith("held/")
+        return
+    assert prose(301, 40) in texts["s/run.jsonl#6"]
+    found = find_row(RunDirectory(done.root), "s/run.jsonl#6")
+    assert isinstance(found, Kept)
+    assert [line["evidence"].partition("/")[0] for line in found.cut] == ["held"]
