@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["make_tokens", "plan_tokens"]
 
-_VERSION = 3
+_VERSION = 4
 _TRAINING_CHARACTERS = 1 << 30
 """A tokenizer is trained on at most about as many, of rows spread evenly: the trainer's memory and time."""
 _FEW_BYTES = 4 << 20
@@ -73,7 +73,7 @@ def make_tokens(stage: Stage, recipe: Recipe) -> Manifest:
     done = stage.begin()
     record = done.get("tokenizer") or _make_tokenizer(stage, recipe, parts["train"])
     folder = stage.run.path("tokenizer")
-    about = describe_tokenizer(load_tokenizer(folder))
+    about = describe_tokenizer(load_tokenizer(folder), Targets.of(recipe.pack))
     content = fingerprint.of_value([[file.name, file.blake2b] for file in record.files])
     documents = _documents(stage, recipe, about)
     jobs: list[Job | PretokenisedJob] = [
