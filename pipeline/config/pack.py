@@ -29,8 +29,8 @@ class Pack(Section):
     vocab_size: int = Field(4096, ge=300)
     """Of the trained tokenizer."""
     template: str = "default"
-    """`default` (the tokenizer's chat template where it can be trained exactly, else ours), `passthrough`, the name of
-    one of ours (`llama3`, …: `docs/templates.md`), a `.jinja` file, Jinja text, or named fields:
+    """`default` (the tokenizer's own chat template, refused where it cannot be trained exactly; ours for a tokenizer
+    without one), `passthrough`, the name of one of ours (`llama3`, …: `docs/templates.md`), a `.jinja` file, Jinja text, or named fields:
     `"Question: {input} Answer: {output}"`."""
     seq_length: int = Field(512, ge=8)
     """Tokens in a bin. FP8 needs a multiple of 16."""

@@ -61,7 +61,7 @@ def learnt(renderer: Renderer, taken: Taken) -> Finding:
 
 
 def _unlearnt(renderer: Renderer, messages: Sequence[Message], tools: Any) -> str:
-    """Why too few or too many answers of a conversation are learnt; empty where it is right, or such rows are refused."""
+    """Why too few or too many answers of a conversation are learnt; empty where it is right, or rows are refused."""
     row = row_of(renderer, messages, tools)
     targets = renderer.targets
     rendered = renderer.template.render(row.messages, row.tools, row.fields, locate=targets.locate)

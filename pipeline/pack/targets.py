@@ -107,7 +107,7 @@ def target_spans(
     turns = _asked_for(template, row, rendered, found, targets) if "assistant" in roles else []
     others = {number for number, one in enumerate(row.messages) if one["role"] in roles and one["role"] != "assistant"}
     reasoned = targets.mask_reasoning and any(message.get(key) for message in row.messages for key in REASONING)
-    if rendered.located is None and (others or reasoned):
+    if (rendered.located is None and (others or reasoned)) or (rendered.apart and reasoned):
         raise _unlocated(row)
     places = rendered.located or []
     turns += [
