@@ -106,3 +106,15 @@ def test_every_problem_is_in_one_message() -> None:
     )
     for part in ("no_such", "/no/model", "/no/tokenizer"):
         assert part in message
+
+
+@pytest.mark.parametrize("template", ["default", "chatml", "Question: {input} About: {doc} Answer: {output}"])
+def test_what_is_to_be_cut_first_must_exist(template: str) -> None:
+    pack = {"template": template, "truncation_field": "user"}
+    preflight.check(recipe(pack=pack))
+    wrong = refused(recipe(pack={**pack, "truncation_field": ["user", "usr"]}))
+    assert "pack.truncation_field: usr: there is nothing called 'usr' to cut first (did you mean 'user'?)" in wrong
+    if "{doc}" in template:
+        preflight.check(recipe(pack={**pack, "truncation_field": "doc"}))
+    else:
+        assert "nothing called 'doc'" in refused(recipe(pack={**pack, "truncation_field": "doc"}))

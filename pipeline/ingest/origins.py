@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from pipeline.config import Source
+from pipeline.config.used_keys import unused
 from pipeline.errors import InputError
 from pipeline.ingest.delta import delta_shards
 from pipeline.ingest.files import find_shards
@@ -94,6 +95,9 @@ def _listed(source: Source, file: Path) -> Iterator[Origin]:
             continue
         entry = _entry(line.strip(), f"{where}:{number}")
         named = str(entry.get("dataset") or entry.get("name") or entry.get("url") or entry.get("path"))
+        origin_of = "dataset" if "dataset" in entry else "path"
+        if why := unused(entry, {"origin": origin_of}):
+            raise InputError(why, where=f"{where}:{number}", mend="take the key out, or name a dataset")
         one = source.model_copy(update={key: entry[key] for key in ("config", "split", "revision") if key in entry})
         origin = _dataset(one, entry["dataset"]) if "dataset" in entry else Origin(find_shards(one, named))
         prefix = re.sub(r"^\w+://", "", named).strip("/") if "dataset" in entry else f"{number}"

@@ -20,6 +20,7 @@ RULES = (
     "missing_document",
     "wrong_tool_call",
     "empty_text",
+    "not_text",
     "too_long",
 )
 """Every `rule` that stage `ingest` writes into the ledger."""

@@ -238,8 +238,11 @@ def _wrapped(
 def _unmarked(
     text: str, quotes: tuple[str, str], places: Mapping[str, _Mark]
 ) -> tuple[str, Callable[[int], int], list[Located], list[Span], bool]:
-    """The text without its marks, a function from places with marks to places without, what stood between marks, and
-    whether one of a string's two marks is missing.
+    """Take the marks out.
+
+    Returns:
+        The text, a function from places with marks to places without, what stood between marks, and whether one of a
+        string's two marks is missing.
     """
     marks = re.compile("[" + "".join([*quotes, *places]) + "]")
     removed = [found.start() for found in marks.finditer(text)]

@@ -28,7 +28,7 @@ from pipeline.run import Manifest, RunDirectory
 from tests.train.conftest import byte_tokenizer
 
 from .conftest import curate as make_curated
-from .conftest import row
+from .conftest import row as make_row
 
 DOCUMENTS = [[n % 290, *range(1 + n % 7)] for n in range(60)]
 
@@ -278,7 +278,7 @@ def test_files_of_tokens_are_a_source_of_the_blend(tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match="a source is called megatron"):
         Recipe.model_validate({**keys, "sources": [{**notes, "name": "megatron"}], "blend": None})
     recipe = Recipe.model_validate(keys)
-    texts = [row(n, [("text", f"note {n}")], kind="text", source="notes", id=f"notes/n#{n}") for n in range(9)]
+    texts = [make_row(n, [("text", f"note {n}")], kind="text", source="notes", id=f"notes/n#{n}") for n in range(9)]
     run = make_curated(recipe, {"train": texts}, parts=1)
     manifest = pack(run, recipe)
     taken = {name: one["taken"] for name, one in manifest.summary["blend"].items()}
