@@ -96,8 +96,10 @@ def _listed(source: Source, file: Path) -> Iterator[Origin]:
         entry = _entry(line.strip(), f"{where}:{number}")
         named = str(entry.get("dataset") or entry.get("name") or entry.get("url") or entry.get("path"))
         origin_of = "dataset" if "dataset" in entry else "path"
-        if why := unused(entry, {"origin": origin_of}):
-            raise InputError(why, where=f"{where}:{number}", mend="take the key out, or name a dataset")
+        given = [key for key in ("config", "split", "revision") if getattr(source, key) != _default(key)]
+        if why := unused([*entry, *given], {"origin": origin_of}):
+            mend = "take the key out, or give it on the lines that name datasets"
+            raise InputError(why, where=f"{where}:{number}", mend=mend)
         one = source.model_copy(update={key: entry[key] for key in ("config", "split", "revision") if key in entry})
         origin = _dataset(one, entry["dataset"]) if "dataset" in entry else Origin(find_shards(one, named))
         prefix = re.sub(r"^\w+://", "", named).strip("/") if "dataset" in entry else f"{number}"
@@ -106,6 +108,10 @@ def _listed(source: Source, file: Path) -> Iterator[Origin]:
         yield replace(origin, shards=[replace(shard, name=f"{prefix}/{shard.name}") for shard in origin.shards])
     if not seen:
         raise InputError("the list is empty", where=where, mend="write a URL or the name of a dataset on each line")
+
+
+def _default(key: str) -> Any:
+    return Source.model_fields[key].default
 
 
 def _entry(line: str, where: str) -> dict[str, Any]:

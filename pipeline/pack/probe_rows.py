@@ -65,13 +65,15 @@ def _unlearnt(renderer: Renderer, messages: Sequence[Message], tools: Any) -> st
     row = row_of(renderer, messages, tools)
     targets = renderer.targets
     rendered = renderer.template.render(row.messages, row.tools, row.fields, locate=targets.locate)
+    found = answers(renderer.template, row, rendered)
+    wanted = [message for message in messages if message["role"] == "assistant"]
+    wanted = wanted[-1:] if targets.loss == "last_answer" else wanted
+    if renderer.template.tagged and len(found) < len(wanted):
+        return f"of {len(wanted)} answers {len(found)} {'is' if len(found) == 1 else 'are'} between generation tags"
     try:
-        found = answers(renderer.template, row, rendered)
         spans = list(_joined(target_spans(renderer.template, row, rendered, found, targets)))
     except InputError:  # no exact mask: such a row is refused, and `history_rewritten` says so
         return ""
-    wanted = [message for message in messages if message["role"] == "assistant"]
-    wanted = wanted[-1:] if targets.loss == "last_answer" else wanted
     texts = [rendered.text[first:last] for first, last in spans]
     here = sum(
         all(any(part in text for text in texts) for part in _said(message) if part in rendered.text)

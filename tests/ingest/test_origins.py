@@ -200,6 +200,12 @@ def test_a_line_with_a_key_without_effect_is_refused(tmp_path: Path, line: str) 
     (tmp_path / "list.jsonl").write_text(line.replace("PATH", str(tmp_path / "a.jsonl")))
     with pytest.raises(InputError, match="has no effect with `path`: it goes with `dataset`"):
         survey(source(urls=str(tmp_path / "list.jsonl")), part_bytes=50)
+    (tmp_path / "list.jsonl").write_text(str(tmp_path / "a.jsonl"))
+    assert texts_of(source(urls=str(tmp_path / "list.jsonl"))) == ["a", "b"]
+    with pytest.raises(InputError, match="`split` has no effect with `path`"):
+        survey(source(urls=str(tmp_path / "list.jsonl"), split="train[:1]"), part_bytes=50)
+    with pytest.raises(InputError, match="`revision` has no effect: the dataset is a folder"):
+        survey(source(dataset=str(tmp_path), revision="main"), part_bytes=50)
 
 
 bounds = st.none() | st.tuples(st.integers(-30, 30), st.just(False))

@@ -129,13 +129,23 @@ def test_a_template_that_learns_only_the_last_answer_is_refused_unless_that_is_a
     gpt2: PreTrainedTokenizerBase,
 ) -> None:
     gpt2.chat_template = LATER
-    with pytest.raises(InputError, match=r"of 2 answers 1 is learnt as a whole \(with several turns\)"):
+    with pytest.raises(InputError, match=r"of 2 answers 1 is between generation tags \(with several turns\)"):
         check_template(Renderer(gpt2))
     assert check_template(Renderer(gpt2, Targets(loss="last_answer")))
     gpt2.chat_template = GOOD.replace("{% else %}", "{% elif m.role == 'user' and not loop.first %}"
                                       "{% generation %}{{ m.content }}{% endgeneration %}{% else %}")  # fmt: skip
     with pytest.raises(InputError, match="3 stretches are learnt, of 2 messages"):
         check_template(Renderer(gpt2))
+
+
+def test_a_row_with_more_answers_than_the_template_marks_is_refused(gpt2: PreTrainedTokenizerBase) -> None:
+    gpt2.chat_template = LATER.replace("and loop.last", "and loop.index < 7")
+    renderer, turn = Renderer(gpt2), [{"role": "user", "content": "On?"}, {"role": "assistant", "content": "Yes."}]
+    check_template(renderer)
+    renderer.conversation(turn * 3)
+    with pytest.raises(InputError, match="marks 3 of 4 answers"):
+        renderer.conversation(turn * 4)
+    renderer.learning(Targets(loss="all")).conversation(turn * 4)
 
 
 def test_a_template_that_does_not_learn_its_calls_is_refused(gpt2: PreTrainedTokenizerBase) -> None:
