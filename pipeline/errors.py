@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import difflib
 import errno
+import re
 from collections.abc import Iterable
 from typing import ClassVar
 
@@ -29,6 +30,7 @@ __all__ = [
     "StageError",
     "cannot_write",
     "did_you_mean",
+    "plain_keys",
 ]
 
 
@@ -39,6 +41,9 @@ PASSING = frozenset(
     }
 )
 """Failures of a disk or a network that may pass, so that a retry helps; a missing file or permission does not."""
+
+
+_PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z_.-]{0,39}")
 
 
 class ProjectError(Exception):
@@ -107,6 +112,11 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return ` (did you mean 'x'?)` for the known word nearest to `word`, or an empty string."""
     near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+def plain_keys(keys: Iterable[str]) -> list[str]:
+    """Those of a row's keys that a message may name: plain words. A key can hold anything, personal data too."""
+    return [key for key in keys if _PLAIN_KEY.fullmatch(key)]
 
 
 def cannot_write(error: OSError, where: str) -> MachineError | None:

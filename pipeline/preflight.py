@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.config import Pii, Recipe, Source
+from pipeline.config import Pack, Pii, Recipe, Source
 from pipeline.errors import InputError, ProjectError, StageError, did_you_mean
 from pipeline.ingest import check_source
 
@@ -31,7 +31,7 @@ def check(recipe: Recipe) -> None:
     problems += _pii(recipe.curate.pii)
     problems += _evaluation(recipe)
     problems += _language(recipe)
-    problems += _template(recipe.pack.template)
+    problems += _template(recipe.pack)
     if problems and len(problems) == len(unreachable) == 1:
         raise unreachable[0]
     if problems:
@@ -67,16 +67,18 @@ def _tokenizer(recipe: Recipe) -> list[str]:
     return [f"pack.tokenizer: the model {model} has its own tokenizer; set pack.tokenizer: {model}"]
 
 
-def _template(template: str) -> list[str]:
-    """Names and texts need no file; what is neither must be one."""
-    if template == "default":
+def _template(pack: Pack) -> list[str]:
+    """Names and texts need no file; what is neither must be one. And what is to be cut first must be something."""
+    if pack.template == "default" and not pack.truncation_fields:
         return []
+    from pipeline.pack.cut_fields import check_recipe_fields
     from pipeline.pack.shipped import NAMES
     from pipeline.pack.template import read_template
 
     try:
-        if template not in NAMES:
-            read_template(template)
+        if pack.template not in ("default", *NAMES):
+            read_template(pack.template)
+        check_recipe_fields(pack)
     except ProjectError as error:
         return [f"{error.where}: {error.what}"]
     return []

@@ -54,6 +54,13 @@ EXAMPLES = (
             '{"name": "rain", "arguments": "{}"}}]}, '
             '{"role": "tool", "tool_call_id": "c1", "content": "yes"}], "tools": [{"type": "function", "function": '
             '{"name": "rain"}}]}'),
+    Example("chat", "chat", '{"question": [[{"role": "user", "content": [{"type": "text", "text": "Oslo?"}]}]], '
+            '"function": [{"name": "rain", "parameters": {}}]}',
+            {"columns": {"messages": "question", "tools": "function"}}),
+    Example("sharegpt", "chat", '{"turns": [{"speaker": "USER", "utterance": "Oslo?", "frames": []}, '
+            '{"speaker": "SYSTEM", "utterance": "It rains."}], "dialogue_id": "1"}',
+            {"columns": {"conversations": "turns", "from": "speaker", "value": "utterance"},
+             "roles": {"USER": "user", "SYSTEM": "assistant"}}),
     Example("sharegpt", "chat", '{"conversations": [{"from": "human", "value": "Oslo?"}, {"from": "function_call", '
             '"value": "{\\"name\\": \\"rain\\", \\"arguments\\": {\\"at\\": 1.0}}"}, {"from": "observation", "value": '
             '"yes"}, {"from": "gpt", "value": "It rains."}], "tools": "[{\\"name\\": \\"rain\\"}]"}'),

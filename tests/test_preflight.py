@@ -150,3 +150,15 @@ def _hub_at(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
     for module in (constants, hf_api):
         monkeypatch.setattr(module, "ENDPOINT", url, raising=False)
+
+
+@pytest.mark.parametrize("template", ["default", "chatml", "Question: {input} About: {doc} Answer: {output}"])
+def test_what_is_to_be_cut_first_must_exist(template: str) -> None:
+    pack = {"template": template, "truncation_field": "user"}
+    preflight.check(recipe(pack=pack))
+    wrong = refused(recipe(pack={**pack, "truncation_field": ["user", "usr"]}))
+    assert "pack.truncation_field: usr: there is nothing called 'usr' to cut first (did you mean 'user'?)" in wrong
+    if "{doc}" in template:
+        preflight.check(recipe(pack={**pack, "truncation_field": "doc"}))
+    else:
+        assert "nothing called 'doc'" in refused(recipe(pack={**pack, "truncation_field": "doc"}))

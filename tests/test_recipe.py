@@ -311,3 +311,31 @@ def test_what_would_be_a_silent_default_is_refused(override: str, part: str) -> 
 @pytest.mark.parametrize(("text", "value"), [("1e-3", 1e-3), ("1.0e-3", 1e-3), ("2E+1", 20.0), (".5e-1", 0.05)])
 def test_a_power_of_ten_is_a_number(text: str, value: float) -> None:
     assert load_recipe(TINY, [f"train.learning_rate={text}"]).train.learning_rate == value
+
+
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        ({"split": "train[:2]"}, "`split` has no effect with `path`: it goes with `dataset`, `urls`"),
+        ({"revision": "main"}, "`revision` has no effect with `path`"),
+        ({"args": {"n": 1}}, "`args` has no effect with `path`: it goes with `target`"),
+        ({"version": 3}, "`version` has no effect with `path`: it goes with `delta`"),
+        ({"tree": "all"}, "`tree` has no effect with `format: text`: it goes with `format: openassistant`"),
+        ({"corpus": ["c"]}, "`corpus` has no effect with `format: text`"),
+        ({"roles": {"USER": "user"}}, "`roles` has no effect with `format: text`"),
+        ({"container": "csv", "field": "rows"}, "`field` has no effect with `container: csv`"),
+        ({"path": None, "format": None, "target": "a:b", "field": "rows"}, "`field` has no effect with `target`"),
+        ({"format": "txet"}, r"there is no format 'txet' (did you mean 'text'?)"),
+        ({"format": "megatron"}, "go straight to bins: `pack.pretokenised: {format: megatron, paths: …}`"),
+    ],
+)
+def test_a_key_of_a_source_without_effect_is_refused(write: Write, source: dict[str, Any], problem: str) -> None:
+    document = {**SMALL, "sources": [{**SMALL["sources"][0], **source}]}
+    assert f"sources.0{'.format' if 'no format' in problem or 'bins' in problem else ''}: {problem}" in refused(
+        write(document)
+    ).replace("files of tokens are no source, they ", "")
+
+
+def test_a_role_to_learn_must_exist(write: Write) -> None:
+    problem = refused(write(), "pack.loss={roles: [assistant, toool]}")
+    assert "there is no role 'toool' (did you mean 'tool'?)" in problem

@@ -104,7 +104,8 @@ def _show_token(run: RunDirectory, recipe: Recipe, place: str) -> None:
     from pipeline.pack.lineage import trace
 
     origin = trace(run, recipe, place)
-    where = f"message {origin.message} ({origin.role}), {origin.part}" if origin.role else origin.part
+    part = origin.part or "cannot be told: the template writes another text once the row's strings are marked in it"
+    where = f"message {origin.message} ({origin.role}), {part}" if origin.role else part
     span = f", characters {origin.characters[0]} to {origin.characters[1]}" if origin.characters else ""
     facts = [
         ("token", f"{origin.split}:{origin.bin}:{origin.offset} is {origin.token} {origin.text!r}"),

@@ -43,10 +43,11 @@ def _lint(arguments: argparse.Namespace) -> int:
     from pipeline.cli.tables import print_table
     from pipeline.pack.examples import Renderer
     from pipeline.pack.lint import lint
+    from pipeline.pack.targets import Targets
     from pipeline.pack.tokenizer import open_tokenizer
 
     pack, alone = _pack(arguments)
-    verdict = lint(Renderer(open_tokenizer(pack, alone=alone)))
+    verdict = lint(Renderer(open_tokenizer(pack, alone=alone), Targets.of(pack)))
     if arguments.json:
         print(json.dumps(verdict.to_json(), indent=1, ensure_ascii=False))
     else:

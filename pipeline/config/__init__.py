@@ -88,6 +88,9 @@ class Recipe(Section):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"two sources are called {', '.join(twice)}; a name begins the rows' ids")
+        files = self.pack.pretokenised
+        if files is not None and files.format in names:
+            raise ValueError(f"a source is called {files.format}, as the files of `pack.pretokenised` are in rows' ids")
         return self
 
     @property
@@ -109,6 +112,8 @@ class Recipe(Section):
         if self.blend is None:
             return self
         names = {source.name for source in self.sources}
+        if self.pack.pretokenised is not None:
+            names.add(self.pack.pretokenised.format)  # begins the ids of its documents
         unknown = sorted(set(self.blend.weights) - names)
         missing = sorted(names - set(self.blend.weights))
         if unknown:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from pipeline.config.pretokenised import Pretokenised
+from pipeline.config.roles import ROLES
 from pipeline.config.rules import Bound
 from pipeline.config.section import Section
+from pipeline.errors import did_you_mean
 
 __all__ = ["Pack", "Roles"]
 
@@ -17,6 +19,14 @@ class Roles(Section):
     """Messages to learn by who wrote them (`loss: {roles: [assistant, tool]}`)."""
 
     roles: list[str] = Field(min_length=1)
+
+    @field_validator("roles")
+    @classmethod
+    def _known(cls, roles: list[str]) -> list[str]:
+        for role in roles:
+            if role not in ROLES:
+                raise ValueError(f"there is no role {role!r}{did_you_mean(role, ROLES)}; one of {', '.join(ROLES)}")
+        return roles
 
 
 class Pack(Section):
@@ -29,9 +39,9 @@ class Pack(Section):
     vocab_size: int = Field(4096, ge=300)
     """Of the trained tokenizer."""
     template: str = "default"
-    """`default` (the tokenizer's chat template where it can be trained exactly, else ours), `passthrough`, the name of
-    one of ours (`llama3`, …: `docs/templates.md`), a `.jinja` file, Jinja text, or named fields:
-    `"Question: {input} Answer: {output}"`."""
+    """`default` (the tokenizer's own chat template, refused where it cannot be trained exactly; ours for a tokenizer
+    without one), `passthrough`, the name of one of ours (`llama3`, …: `docs/templates.md`), a `.jinja` file, Jinja
+    text, or named fields: `"Question: {input} Answer: {output}"`."""
     seq_length: int = Field(512, ge=8)
     """Tokens in a bin. FP8 needs a multiple of 16."""
     pad_to_multiple_of: int = Field(1, ge=1)

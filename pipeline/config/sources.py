@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from pipeline.config.pretokenised import Pretokenised
 from pipeline.config.section import Section
+from pipeline.config.used_keys import ORIGINS, unused
+from pipeline.errors import did_you_mean
 
 __all__ = ["Cluster", "Ingest", "Source"]
 
@@ -78,6 +81,8 @@ class Source(Section):
     """Keyword arguments for `target`."""
     columns: dict[str, str] = {}
     """The format's names for keys → the file's names, as in `{text: body}`."""
+    roles: dict[str, str] = {}
+    """Of chat and sharegpt: the file's names for roles → the format's, as in `{USER: user, SYSTEM: assistant}`."""
     system_prompt: str | None = None
     """Of kind chat: the system message of the rows that have none."""
     tree: Literal["best", "all"] = "best"
@@ -89,18 +94,36 @@ class Source(Section):
     priority: int = 0
     """Of two duplicates the one from the source with the higher priority is kept."""
 
+    @field_validator("format", mode="before")
+    @classmethod
+    def _format(cls, given: Any) -> Any:
+        known = get_args(Format)
+        if given in get_args(Pretokenised.model_fields["format"].annotation):
+            raise ValueError(
+                f"files of tokens are no source, they go straight to bins: `pack.pretokenised: {{format: {given}, "
+                "paths: …}` (docs/pack.md)"
+            )
+        if isinstance(given, str) and given not in known:
+            raise ValueError(f"there is no format {given!r}{did_you_mean(given, known)}; one of {', '.join(known)}")
+        return given
+
     @model_validator(mode="after")
     def _one_origin(self) -> Source:
-        origins = ("path", "dataset", "delta", "urls", "target")
-        given = [origin for origin in origins if getattr(self, origin) is not None]
+        given = [origin for origin in ORIGINS if getattr(self, origin) is not None]
         if len(given) != 1:
-            raise ValueError(f"give one of {', '.join(f'`{origin}`' for origin in origins)}, not {len(given)}")
+            raise ValueError(f"give one of {', '.join(f'`{origin}`' for origin in ORIGINS)}, not {len(given)}")
         if self.target is None and self.format is None:
             raise ValueError(f"`{given[0]}` needs a `format`: text, completion, chat or another of docs/sources.md")
         if self.target is not None and ":" not in self.target:
             raise ValueError("`target` is `module:function` or `file.py:function`")
-        if self.system_prompt is not None and self.kind != "chat":
-            raise ValueError("`system_prompt` is for rows of kind chat")
+        # Against the defaults, because a recipe is also stored with every default written out.
+        changed = [key for key, field in type(self).model_fields.items() if getattr(self, key) != field.default]
+        format = self.format
+        if format is None or format == "rows":  # what a target yields has its kind's format
+            format = "completion" if self.kind == "pair" else self.kind
+        about = {"origin": given[0], "format": format, "kind": self.kind, "container": self.container}
+        if why := unused(changed, about):
+            raise ValueError(why)
         return self
 
 

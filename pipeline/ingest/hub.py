@@ -60,6 +60,12 @@ def dataset_shards(source: Source, dataset: str, split: str) -> list[Shard]:
         InputError: no such dataset, configuration or split, its card is broken, or none of its files can be read.
         StageError: the hub cannot be reached.
     """
+    if source.revision is not None and Path(dataset).is_dir():
+        raise InputError(
+            "`revision` has no effect: the dataset is a folder",
+            where=f"source {source.name}: dataset {dataset}",
+            mend="take `revision` out; a dataset of the hub is named by `organisation/name`",
+        )
     repository = _folder(Path(dataset)) if Path(dataset).is_dir() else _on_hub(source, dataset, source.revision)
     splits = _splits(source, repository)
     if not splits and source.revision is None and not Path(dataset).is_dir():

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from pipeline.config import Source
+from pipeline.config.used_keys import unused
 from pipeline.errors import InputError
 from pipeline.ingest.delta import delta_shards
 from pipeline.ingest.files import find_shards
@@ -94,6 +95,11 @@ def _listed(source: Source, file: Path) -> Iterator[Origin]:
             continue
         entry = _entry(line.strip(), f"{where}:{number}")
         named = str(entry.get("dataset") or entry.get("name") or entry.get("url") or entry.get("path"))
+        origin_of = "dataset" if "dataset" in entry else "path"
+        given = [key for key in ("config", "split", "revision") if getattr(source, key) != _default(key)]
+        if why := unused([*entry, *given], {"origin": origin_of}):
+            mend = "take the key out, or give it on the lines that name datasets"
+            raise InputError(why, where=f"{where}:{number}", mend=mend)
         one = source.model_copy(update={key: entry[key] for key in ("config", "split", "revision") if key in entry})
         origin = _dataset(one, entry["dataset"]) if "dataset" in entry else Origin(find_shards(one, named))
         prefix = re.sub(r"^\w+://", "", named).strip("/") if "dataset" in entry else f"{number}"
@@ -102,6 +108,10 @@ def _listed(source: Source, file: Path) -> Iterator[Origin]:
         yield replace(origin, shards=[replace(shard, name=f"{prefix}/{shard.name}") for shard in origin.shards])
     if not seen:
         raise InputError("the list is empty", where=where, mend="write a URL or the name of a dataset on each line")
+
+
+def _default(key: str) -> Any:
+    return Source.model_fields[key].default
 
 
 def _entry(line: str, where: str) -> dict[str, Any]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
-from pipeline.errors import did_you_mean
+from pipeline.errors import did_you_mean, plain_keys
 
 __all__ = ["RULES", "Rejected", "missing_key"]
 
@@ -21,11 +20,10 @@ RULES = (
     "missing_document",
     "wrong_tool_call",
     "empty_text",
+    "not_text",
     "too_long",
 )
 """Every `rule` that stage `ingest` writes into the ledger."""
-
-_PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z_.-]{0,39}")
 
 
 class Rejected(Exception):
@@ -49,6 +47,5 @@ class Rejected(Exception):
 
 def missing_key(key: str, present: Iterable[str], *, where: str = "") -> Rejected:
     """The rejection of a row without `key`; names the nearest key that it has, if that is a plain word."""
-    # A key can hold anything, personal data too: only letters may pass into the ledger.
-    near = did_you_mean(key, (other for other in present if _PLAIN_KEY.fullmatch(other)))
+    near = did_you_mean(key, plain_keys(present))
     return Rejected("missing_key", f"{where}no key {key!r}{near}")

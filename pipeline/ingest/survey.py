@@ -24,6 +24,7 @@ _SETTINGS = {
         "columns",
         "system_prompt",
         "tree",
+        "roles",
         "container",
         "field",
         "sample_by",
@@ -32,6 +33,10 @@ _SETTINGS = {
     ),
 }
 """What decides the rows, beside their data; not the path, which may differ from machine to machine."""
+
+
+_WITHOUT_BLANKS = ("parquet", "json", "document")
+"""Containers of which every counted row is one."""
 
 
 def survey(source: Source, *, part_bytes: int) -> Survey:
@@ -81,28 +86,41 @@ def _corpus_files(source: Source) -> list[Path]:
 
 
 def _sliced(shards: list[list[Block]], part: Slice) -> Iterator[Block]:
-    """The blocks that hold some rows of a slice, each told which; rows are counted over all files."""
-    counted = [[block if block.lines is not None else _counted(block) for block in blocks] for blocks in shards]
-    begin, end = part.rows(sum(block.lines or 0 for blocks in counted for block in blocks))
-    before = 0  # rows of the files before
-    for blocks in counted:
-        for block in blocks:
-            first, last = block.first_row, block.first_row + (block.lines or 0)
-            wanted = max(first, begin - before), min(last, end - before)
-            if wanted[0] >= wanted[1]:
-                continue
-            if wanted == (first, last):
-                yield block
-            else:
-                rows = wanted[1] - wanted[0]
-                size = max(1, block.bytes * rows // max(1, last - first))
-                yield replace(block, wanted=wanted, lines=rows, bytes=size)
-        before += sum(block.lines or 0 for block in blocks)
+    """The blocks that hold some examples of a slice, each told which; they are counted over all files."""
+    blocks = [block for shard in shards for block in shard]
+    counts = [_examples(block) for block in blocks]
+    begin, end = part.rows(sum(counts))
+    before = 0
+    for block, count in zip(blocks, counts, strict=True):
+        first, last = max(0, begin - before), min(count, end - before)
+        before += count
+        if first >= last:
+            continue
+        if (first, last) == (0, count):
+            yield block
+        else:
+            size = max(1, block.bytes * (last - first) // count)
+            yield replace(block, wanted=_numbers(block, first, last), lines=last - first, bytes=size)
 
 
-def _counted(block: Block) -> Block:
-    """A packed block with its number of rows, for which it must be read."""
-    last = -1
+def _examples(block: Block) -> int:
+    """How many examples a block holds, as `datasets` counts them: records, a blank line is none.
+
+    Where lines may be blank, or nobody has counted, the block must be read for it.
+    """
+    if block.lines is not None and block.container in _WITHOUT_BLANKS:
+        return block.lines
+    return sum(len(lines.numbers) for lines in CONTAINERS[block.container].read(block, max_row_bytes=1 << 20))
+
+
+def _numbers(block: Block, first: int, last: int) -> tuple[int, int]:
+    """The number of the `first` example of a block, and that past the one before the `last`."""
+    if block.lines is not None and block.container in _WITHOUT_BLANKS:
+        return block.first_row + first, block.first_row + last
+    found, seen = [], 0
     for lines in CONTAINERS[block.container].read(block, max_row_bytes=1 << 20):
-        last = int(lines.numbers[-1]) if len(lines.numbers) else last
-    return replace(block, lines=last + 1)
+        for place in (first, last - 1):
+            if seen <= place < seen + len(lines.numbers):
+                found.append(int(lines.numbers[place - seen]))
+        seen += len(lines.numbers)
+    return found[0], found[-1] + 1

@@ -53,7 +53,8 @@ def blended(fate: Fate, survey: Survey, rows: TokenRows, blend: Blend, *, seed: 
         InputError: a source of the blend has no rows, or fewer than its weight under `stop`.
     """
     held_rows = _Held.of(fate, survey)
-    source_of, names = _sources(held_rows.rows, rows, list(blend.weights))
+    # Sorted, because the recipe's fingerprint does not know the order of keys, and a source's number seeds its shuffle.
+    source_of, names = _sources(held_rows.rows, rows, sorted(blend.weights))
     held = {name: int((source_of == number).sum()) for number, name in enumerate(names)}
     wanted = counts_of(held, blend)
     chosen, gone, ranks, bounds = [], [], [], []

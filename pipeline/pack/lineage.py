@@ -21,9 +21,9 @@ from pipeline.pack.bins import Bins
 from pipeline.pack.examples import Renderer
 from pipeline.pack.overflow import decide
 from pipeline.pack.piece import Piece
-from pipeline.pack.render import Rendered
+from pipeline.pack.render import REASONING, Located, Rendered
 from pipeline.pack.seal import check_seal
-from pipeline.pack.targets import Targets
+from pipeline.pack.targets import Conversation, Targets
 from pipeline.pack.tokenise import pieces_of
 from pipeline.pack.tokenizer import load_tokenizer
 from pipeline.pack.tokens import TokenRows, token_batch
@@ -32,7 +32,7 @@ from pipeline.schema import CURATED, SPLITS
 
 __all__ = ["Origin", "trace"]
 
-_Part = tuple[int | None, str, tuple[int, int] | None]
+_Part = tuple[int | None, str | None, tuple[int, int] | None]
 _PLACE = re.compile(r"(?:([a-z]+):)?(\d+):(\d+)")
 
 
@@ -51,13 +51,14 @@ class Origin:
     """Id of the row."""
     place: int
     """Number of the token in the whole row, before it was cut or split."""
-    part: str
-    """`content`, `reasoning` or a named field; `template` for what the template wrote, tool calls included."""
+    part: str | None
+    """`content`, `reasoning` or a named field; `template` for what the template wrote, tool calls included; None where
+    it cannot be told, because the template writes something else where its strings are marked."""
     message: int | None
     """Number of the message; None for what belongs to none."""
     role: str | None
     characters: tuple[int, int] | None
-    """First and last character in that content; None for the template's text."""
+    """First and last character in that string; None for the template's text, and for a string that it changes."""
 
 
 def trace(run: RunDirectory, recipe: Recipe, place: str) -> Origin:
@@ -88,7 +89,8 @@ def trace(run: RunDirectory, recipe: Recipe, place: str) -> Origin:
         front = 0 if pieces[0].literal else len(pieces[0].text)
         message, part, characters = _of_document(row, int(a) - front, int(b) - front)
     else:
-        message, part, characters = _of_conversation(row, rendered, int(a), int(b))
+        conversation = renderer.row(row["messages"], row["tools"], row["metadata"])
+        message, part, characters = _of_conversation(conversation, rendered, int(a), int(b))
     return Origin(
         split=split,
         bin=number,
@@ -177,17 +179,25 @@ def _in_row(
     )
 
 
-def _of_conversation(row: dict[str, Any], rendered: Rendered, a: int, b: int) -> _Part:
+def _of_conversation(row: Conversation, rendered: Rendered, a: int, b: int) -> _Part:
     """The message, which of its strings, and the characters there, that the text's characters a … b came from."""
     for found in rendered.located or ():
         if a < found.last and b > found.first:
-            begin, end = max(a, found.first) - found.first, min(b, found.last) - found.first
-            if found.message < 0:
-                return None, found.field, (begin, end)
-            text = row["messages"][found.message]["content"] if found.field == "content" else ""
-            lead = len(text) - len(text.lstrip())
-            return found.message, found.field, (begin + lead, end + lead)
-    return None, "template", None
+            begin, end = (place - found.first + found.lead for place in (max(a, found.first), min(b, found.last)))
+            message = None if found.message < 0 else found.message
+            same = rendered.text[found.first : found.last] in _strings_at(row, found)
+            return message, found.field, (begin, end) if same else None
+    told = rendered.located is not None and not rendered.apart
+    return None, "template" if told else None, None
+
+
+def _strings_at(row: Conversation, place: Located) -> list[str]:
+    """The strings that stand there, without the blanks around them."""
+    if place.message < 0:
+        return [(row.fields or {})[place.field].strip()]
+    keys = REASONING if place.field == "reasoning" else (place.field,)
+    found = (row.messages[place.message].get(key) for key in keys)
+    return [text.strip() for text in found if isinstance(text, str)]
 
 
 def _of_document(row: dict[str, Any], a: int, b: int) -> _Part:

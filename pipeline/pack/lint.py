@@ -7,63 +7,26 @@ its beginning as a server would render it, and compare.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
 
 from pipeline import fingerprint
 from pipeline.errors import InputError
 from pipeline.pack.examples import Renderer, adds_bos
 from pipeline.pack.probe import ASK, CONVERSATIONS, REASONED, Probe, refusal, row_of
+from pipeline.pack.probe_rows import Taken, learnt, written
 from pipeline.pack.shipped import fitting
 from pipeline.pack.targets import Conversation, Targets, answers
+from pipeline.pack.verdict import Finding, Verdict
 
-__all__ = ["Finding", "Verdict", "lint"]
-
-State = Literal["pass", "warn", "fail"]
-_Taken = Mapping[str, tuple[Sequence[Mapping[str, Any]], Any]]
-"""The conversations that a template takes."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """The answer to one question."""
-
-    check: str
-    state: State
-    """`fail`: the template is not used; `warn`: rows of some kind are refused, or learn something else."""
-    found: str
-    mend: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """What is known of a template with a tokenizer."""
-
-    template: str
-    """Fingerprint of the template's text."""
-    findings: tuple[Finding, ...]
-    stops: tuple[int, ...]
-    """Tokens that end an answer."""
-
-    @property
-    def state(self) -> State:
-        """The worst of the findings."""
-        states = {finding.state for finding in self.findings}
-        return "fail" if "fail" in states else "warn" if "warn" in states else "pass"
-
-    def to_json(self) -> dict[str, Any]:
-        """For manifests and `--json`."""
-        return {
-            "state": self.state,
-            "template": self.template,
-            "stops": list(self.stops),
-            "findings": [asdict(finding) for finding in self.findings],
-        }
+__all__ = ["lint"]
 
 
 def lint(renderer: Renderer) -> Verdict:
-    """Try the template of a renderer; what is wrong with it is in the verdict, and raises nothing."""
-    plain = renderer.learning(Targets())  # what the recipe learns is no property of the template
+    """Try the template of a renderer; what is wrong with it is in the verdict, and raises nothing.
+
+    Of what the recipe learns only `pack.loss` counts, and only for how many answers must be learnt: the rest is no
+    property of the template.
+    """
+    plain = renderer.learning(Targets())
     template = fingerprint.of_bytes(plain.template.source.encode())
     try:
         probe = Probe(plain, *CONVERSATIONS["one turn"])
@@ -80,6 +43,8 @@ def lint(renderer: Renderer) -> Verdict:
         _bos(plain, probe.tokens),
         _prefix(plain, taken),
         _history(plain, taken),
+        written(plain, taken),
+        learnt(plain.learning(Targets(loss=renderer.targets.loss)), taken),
         _reasoning(plain),
         _served(plain, taken),
         _takes(refused),
@@ -143,13 +108,13 @@ def _bos(renderer: Renderer, tokens: Sequence[int]) -> Finding:
     return Finding(check="bos", state="pass", found="none, as the tokenizer has it")
 
 
-def _prefix(renderer: Renderer, taken: _Taken) -> Finding:
+def _prefix(renderer: Renderer, taken: Taken) -> Finding:
     """Whether what a server sends for each answer is how the whole conversation begins."""
     bad = []
     for name, one in taken.items():
         row = row_of(renderer, *one)
         whole = renderer.template.render(row.messages, row.tools, row.fields).text
-        prompts = ("".join(piece.text for piece in renderer.prompt(before)) for before, _ in _turns(row))
+        prompts = ("".join(piece.text for piece in renderer.prompt(before)) for before, _ in _turns(renderer, row))
         if not all(whole.startswith(prompt) for prompt in prompts):
             bad.append(name)
     if not bad:
@@ -159,13 +124,13 @@ def _prefix(renderer: Renderer, taken: _Taken) -> Finding:
     return Finding(check="prefix_preserving", state="warn", found=found, mend=_instead(renderer))
 
 
-def _history(renderer: Renderer, taken: _Taken) -> Finding:
+def _history(renderer: Renderer, taken: Taken) -> Finding:
     """Whether an answer is written otherwise once more follows."""
     bad = []
     for name, one in taken.items():
         row = row_of(renderer, *one)
         whole = renderer.template.render(row.messages, row.tools, row.fields).text
-        for _, turn in _turns(row):
+        for _, turn in _turns(renderer, row):
             alone = renderer.template.render(turn.messages, turn.tools, turn.fields)
             span = list(answers(renderer.template, turn, alone).values())[-1:]
             if not span or whole[: span[0][1]] != alone.text[: span[0][1]]:
@@ -182,14 +147,18 @@ def _history(renderer: Renderer, taken: _Taken) -> Finding:
     )
 
 
-def _turns(row: Conversation) -> Iterator[tuple[Conversation, Conversation]]:
-    """The row up to each answer, and up to its end."""
+def _turns(renderer: Renderer, row: Conversation) -> Iterator[tuple[Conversation, Conversation]]:
+    """The row up to each answer, and up to its end; without answers for which the template cannot be asked."""
     for number, message in enumerate(row.messages):
         if message["role"] == "assistant":
             before, after = (
                 Conversation(messages=row.messages[:last], tools=row.tools, fields=row.fields)
                 for last in (number, number + 1)
             )
+            try:
+                renderer.prompt(before)
+            except InputError:  # an answer before the first question, say: no server sends that
+                continue
             yield before, after
 
 
@@ -206,7 +175,7 @@ def _reasoning(renderer: Renderer) -> Finding:
     )
 
 
-def _served(renderer: Renderer, taken: _Taken) -> Finding:
+def _served(renderer: Renderer, taken: Taken) -> Finding:
     """Whether `apply_chat_template` of transformers gives the tokens that are trained."""
     differ = []
     for name, one in taken.items():

@@ -16,6 +16,7 @@ Messages = Sequence[Mapping[str, Any]]
 
 ASK, _ANSWER = {"role": "user", "content": "Is it on?"}, {"role": "assistant", "content": "Yes."}
 REASONED = {**_ANSWER, "reasoning_content": "The lamp is lit."}
+_SYSTEM = {"role": "system", "content": "Be brief."}
 _MORE = [{"role": "user", "content": "Still?"}, {"role": "assistant", "content": "No."}]
 _CALL = {
     "role": "assistant",
@@ -28,9 +29,11 @@ _TOOLS = [{"type": "function", "function": {"name": "look", "description": "See.
 CONVERSATIONS: dict[str, tuple[Messages, Any]] = {
     "one turn": ([ASK, _ANSWER], None),
     "several turns": ([ASK, _ANSWER, *_MORE], None),
-    "a system prompt": ([{"role": "system", "content": "Be brief."}, ASK, _ANSWER], None),
+    "a system prompt": ([_SYSTEM, ASK, _ANSWER], None),
     "reasoning": ([ASK, REASONED, *_MORE], None),
     "tools": ([ASK, _CALL, _RESULT, _ANSWER, *_MORE], _TOOLS),
+    "an answer first": ([_SYSTEM, {"role": "assistant", "content": "Hello."}, ASK, _ANSWER], None),
+    "an answer first, and tools": ([_SYSTEM, {"role": "assistant", "content": "Hello."}, ASK, _ANSWER], _TOOLS),
 }
 """What it holds → messages and tools; the first is what every template has to take."""
 

@@ -15,7 +15,7 @@ import re
 from collections.abc import Mapping
 from string import Formatter
 
-from pipeline.errors import InputError, did_you_mean
+from pipeline.errors import InputError, did_you_mean, plain_keys
 
 __all__ = ["chat_template_of", "is_prompt_template", "named_fields", "row_fields"]
 
@@ -108,7 +108,7 @@ def row_fields(names: list[str], metadata: Mapping[str, object]) -> dict[str, st
             continue
         value = metadata.get(name)
         if value is None:
-            known = [*_MESSAGES, *metadata]
+            known = [*_MESSAGES, *plain_keys(metadata)]
             raise InputError(
                 f"the row has no field {name!r}{did_you_mean(name, known)}",
                 where="pack.template",

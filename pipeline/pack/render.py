@@ -29,6 +29,15 @@ REASONING = ("reasoning_content", "thinking", "reasoning")
 _PRIVATE = 0x100000
 
 
+class _Mark(NamedTuple):
+    """What a mark stands at."""
+
+    message: int
+    field: str
+    lead: int
+    opens: bool
+
+
 class Located(NamedTuple):
     """A place of the text that shows one of the row's strings, without the blanks around it."""
 
@@ -38,6 +47,8 @@ class Located(NamedTuple):
     """`content`, `reasoning`, or the field's name."""
     first: int
     last: int
+    lead: int
+    """Blanks of the string before `first`."""
 
 
 class Rendered(NamedTuple):
@@ -50,6 +61,8 @@ class Rendered(NamedTuple):
     """Text of the row that looks like a control token and is none."""
     located: list[Located] | None
     """Where the row's strings stand; None where that was not asked for, or cannot be told."""
+    apart: bool = False
+    """The template has cut a string apart: it stands somewhere, and is not in `located`."""
 
 
 class Template:
@@ -107,14 +120,14 @@ class Template:
         given = messages, tools, fields
         if not self.trusts:
             given = _replaced(given, lambda text: self._control.sub(_between(quotes), text))
-        places: dict[str, tuple[int, str, bool]] = {}
+        places: dict[str, _Mark] = {}
         if locate:
             given = _wrapped(*given, free, places)
         text, spans_marked = self._jinja(*given, **head)
-        clean, at, found, literal = _unmarked(text, quotes, places)
+        clean, at, found, literal, apart = _unmarked(text, quotes, places)
         generated = [(at(first), at(last)) for first, last in spans_marked]
         if (clean, generated) == (bare, spans):
-            return Rendered(bare, spans, literal, found if locate else None)
+            return Rendered(bare, spans, literal, found if locate else None, apart)
         if locate:  # the contents' marks changed something: their places are not known, the rest may still be
             return self.render(messages, tools, fields, add_generation_prompt=add_generation_prompt)
         raise InputError(
@@ -193,7 +206,7 @@ def _replaced(value: Any, change: Any) -> Any:
 
 
 def _wrapped(
-    messages: Any, tools: Any, fields: Any, free: Iterable[str], places: dict[str, tuple[int, str, bool]]
+    messages: Any, tools: Any, fields: Any, free: Iterable[str], places: dict[str, _Mark]
 ) -> tuple[Any, Any, Any]:
     """Set each content, reasoning and field between two marks of its own, inside the blanks around it.
 
@@ -206,8 +219,8 @@ def _wrapped(
         if not core:
             return text
         first, last = next(marks), next(marks)
-        places[first], places[last] = (message, field, True), (message, field, False)
         lead = len(text) - len(text.lstrip())
+        places[first], places[last] = (_Mark(message, field, lead, opens) for opens in (True, False))
         return text[:lead] + first + core + last + text[lead + len(core) :]
 
     messages = [
@@ -223,26 +236,35 @@ def _wrapped(
 
 
 def _unmarked(
-    text: str, quotes: tuple[str, str], places: Mapping[str, tuple[int, str, bool]]
-) -> tuple[str, Callable[[int], int], list[Located], list[Span]]:
-    """The text without its marks, a function from places with marks to places without, and what stood between marks."""
+    text: str, quotes: tuple[str, str], places: Mapping[str, _Mark]
+) -> tuple[str, Callable[[int], int], list[Located], list[Span], bool]:
+    """Take the marks out.
+
+    Returns:
+        The text, a function from places with marks to places without, what stood between marks, and whether one of a
+        string's two marks is missing.
+    """
     marks = re.compile("[" + "".join([*quotes, *places]) + "]")
     removed = [found.start() for found in marks.finditer(text)]
     located: list[Located] = []
     literal: list[Span] = []
-    opened: dict[tuple[int, str] | None, int] = {}
+    opened: dict[_Mark | None, int] = {}
+    alone = 0  # ends of strings without their beginnings
     for number, place in enumerate(removed):
         clean = place - number
         if text[place] in quotes:
-            key, opens = None, text[place] == quotes[0]
+            key, opens = None, text[place] == quotes[0]  # what looks like a control token
         else:
-            message, field, opens = places[text[place]]
-            key = message, field
+            mark = places[text[place]]
+            key, opens = mark._replace(opens=True), mark.opens
         if opens:
+            alone += key is not None and key in opened
             opened[key] = clean
-        elif (first := opened.pop(key, None)) is not None:  # None: the template has cut the string apart
-            if key is None:
-                literal.append((first, clean))
-            else:
-                located.append(Located(*key, first, clean))
-    return marks.sub("", text), lambda place: place - bisect_left(removed, place), located, literal
+        elif (first := opened.pop(key, None)) is None:  # the template has cut the string apart
+            alone += key is not None
+        elif key is None:
+            literal.append((first, clean))
+        else:
+            located.append(Located(key.message, key.field, first, clean, key.lead))
+    apart = alone > 0 or any(key is not None for key in opened)
+    return marks.sub("", text), lambda place: place - bisect_left(removed, place), located, literal, apart

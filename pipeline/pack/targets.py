@@ -107,7 +107,7 @@ def target_spans(
     turns = _asked_for(template, row, rendered, found, targets) if "assistant" in roles else []
     others = {number for number, one in enumerate(row.messages) if one["role"] in roles and one["role"] != "assistant"}
     reasoned = targets.mask_reasoning and any(message.get(key) for message in row.messages for key in REASONING)
-    if rendered.located is None and (others or reasoned):
+    if (rendered.located is None and (others or reasoned)) or (rendered.apart and reasoned):
         raise _unlocated(row)
     places = rendered.located or []
     turns += [
@@ -143,6 +143,8 @@ def _asked_for(
             raise _inexact(row, missing[0])
         return [found[number] for number in wanted]
     if targets.loss != "last_answer" or not wanted:
+        if len(found) < len(wanted):
+            raise _unmarked(row, len(found), len(wanted))
         return list(found.values())
     prompt = template.render(row.messages[: wanted[0]], row.tools, row.fields, add_generation_prompt=True).text
     if not rendered.text.startswith(prompt):
@@ -174,6 +176,15 @@ def _inexact(row: Conversation, number: int) -> InputError:
         where="roles: " + ", ".join(str(message["role"]) for message in row.messages),
         mend="choose a training template (`pack.template: qwen3`, `chatml`, …: `curate-and-train lint-template` says "
         "which fit), or `pack.loss: last_answer`, or put {% generation %} … {% endgeneration %} around the answer",
+    )
+
+
+def _unmarked(row: Conversation, found: int, wanted: int) -> InputError:
+    return InputError(
+        f"the chat template marks {found} of {wanted} answers with generation tags: the others would not be learnt",
+        where="roles: " + ", ".join(str(message["role"]) for message in row.messages),
+        mend="put {% generation %} … {% endgeneration %} around every answer; where only the last is meant to be "
+        "learnt, `pack.loss: last_answer`",
     )
 
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from pipeline.errors import InputError, did_you_mean
 from pipeline.pack.encoder import leading_blank
 from pipeline.pack.examples import Renderer, adds_bos
-from pipeline.pack.lint import Verdict, lint
+from pipeline.pack.lint import lint
 from pipeline.pack.prompt_template import chat_template_of, is_prompt_template
 from pipeline.pack.shipped import NAMES, fitting, shipped
+from pipeline.pack.verdict import Verdict
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

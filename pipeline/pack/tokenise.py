@@ -17,7 +17,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline.atomic import atomic_file
+from pipeline.config.roles import ROLES
 from pipeline.errors import InputError
+from pipeline.pack.cut_fields import ROLE_COUNTS
 from pipeline.pack.examples import Renderer
 from pipeline.pack.guard import MASKS, check_rows
 from pipeline.pack.piece import Encoded, Piece
@@ -62,7 +64,7 @@ def tokenise_part(job: Job) -> PartRecord:
         InputError: the template refuses a row, no exact mask exists for it, or its mask cannot be meant.
     """
     renderer = _renderer(job.tokenizer, job.tokenizer_content, job.targets)
-    counts = dict.fromkeys(("rows", "tokens", "targets", "characters", "bytes", *MASKS), 0)
+    counts = dict.fromkeys(("rows", "tokens", "targets", "characters", "bytes", *MASKS, *ROLE_COUNTS), 0)
     with (
         atomic_file(job.stage.run.path(job.output)) as beside,
         pa.ipc.new_file(beside, TOKENS) as writer,
@@ -148,6 +150,8 @@ def _encoded(job: Job, renderer: Renderer, counts: dict[str, int]) -> Iterator[_
         masks = check_rows(encoded, ids, talks, job.targets, bos_id=bos_id, stop_ids=job.stop_ids)
         counts.update({name: counts[name] + value for name, value in masks.items()})
         counts["bytes"] += sum(len(message["content"].encode()) for row in rows for message in row["messages"])
+        for roles in ({message["role"] for message in row["messages"]}.intersection(ROLES) for row in rows):
+            counts.update({f"rows_with_{role}": counts[f"rows_with_{role}"] + 1 for role in roles})
         characters = [sum(len(message["content"]) for message in row["messages"]) for row in rows]
         yield _Batch(
             ids,

@@ -16,6 +16,7 @@ from pipeline.errors import InputError, did_you_mean
 from pipeline.pack.examples import END_OF_DOCUMENT, Renderer
 from pipeline.pack.seal import tokenizer_hashes
 from pipeline.pack.shipped import NAMES
+from pipeline.pack.targets import Targets
 from pipeline.pack.template import check_template, choose_template, read_template
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def make_tokenizer(pack: Pack, contents: Callable[[], Iterator[str]], folder: Pa
     """
     tokenizer = _train(contents(), pack.vocab_size) if pack.tokenizer is None else _find(pack.tokenizer)
     tokenizer.chat_template = choose_template(pack.template, tokenizer)
-    check_template(Renderer(tokenizer))
+    check_template(Renderer(tokenizer, Targets.of(pack)))
     tokenizer.save_pretrained(folder)
 
 
@@ -91,9 +92,17 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     return _fast(tokenizer, str(folder)) if isinstance(tokenizer, PreTrainedTokenizerBase) else tokenizer
 
 
-def describe_tokenizer(tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
-    """What the manifests say of it; `stop_ids` are the tokens at which generation ends."""
-    renderer = Renderer(tokenizer)
+def describe_tokenizer(tokenizer: PreTrainedTokenizerBase, targets: Targets | None = None) -> dict[str, Any]:
+    """What the manifests say of it; `stop_ids` are the tokens at which generation ends.
+
+    Args:
+        tokenizer: with its chat template.
+        targets: what is learnt, which the template has to allow; None where nothing is trained.
+
+    Raises:
+        InputError: the template cannot be trained.
+    """
+    renderer = Renderer(tokenizer, targets or Targets(loss="all"))
     eos = tokenizer.eos_token_id
     verdict = check_template(renderer)
     end = tokenizer.convert_tokens_to_ids(renderer.end_of_document) if renderer.end_of_document else eos

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["make_tokens", "plan_tokens"]
 
-_VERSION = 4
+_VERSION = 5
 _TRAINING_CHARACTERS = 1 << 30
 """A tokenizer is trained on at most about as many, of rows spread evenly: the trainer's memory and time."""
 _FEW_BYTES = 4 << 20
@@ -61,8 +61,10 @@ def make_tokens(stage: Stage, recipe: Recipe) -> Manifest:
     """Make the tokenizer and tokenise every part; return the manifest.
 
     Raises:
-        InputError: there is nothing to train a tokenizer on, or no token that would be trained.
+        InputError: there is nothing to train a tokenizer on, no token that would be trained, or no row with a field
+            that is to be cut first.
     """
+    from pipeline.pack.cut_fields import ROLE_COUNTS, check_cut, check_fields
     from pipeline.pack.guard import MASKS, check_run
     from pipeline.pack.parts import make_part, make_part_on_worker
     from pipeline.pack.targets import Targets
@@ -73,7 +75,10 @@ def make_tokens(stage: Stage, recipe: Recipe) -> Manifest:
     done = stage.begin()
     record = done.get("tokenizer") or _make_tokenizer(stage, recipe, parts["train"])
     folder = stage.run.path("tokenizer")
-    about = describe_tokenizer(load_tokenizer(folder))
+    tokenizer = load_tokenizer(folder)
+    template, fields = str(tokenizer.chat_template), recipe.pack.truncation_fields
+    check_fields(fields, template)
+    about = describe_tokenizer(tokenizer, Targets.of(recipe.pack))
     content = fingerprint.of_value([[file.name, file.blake2b] for file in record.files])
     documents = _documents(stage, recipe, about)
     jobs: list[Job | PretokenisedJob] = [
@@ -111,6 +116,7 @@ def make_tokens(stage: Stage, recipe: Recipe) -> Manifest:
         for split in SPLITS
     }
     check_run({key: sum(one[key] for one in splits.values()) for key in MASKS}, Targets.of(recipe.pack))
+    check_cut(fields, template, {key: sum(one.counts.get(key, 0) for one in records) for key in ROLE_COUNTS})
     curated = Manifest.read(stage.run.path("curated"))
     expected = curated.rows["kept"] if curated and curated.rows else sum(one["rows"] for one in splits.values())
     rows = Rows(

@@ -166,6 +166,48 @@ def test_a_folder_laid_out_like_a_dataset(tmp_path: Path) -> None:
     assert texts_of(source(dataset=folder)) == ["v"]
 
 
+def test_a_slice_counts_examples_as_datasets_does(tmp_path: Path) -> None:
+    """Blank lines are none, and a record is one, whatever number of rows it gives."""
+    gaps = b"\n\n" + lines("a", "b") + b"\n \n" + lines("c") + b"\n" + lines(*"def")
+    (tmp_path / "a.jsonl").write_bytes(gaps)
+    (tmp_path / "b.csv").write_bytes(b"text\ng\n\nh\ni\n")
+    (tmp_path / "c.parquet").write_bytes(parquet(*"jkl"))
+    (tmp_path / "d.jsonl.gz").write_bytes(gzip.compress(b"\n" + lines("m") + b"\n" + lines("n", "o")))
+    for split, wanted in {
+        "train[:3]": "abc",
+        "train[2:5]": "cde",
+        "train[5:8]": "fgh",
+        "train[-2:]": "no",
+        "train[-4:-1]": "lmn",
+        "train[20%:40%]": "def",
+        "train[7:11]": "hijk",
+    }.items():
+        for part_bytes in (1, 40, 1000):
+            assert "".join(texts_of(source(dataset=str(tmp_path), split=split), part_bytes)) == wanted, split
+    articles = tmp_path / "articles"
+    articles.mkdir()
+    asked = [{"question": f"{n}?", "answers": [{"text": "x"}]} for n in range(5)]
+    article = {"title": "t", "paragraphs": [{"context": "x y", "qas": asked}]}
+    (articles / "train.json").write_text(json.dumps({"data": [article] * 4}))
+    read = source(kind="pair", format="squad", dataset=str(articles), split="train[:2]")
+    assert len(rows_of(ingest(read))) == 10
+    assert rows_of(ingest(read))[-1]["id"] == "s/train.json#1.4"
+
+
+@pytest.mark.parametrize("line", ['{"path": "PATH", "split": "train[:1]"}', '{"url": "PATH", "revision": "main"}'])
+def test_a_line_with_a_key_without_effect_is_refused(tmp_path: Path, line: str) -> None:
+    (tmp_path / "a.jsonl").write_bytes(lines("a", "b"))
+    (tmp_path / "list.jsonl").write_text(line.replace("PATH", str(tmp_path / "a.jsonl")))
+    with pytest.raises(InputError, match="has no effect with `path`: it goes with `dataset`"):
+        survey(source(urls=str(tmp_path / "list.jsonl")), part_bytes=50)
+    (tmp_path / "list.jsonl").write_text(str(tmp_path / "a.jsonl"))
+    assert texts_of(source(urls=str(tmp_path / "list.jsonl"))) == ["a", "b"]
+    with pytest.raises(InputError, match="`split` has no effect with `path`"):
+        survey(source(urls=str(tmp_path / "list.jsonl"), split="train[:1]"), part_bytes=50)
+    with pytest.raises(InputError, match="`revision` has no effect: the dataset is a folder"):
+        survey(source(dataset=str(tmp_path), revision="main"), part_bytes=50)
+
+
 bounds = st.none() | st.tuples(st.integers(-30, 30), st.just(False))
 
 

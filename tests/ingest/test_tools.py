@@ -76,3 +76,34 @@ def test_calls_of_glaive_keep_their_bytes(make_source: MakeSource, tmp_path: Pat
             else:
                 assert (message["content"], message["extra"]) == (turn["value"], None)
     assert counted > 100
+
+
+def test_function_calling_problems_are_read_as_published(make_source: MakeSource, tmp_path: Path) -> None:
+    columns = {"messages": "question", "tools": "function"}
+    for file in sorted(shared("tools-bfcl").glob("BFCL_v4_*.json*")):
+        raw = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+        parts = ingest(make_source(raw, kind="chat", format="chat", columns=columns), max_row_bytes=1 << 20)
+        assert rejected_of(parts) == []
+        given = raw.decode().splitlines()
+        for row, line in zip(stored(parts, tmp_path), given, strict=True):
+            value = json.loads(line)
+            assert row["tools"] == (value_of(line, "function") if "function" in value else None)
+            said = [(turn["role"], turn["content"]) for turns in value["question"] for turn in turns]
+            assert [(message["role"], message["content"]) for message in row["messages"]] == said
+
+
+def test_schema_guided_dialogues_are_read_as_published(make_source: MakeSource) -> None:
+    raw = gzip.decompress((shared("chat-sgd-train") / "dialogues_001.json.gz").read_bytes())
+    names = {"conversations": "turns", "from": "speaker", "value": "utterance"}
+    read = make_source(raw, file="rows.json", kind="chat", format="sharegpt", columns=names,
+                       roles={"USER": "user", "SYSTEM": "assistant"})  # fmt: skip
+    parts = ingest(read, max_row_bytes=1 << 20)
+    assert rejected_of(parts) == []
+    rows = [row for part in parts for row in part.rows.to_pylist()]
+    assert len(rows) == 128
+    for row, given in zip(rows, json.loads(raw), strict=True):
+        assert [message["content"] for message in row["messages"]] == [turn["utterance"] for turn in given["turns"]]
+        assert {message["role"] for message in row["messages"]} == {"user", "assistant"}
+        assert [json.loads(message["extra"])["frames"] for message in row["messages"]] == [
+            turn["frames"] for turn in given["turns"]
+        ]

@@ -143,3 +143,12 @@ def test_the_bins_hold_the_blend_and_every_row_is_counted(tmp_path: Path, exhaus
     assert manifest.summary["splits"]["validation"]["rows"] == 5
     assert manifest.rows is not None
     assert manifest.rows["dropped"] == len(dropped)
+
+
+def test_the_order_of_the_weights_changes_nothing() -> None:
+    held = {"a": 50, "b": 40, "c": 30}
+    given = {"a": 3, "b": 2, "c": 1}
+    _, _, one = blend_of(held, given, "stop")
+    _, _, other = blend_of(held, dict(reversed(given.items())), "stop")
+    assert np.array_equal(one.fate.rows, other.fate.rows)
+    assert np.array_equal(one.fate.dropped["blend"].rows, other.fate.dropped["blend"].rows)

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from pipeline.config import Recipe
 from pipeline.errors import InputError, RunDirectoryError
 from pipeline.pack import pack
 from pipeline.pack.bins import Bins
-from pipeline.pack.lineage import trace
+from pipeline.pack.lineage import Origin, trace
 from pipeline.pack.tokenizer import load_tokenizer
+from pipeline.run import RunDirectory
 
 from .conftest import curate, make_recipe, row
 
@@ -85,3 +87,63 @@ def test_a_place_that_is_not_there_is_said(tmp_path: Path) -> None:
     template.write_text(template.read_text() + " ")
     with pytest.raises(RunDirectoryError, match="changed since the bins were made"):
         trace(run, recipe, "0:0")
+
+
+def origins(run: RunDirectory, recipe: Recipe) -> list[Origin]:
+    packed = Bins.open(run.path("packed/train")).get(0)
+    return [trace(run, recipe, f"0:{offset}") for offset in range(len(packed.tokens))]
+
+
+def test_blanks_before_reasoning_and_fields_are_counted(tmp_path: Path) -> None:
+    given = row(0, [("user", "\n On?"), ("assistant", " Yes.")], kind="chat", metadata='{"doc":"\\n\\tBern."}')
+    given["messages"][1]["extra"] = '{"reasoning_content":"\\nBut why?"}'
+    fields = {**given, "messages": [{**one, "extra": None} for one in given["messages"]], "kind": "pair"}
+    for number, (template, one) in enumerate((("chatml", given), ("{doc} {input} {output}", fields))):
+        recipe = make_recipe(tmp_path / str(number), vocab_size=320, template=template)
+        run = curate(recipe, {"train": [one]}, parts=1)
+        pack(run, recipe)
+        strings = {"content": [message["content"] for message in one["messages"]], "reasoning": [None, "\nBut why?"]}
+        seen = set()
+        for origin in origins(run, recipe):
+            if origin.part == "template":
+                continue
+            assert origin.characters is not None
+            text = "\n\tBern." if origin.part == "doc" else strings[str(origin.part)][origin.message or 0]
+            assert str(text)[slice(*origin.characters)].strip() == origin.text.strip()
+            seen.add(origin.part)
+        assert seen == ({"content", "reasoning"} if number == 0 else {"content", "doc"})
+
+
+PLAIN = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{% if m.role == 'assistant' %}{% generation %}BODY<|im_end|>"
+    "{% endgeneration %}{% else %}BODY<|im_end|>{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "parts"),
+    [
+        ("{{ m.content }}", {"content", "template"}),
+        ("{{ m.content }}{{ m.content | length }}", {None}),  # another text under marks
+        ("{{ m.content.split(' ')[0] }} {{ m.content.split(' ')[1:] | join(' ') }}", {"content", "template"}),
+        ("{{ m.content if ' ' not in m.content else m.content.split(' ')[0] }}", {"content", None}),  # cut apart
+    ],
+)
+def test_what_cannot_be_told_is_said(tmp_path: Path, body: str, parts: set[str | None]) -> None:
+    recipe = make_recipe(tmp_path, vocab_size=320, template=PLAIN.replace("BODY", body))
+    run = curate(recipe, {"train": [row(0, [("user", "On, then?"), ("assistant", "Yes.")])]}, parts=1)
+    pack(run, recipe)
+    assert {origin.part for origin in origins(run, recipe)} == parts
+
+
+def test_a_string_that_the_template_changes_has_no_characters(tmp_path: Path) -> None:
+    template = PLAIN.replace("BODY", "{{ m.content | tojson }}", 2).replace(
+        "{{ m.content | tojson }}", "{{ m.content }}", 1
+    )
+    recipe = make_recipe(tmp_path, vocab_size=320, template=template)
+    run = curate(recipe, {"train": [row(0, [("user", 'Say "on"'), ("assistant", "Yes.")])]}, parts=1)
+    pack(run, recipe)
+    found = {(origin.message, origin.part): origin.characters for origin in origins(run, recipe)}
+    assert found[0, "content"] is None
+    assert found[1, "content"] == (3, 4)

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import PreTrainedTokenizerBase
 
+from pipeline.errors import InputError
 from pipeline.pack.examples import Renderer, render_prompt
 from pipeline.pack.lint import lint
 from pipeline.pack.targets import Targets
@@ -119,6 +120,29 @@ def test_every_prompt_of_a_server_is_how_training_begins(family: tuple[str, Any,
     assert renderer.encode([renderer.prompt(first)]).tokens.tolist() == renderer.served(first)
 
 
+@pytest.mark.parametrize("tools", [None, TOOLS])
+def test_a_conversation_that_the_assistant_begins_keeps_system_prompt_and_tools(
+    family: tuple[str, Any, Renderer], tools: Any
+) -> None:
+    name, tokenizer, renderer = family
+    messages = [
+        {"role": "system", "content": "Be brief."},
+        {"role": "assistant", "content": "Hello."},
+        {"role": "user", "content": "How is it in Bern?"},
+        {"role": "assistant", "content": "Grey."},
+    ]
+    given = json.dumps(tools) if tools else None
+    encoded = renderer.encode([renderer.conversation(messages, given)])
+    text = str(tokenizer.decode(encoded.tokens))
+    assert text.count("Be brief.") == 1
+    assert text.count("Look out of the window.") == (1 if tools else 0)
+    learnt = runs(tokenizer, encoded.tokens.tolist(), encoded.loss.tolist())
+    assert [one.strip() for one in learnt] == ["Hello." + STOPS[name], "Grey." + STOPS[name]]
+    if name in ("gemma", "mistral"):
+        with pytest.raises(InputError, match="into the first question, and there is none"):
+            renderer.conversation(messages[:2], given)
+
+
 def test_our_templates_pass_the_linter(family: tuple[str, Any, Renderer]) -> None:
     name, _, renderer = family
     verdict = lint(renderer)
@@ -126,7 +150,7 @@ def test_our_templates_pass_the_linter(family: tuple[str, Any, Renderer]) -> Non
     # that were generated. Llama's own core does not; the linter tells the two apart.
     strange = [finding for finding in verdict.findings if finding.state != "pass"]
     assert [finding.check for finding in strange] in ([], ["served_tokens"])
-    assert len(verdict.findings) == 11
+    assert len(verdict.findings) == 13
     if name not in ("llama3", "mistral"):
         assert verdict.state == "pass"
 

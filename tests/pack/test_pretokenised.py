@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -25,6 +26,9 @@ from pipeline.pack.token_files import open_megatron, open_nanogpt
 from pipeline.report.funnel import funnel
 from pipeline.run import Manifest, RunDirectory
 from tests.train.conftest import byte_tokenizer
+
+from .conftest import curate as make_curated
+from .conftest import row as make_row
 
 DOCUMENTS = [[n % 290, *range(1 + n % 7)] for n in range(60)]
 
@@ -269,3 +273,37 @@ def test_what_cannot_be_packed_is_said(tmp_path: Path) -> None:
         Pretokenised(format="megatron", paths={"trian": "x"})
     with pytest.raises(ValidationError, match="give at least one, or files of tokens"):
         Recipe.model_validate({"run": "r", "sources": [], "train": {"model": {"path": "x"}}})
+
+
+def test_files_of_tokens_are_a_source_of_the_blend(tmp_path: Path) -> None:
+    write_megatron(tmp_path / "web", DOCUMENTS)
+    byte_tokenizer(tmp_path / "tokenizer")
+    notes = {"name": "notes", "kind": "text", "target": "any:thing"}
+    files = {"format": "megatron", "paths": str(tmp_path / "web"), "split": "1,0,0"}
+    keys: dict[str, Any] = {
+        "run": str(tmp_path / "run"),
+        "cluster": {"workers": 1},
+        "sources": [notes],
+        "blend": {"weights": {"notes": 1, "megatron": 3}},
+        "pack": {"tokenizer": str(tmp_path / "tokenizer"), "seq_length": 64, "pretokenised": files},
+    }
+    for weights, problem in (
+        ({"notes": 1}, "source 'megatron' has no weight"),
+        ({"notes": 1, "megatorn": 2}, "did you mean 'megatron'"),
+    ):
+        with pytest.raises(ValidationError, match=problem):
+            Recipe.model_validate({**keys, "blend": {"weights": weights}})
+    with pytest.raises(ValidationError, match="a source is called megatron"):
+        Recipe.model_validate({**keys, "sources": [{**notes, "name": "megatron"}], "blend": None})
+    recipe = Recipe.model_validate(keys)
+    texts = [make_row(n, [("text", f"note {n}")], kind="text", source="notes", id=f"notes/n#{n}") for n in range(9)]
+    run = make_curated(recipe, {"train": texts}, parts=1)
+    manifest = pack(run, recipe)
+    taken = {name: one["taken"] for name, one in manifest.summary["blend"].items()}
+    assert taken == {"notes": 9, "megatron": 27}
+    bins = Bins.open(run.path("packed/train"))
+    ids = [one for number in range(len(bins)) for one in bins.get(number).rows]
+    assert Counter(one.split("/")[0] for one in ids) == taken
+    assert manifest.rows is not None
+    assert manifest.rows["in"] == 69
+    assert manifest.rows["dropped"] == 33

@@ -57,6 +57,9 @@ def test_the_text_is_what_formatting_by_hand_gives(base: PreTrainedTokenizerBase
 def test_a_missing_field_offers_the_nearest(base: PreTrainedTokenizerBase) -> None:
     with pytest.raises(InputError, match=r"no field 'contxt' \(did you mean 'context'\?\)"):
         texts(base, "{contxt} {input} {output}", "Q", "A", context="C")
+    with pytest.raises(InputError) as caught:  # keys of a row may be anything, of people too
+        texts(base, "{doc} {input} {output}", "Q", "A", **{"ann@example.org": "C", "+41 44 123": "C", "topic": "C"})
+    assert caught.value.mend == "its fields are: system, input, output, topic"
     assert texts(base, "{n} {input} {output}", "Q", "A", n=7) == ("7 Q", " A<|im_end|>")
 
 

@@ -315,3 +315,23 @@ def test_a_row_that_the_template_refuses_is_named(tmp_path: Path, rows: list[Row
 
 def _decode(tokenizer: PreTrainedTokenizerBase, tokens: list[int]) -> str:
     return str(tokenizer.decode(tokens))
+
+
+def test_what_no_row_has_cannot_be_cut_first(tmp_path: Path) -> None:
+    given = [row(number, [("user", f"What is {number}?"), ("assistant", "It is.")]) for number in range(5)]
+    for number, (field, problem) in enumerate(
+        {
+            "usr": "nothing called 'usr' to cut first",
+            "tool": "no row has 'tool'",
+            "user": "",
+            "output, input": "",
+        }.items()
+    ):
+        recipe = make_recipe(tmp_path / str(number), vocab_size=320, truncation_field=field)
+        run = curate(recipe, {"train": given}, parts=1)
+        if problem:
+            with pytest.raises(InputError, match=problem) as caught:
+                pack(run, recipe)
+            assert caught.value.mend.endswith("have is: user, assistant") == (field == "tool")
+        else:
+            pack(run, recipe)

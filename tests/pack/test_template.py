@@ -9,6 +9,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from pipeline.errors import InputError
 from pipeline.pack.examples import Renderer
+from pipeline.pack.targets import Targets
 from pipeline.pack.template import check_template, choose_template
 
 GOOD = (
@@ -108,3 +109,58 @@ def test_a_template_that_would_train_wrongly_is_refused(
     gpt2.chat_template = template
     with pytest.raises(InputError, match=problem):
         check_template(Renderer(gpt2))
+
+
+LATER = (
+    "{% for m in messages %}{{ '[' + m.role + ']' }}{% if m.role == 'assistant' and loop.last %}"
+    "{% generation %}{{ m.content + eos_token }}{% endgeneration %}{% elif m.role == 'assistant' %}"
+    "{{ m.content + eos_token }}{% else %}{{ m.content }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '[assistant]' }}{% endif %}"
+)
+"""Marks the last of several answers only."""
+
+CALLS = GOOD.replace(
+    "{% endgeneration %}", "{% endgeneration %}{% if m.tool_calls %}{{ m.tool_calls | tojson }}{% endif %}"
+)
+"""Writes calls, outside its marks."""
+
+
+def test_a_template_that_learns_only_the_last_answer_is_refused_unless_that_is_asked_for(
+    gpt2: PreTrainedTokenizerBase,
+) -> None:
+    gpt2.chat_template = LATER
+    with pytest.raises(InputError, match=r"of 2 answers 1 is between generation tags \(with several turns\)"):
+        check_template(Renderer(gpt2))
+    assert check_template(Renderer(gpt2, Targets(loss="last_answer")))
+    gpt2.chat_template = GOOD.replace("{% else %}", "{% elif m.role == 'user' and not loop.first %}"
+                                      "{% generation %}{{ m.content }}{% endgeneration %}{% else %}")  # fmt: skip
+    with pytest.raises(InputError, match="3 stretches are learnt, of 2 messages"):
+        check_template(Renderer(gpt2))
+
+
+def test_a_row_with_more_answers_than_the_template_marks_is_refused(gpt2: PreTrainedTokenizerBase) -> None:
+    gpt2.chat_template = LATER.replace("and loop.last", "and loop.index < 7")
+    renderer, turn = Renderer(gpt2), [{"role": "user", "content": "On?"}, {"role": "assistant", "content": "Yes."}]
+    check_template(renderer)
+    renderer.conversation(turn * 3)
+    with pytest.raises(InputError, match="marks 3 of 4 answers"):
+        renderer.conversation(turn * 4)
+    renderer.learning(Targets(loss="all")).conversation(turn * 4)
+
+
+def test_a_template_that_does_not_learn_its_calls_is_refused(gpt2: PreTrainedTokenizerBase) -> None:
+    gpt2.chat_template = CALLS
+    with pytest.raises(InputError, match=r"of 3 answers 2 are learnt as a whole \(with tools\)"):
+        check_template(Renderer(gpt2))
+
+
+def test_what_a_template_does_not_write_is_a_warning(gpt2: PreTrainedTokenizerBase) -> None:
+    found = {}
+    for gpt2.chat_template in (
+        GOOD,
+        GOOD.replace("{% for m in messages %}", "{% for m in messages if m.role != 'system' %}"),
+    ):
+        states = {one.check: one for one in check_template(Renderer(gpt2)).findings}
+        found[gpt2.chat_template] = states["written"].found
+    assert all("assistant, tools (with tools)" in one for one in found.values())
+    assert ["system (with a system prompt)" in one for one in found.values()] == [False, True]

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from pipeline.config import Source
 from pipeline.ingest.exact_json import Members, Record, elements, join_members, members
 from pipeline.ingest.formats.conversation import Conversation, Message
+from pipeline.ingest.formats.speakers import speakers_of
 from pipeline.ingest.formats.tools import calls_from_text, tools_of
 from pipeline.ingest.formats.values import list_at, object_of, optional_text, text_at
 from pipeline.ingest.plain import Strings
@@ -37,6 +38,8 @@ SPEAKERS = {
 class ShareGpt:
     """Reads conversations in ShareGPT's form, with LLaMA-Factory's `function_call` and `observation`.
 
+    `roles` of a source maps other names of speakers to these, `columns` other keys.
+
     A call becomes OpenAI's `tool_calls`, its arguments the exact bytes of the file in a string; the ids that OpenAI's
     form needs are made up in the order of the calls, and an observation answers the first call that none has answered.
     """
@@ -47,6 +50,7 @@ class ShareGpt:
 
     def __init__(self, source: Source, columns: Mapping[str, str]) -> None:
         self._turns, self._from, self._value = columns["conversations"], columns["from"], columns["value"]
+        self._speakers = speakers_of(source, SPEAKERS)
         self._tools, self._system = columns["tools"], columns["system"]
         self._used = frozenset((self._turns, self._tools, self._system))
         self._said = frozenset((self._from, self._value))
@@ -88,8 +92,9 @@ class ShareGpt:
 
     def _turn(self, turn: dict[str, Any], where: str) -> tuple[str, str]:
         speaker = text_at(turn, self._from, where, blank=True)
-        if speaker not in SPEAKERS:
-            raise Rejected("wrong_role", f"{where}{self._from!r} is none of {', '.join(SPEAKERS)}")
+        if speaker not in self._speakers:
+            raise Rejected("wrong_role", f"{where}{self._from!r} is none of {', '.join(self._speakers)}")
+        speaker = self._speakers[speaker]
         return speaker, text_at(turn, self._value, where, blank=SPEAKERS[speaker] in ("tool", "system"))
 
     def _extra(self, others: Members, key: str = "", value: str = "") -> str | None:

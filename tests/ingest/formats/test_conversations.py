@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.config import Source
-from pipeline.errors import InputError
+from pipeline.errors import InputError, RecipeError
 from pipeline.ingest import check_source, survey
 from tests.ingest.conftest import MakeSource, ingest, rejected_of, rows_of
 from tests.ingest.formats.test_instructions import turns_of
@@ -37,8 +37,59 @@ def test_a_system_message_from_a_key_or_from_the_source(make_source: MakeSource)
 
 
 def test_a_system_prompt_is_for_chats() -> None:
-    with pytest.raises(ValueError, match="for rows of kind chat"):
+    with pytest.raises(ValueError, match="`system_prompt` has no effect with `kind: pair`"):
         Source.model_validate({"name": "s", "kind": "pair", "target": "a:b", "system_prompt": "x"})
+
+
+def test_contents_may_be_parts_of_text(make_source: MakeSource) -> None:
+    parts = [{"type": "text", "text": "Is it "}, {"type": "text", "text": "on?"}]
+    lines = [
+        {"messages": [{"role": "user", "content": parts, "name": "ann"}, {"role": "assistant", "content": "Yes."}]},
+        {"messages": [{"role": "user", "content": [*parts, {"type": "image_url", "image_url": {"url": "x"}}]}]},
+        {"messages": [{"role": "user", "content": [{"type": "+41 44 668 18 00"}]}]},
+        {"messages": [{"role": "user", "content": []}]},
+        {"messages": [{"role": "user", "content": ["x"]}]},
+    ]
+    read = ingest(make_source("\n".join(map(json.dumps, lines)).encode(), kind="chat", format="chat"))
+    (row,) = rows_of(read)
+    assert turns_of(row) == [("user", "Is it on?"), ("assistant", "Yes.")]
+    assert row["messages"][0]["extra"] == '{"name":"ann"}'
+    why = [(entry["rule"], entry["evidence"].rpartition(": message 1: ")[2]) for entry in rejected_of(read)]
+    assert why == [
+        ("not_text", "part 3: image_url, and only parts of type text can be read"),
+        ("not_text", "part 1: of another type, and only parts of type text can be read"),
+        ("empty_text", "'content' is empty"),
+        ("wrong_type", "part 1: a string, not an object"),
+    ]
+
+
+def test_turns_of_several_messages(make_source: MakeSource) -> None:
+    line = (
+        b'{"question": [[{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi", "n": 1.0e2}], '
+        b'[], [{"role": "user", "content": "Ho"}]], "function": [{"name": "look", "parameters": {"n": 1.0e2}}]}\n'
+        b'{"question": [[]]}'
+    )
+    read = ingest(make_source(line, kind="chat", format="chat", columns={"messages": "question", "tools": "function"}))
+    (row,) = rows_of(read)
+    assert turns_of(row) == [("system", "Be brief."), ("user", "Hi"), ("user", "Ho")]
+    assert [message["extra"] for message in row["messages"]] == [None, '{"n":1.0e2}', None]
+    assert row["tools"] == '[{"name": "look", "parameters": {"n": 1.0e2}}]'
+    assert [entry["rule"] for entry in rejected_of(read)] == ["empty_text"]
+
+
+@pytest.mark.parametrize("format", ["chat", "sharegpt"])
+def test_speakers_of_any_name(make_source: MakeSource, format: str) -> None:
+    line = b'{"turns": [{"speaker": "USER", "utterance": "Hi", "n": 1}, {"speaker": "SYSTEM", "utterance": "Ho"}]}'
+    names = ("messages", "role", "content") if format == "chat" else ("conversations", "from", "value")
+    columns = dict(zip(names, ("turns", "speaker", "utterance"), strict=True))
+    keys = {"kind": "chat", "format": format, "columns": columns}
+    read = ingest(make_source(line, **keys))
+    assert [entry["rule"] for entry in rejected_of(read)] == ["wrong_role"]
+    (row,) = rows_of(ingest(make_source(line, **keys, roles={"USER": "user", "SYSTEM": "assistant"})))
+    assert turns_of(row) == [("user", "Hi"), ("assistant", "Ho")]
+    assert row["messages"][0]["extra"] == '{"n":1}'
+    with pytest.raises(RecipeError, match=r"knows no role 'assistent' \(did you mean 'assistant'\?\)"):
+        check_source(make_source(line, **keys, roles={"SYSTEM": "assistent"}))
 
 
 def test_tools_may_be_a_string_of_json(make_source: MakeSource) -> None:
