@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from pipeline.errors import did_you_mean
 
-__all__ = ["RULES", "Rejected", "missing_key"]
+__all__ = ["RULES", "Rejected", "missing_key", "nameable"]
 
 RULES = (
     "malformed_json",
@@ -49,6 +49,9 @@ class Rejected(Exception):
 
 def missing_key(key: str, present: Iterable[str], *, where: str = "") -> Rejected:
     """The rejection of a row without `key`; names the nearest key that it has, if that is a plain word."""
-    # A key can hold anything, personal data too: only letters may pass into the ledger.
-    near = did_you_mean(key, (other for other in present if _PLAIN_KEY.fullmatch(other)))
-    return Rejected("missing_key", f"{where}no key {key!r}{near}")
+    return Rejected("missing_key", f"{where}no key {key!r}{did_you_mean(key, nameable(present))}")
+
+
+def nameable(keys: Iterable[str]) -> list[str]:
+    """The keys of a row that may stand in a ledger or a message: plain words, as a key can hold personal data too."""
+    return [key for key in keys if _PLAIN_KEY.fullmatch(key)]

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from string import Formatter
 
 from pipeline.errors import InputError, did_you_mean
+from pipeline.ingest.rejected import nameable
 
 __all__ = ["chat_template_of", "is_prompt_template", "named_fields", "row_fields"]
 
@@ -108,7 +109,7 @@ def row_fields(names: list[str], metadata: Mapping[str, object]) -> dict[str, st
             continue
         value = metadata.get(name)
         if value is None:
-            known = [*_MESSAGES, *metadata]
+            known = [*_MESSAGES, *nameable(metadata)]
             raise InputError(
                 f"the row has no field {name!r}{did_you_mean(name, known)}",
                 where="pack.template",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,10 @@ def test_the_text_is_what_formatting_by_hand_gives(base: PreTrainedTokenizerBase
 def test_a_missing_field_offers_the_nearest(base: PreTrainedTokenizerBase) -> None:
     with pytest.raises(InputError, match=r"no field 'contxt' \(did you mean 'context'\?\)"):
         texts(base, "{contxt} {input} {output}", "Q", "A", context="C")
+    with pytest.raises(InputError) as caught:  # a key of a row may be personal
+        texts(base, "{jane} {input} {output}", "Q", "A", **{"jane@corp.org": 1, "4155550123": 2, "name": 3})
+    assert "system, input, output, name" in str(caught.value)
+    assert not re.search("corp|415", str(caught.value))
     assert texts(base, "{n} {input} {output}", "Q", "A", n=7) == ("7 Q", " A<|im_end|>")
 
 
