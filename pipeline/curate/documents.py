@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["run_stage", "stage", "survey_sources"]
 
-VERSION = 4
+VERSION = 5
 
 
 def survey_sources(recipe: Recipe) -> list[Survey]:

@@ -57,6 +57,7 @@ def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
             yield "context.space_before", (row[0], row[1], at)
             yield "disguises.digits_beside", (row[0], at, row[2], 1)
             yield "disguises.digits_beside", (row[0], at, row[1] - 1, -1)
+            yield "disguises.may_hide", (row[0], at, row[2])
             yield "disguises.is_year", (row[0], at, row[2])
             for width in (2, 3):
                 yield "disguises.parts_number", (row[0], row[1], at, width, row[2])
