@@ -121,9 +121,7 @@ def process(
     ids, sources = one_array(table["id"]), one_array(table["source"])
     verdicts = judge(rules_for(recipe.curate.rules, kind), signals, ids, sources)
     for name, dtype in SIGNALS.items():
-        # What this recipe does not measure is null, or NaN; no rule bounds it (`judge`).
-        values = signals[name] if name in signals else _nothing(len(table), dtype)
-        table = table.append_column(VERDICTS.field(name), pa.array(values, dtype))
+        table = table.append_column(VERDICTS.field(name), pa.array(signals[name], dtype))
     measured = table.append_column(VERDICTS.field("failed"), verdicts.names()).select(VERDICTS.names)
     failed, passed = verdicts.lines, np.flatnonzero(verdicts.passed)
     if evaluation is not None and recipe.curate.decontaminate.action == "drop":
@@ -274,7 +272,3 @@ def _lines(
     same = [pa.repeat(stage, count), pa.repeat(rule, count), pa.array([value] * count, pa.float64())]
     bound = [pa.array([threshold] * count, pa.float64()), pa.nulls(count, pa.string())]
     return pa.table([rows["id"], rows["source"], *same, *bound], schema=LEDGER)
-
-
-def _nothing(rows: int, dtype: pa.DataType) -> pa.Array:
-    return pa.array(np.full(rows, np.nan)) if pa.types.is_floating(dtype) else pa.nulls(rows, dtype)
