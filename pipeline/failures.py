@@ -13,10 +13,12 @@ from pipeline.run import RunDirectory
 
 __all__ = ["explain", "explained", "full_disk", "masked"]
 
-_ADDRESS = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
+_ADDRESS = re.compile(r"[\w.+-]+(?:[@＠]|%40|&#64;)[\w-]+\.[\w.-]+")
 _REPORT = "nobody expected this: please report it with logs/error.log; finished parts are kept"
 _IP = re.compile(r"(?<![\w.])(?:\d{1,3}(?:\.\d{1,3}){3}|(?:[0-9a-fA-F]{0,4}:){3,7}[0-9a-fA-F]{0,4})(?![\w.])")
-_NUMBER = re.compile(r"\+?\d(?:[ .:/()-]{0,2}\d){6,}")
+_BETWEEN = r"[ .:/()\u00a0\u2000-\u200a\u202f\u205f\u3000\u2010-\u2015\u2212-]"
+"""What may part the digits of a number, typographic spaces and hyphens too."""
+_NUMBER = re.compile(rf"\+?\d(?:{_BETWEEN}{{0,2}}\d){{6,}}")
 
 
 @contextmanager

@@ -44,6 +44,7 @@ class Pii(Section):
     """Personal data: what is looked for, and what is put in its place."""
 
     entities: Literal["all"] | list[Entity] = "all"
+    """What the kernels look for; a list is not empty, unless `ner` finds the rest."""
     countries: list[str] | None = None
     """Whose national forms of telephone numbers count (ISO 3166, as in `[US, DE]`); null is a wide list."""
     operator: Operator = "tag"
@@ -67,6 +68,8 @@ class Pii(Section):
     @field_validator("countries")
     @classmethod
     def _known_countries(cls, countries: list[str] | None) -> list[str] | None:
+        if countries == []:
+            raise ValueError("an empty list names no country: leave it out, or null, for a wide list")
         if countries is not None:
             from phonenumbers import SUPPORTED_REGIONS  # hundreds of milliseconds that most recipes need not pay
 
@@ -74,6 +77,12 @@ class Pii(Section):
                 if country not in SUPPORTED_REGIONS:
                     raise ValueError(f"no country has the code {country!r}{did_you_mean(country, SUPPORTED_REGIONS)}")
         return countries
+
+    @model_validator(mode="after")
+    def _something_is_looked_for(self) -> Pii:
+        if self.entities == [] and self.ner is None:
+            raise ValueError("entities: an empty list looks for nothing: leave it out for all, or set `pii: null`")
+        return self
 
     @model_validator(mode="after")
     def _operators_fit(self) -> Pii:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["run_stage", "stage", "stage_as_read", "survey_sources"]
 
-VERSION = 7
+VERSION = 8
 
 
 def survey_sources(recipe: Recipe) -> list[Survey]:

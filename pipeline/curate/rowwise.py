@@ -24,7 +24,7 @@ from pipeline.curate.language import identify, unknown
 from pipeline.curate.messages import contents_of, one_array, rows_of, with_contents
 from pipeline.curate.pii.redact import ledger_of, redact
 from pipeline.curate.rules import judge, rules_for
-from pipeline.engines import Engine
+from pipeline.engines import CLEANING_ROUNDS, Engine
 from pipeline.schema import DOCUMENTS, LEDGER, ROWS, SIGNALS, VERDICTS
 
 __all__ = ["Processed", "Settled", "process", "settle"]
@@ -194,7 +194,8 @@ def settle(table: pa.Table, kind: str, recipe: Recipe, engine: Engine) -> Settle
         if not calm.all():
             moving = np.zeros(len(table), np.bool_)
             moving[rows_of(one_array(table["messages"]))[~calm]] = True
-            ledger.append(_lines(table, moving, stage="clean", rule="restless"))
+            rounds: dict[str, float] = {"value": CLEANING_ROUNDS, "threshold": CLEANING_ROUNDS}
+            ledger.append(_lines(table, moving, stage="clean", rule="restless", **rounds))
             table, here = _only(table, ~moving), here[~moving]
         if curate.pii is None:
             done.append(table)

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from pipeline.config import Bound, Rules
 from pipeline.curate.presets import PRESETS
-from pipeline.errors import RecipeError
 from pipeline.schema import LEDGER, VERDICTS
 
 __all__ = ["Verdicts", "failing", "judge", "rules_for"]
@@ -90,23 +89,14 @@ def judge(rules: Mapping[str, Bound], signals: Mapping[str, Values], ids: pa.Arr
 
     Args:
         rules: rule name → bound, as `rules_for` gives them.
-        signals: signal name → values [rows].
+        signals: signal name → values [rows], of every signal that a rule bounds.
         ids: string [rows].
         sources: string [rows].
-
-    Raises:
-        RecipeError: a rule bounds a signal that is not among `signals`.
     """
     failed = {}
     lines = []
     for name, bound in rules.items():
         signal = bound.signal or name
-        if signal not in signals:
-            raise RecipeError(
-                f"the rule {name!r} bounds {signal}, which this recipe does not measure",
-                where="curate.rules",
-                mend=f"drop it (`{name}: null`), or switch on what measures {signal}",
-            )
         failed[name] = failing(bound, signals[signal])
         if failed[name].any():
             lines.append(_lines(name, bound, signals[signal], np.flatnonzero(failed[name]), ids, sources))

@@ -18,10 +18,13 @@ from pipeline.engines.word_ngrams import FoundNgrams, Ngrams, NgramTable, WordPl
 from pipeline.errors import MachineError
 from pipeline.text.entities import ENTITIES
 
-__all__ = ["CLEANERS", "ENTITIES", "Engine", "engine_for"]
+__all__ = ["CLEANERS", "CLEANING_ROUNDS", "ENTITIES", "Engine", "engine_for"]
 
 CLEANERS: tuple[str, ...] = get_args(Cleaner)
 """The cleaners, in the order in which they run; `docs/clean.md` says what each does."""
+
+CLEANING_ROUNDS = 16
+"""How often cleaners run over a row at most. Real rows settle in two or three; nested markup takes one a level."""
 
 
 class Engine(Protocol):

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-__all__ = ["STAND_IN", "StandIns", "distinct", "tag", "tags"]
+__all__ = ["STAND_IN", "StandIns", "distinct", "tag", "tags", "without_values"]
 
 StandIns = Callable[[np.ndarray, np.ndarray, pa.LargeStringArray], pa.LargeStringArray]
 """Chooses what is put in the place of m values.
@@ -17,6 +18,21 @@ Its arguments are the row that each stands in (int64), which entity it is (int8)
 
 STAND_IN = r"<[A-Z][A-Z_]*(?:_[0-9]+|:[a-p]+)?(?:#[0-9]+)?>"
 """A whole stand-in, as a regular expression; none has a letter that is personal."""
+
+
+_OF_A_VALUE = "<([A-Z][A-Z_]*)(?:_[0-9]+|:[a-p]{16})>"
+"""A stand-in that tells values apart: of `pseudonym`, or of `hash`."""
+
+
+def without_values(texts: pa.LargeStringArray) -> pa.LargeStringArray:
+    """The texts with all stand-ins of an entity alike, `<EMAIL_0>` for `<EMAIL_2>` and for `<EMAIL:hdkfoabmcplgneij>`.
+
+    What a text says besides personal data can then be compared. Every stand-in keeps its number of words, two, so that
+    a word of the result is the word of the same number in the text.
+    """
+    if not pc.any(pc.match_substring_regex(texts, _OF_A_VALUE)).as_py():
+        return texts
+    return pc.replace_substring_regex(texts, _OF_A_VALUE, r"<\1_0>")
 
 
 def tag(entity: str, within: str = "") -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from pipeline.report.redaction import beginnings
 from pipeline.run import Manifest, RunDirectory
 
 __all__ = ["RuleDrops", "read_drops"]
@@ -40,7 +41,8 @@ def read_drops(run: RunDirectory, *, examples: int = 5) -> list[RuleDrops] | Non
 
     Rows that did not become an example (`packed/dropped`) are among them. An example is a row's id, the measured
     value, the bound, the evidence, and as `text` its redacted beginning: of a row that failed a rule the excerpt that
-    curation kept, of a duplicate what `documents` holds, of others null.
+    curation kept, of a duplicate what `documents` holds, of others null. It is redacted for every entity, as the rows
+    in `documents` need not be.
     """
     curated, packed = Manifest.read(run.path("ledger")), Manifest.read(run.path("packed"))
     if curated is None:
@@ -79,10 +81,9 @@ def _add_texts(run: RunDirectory, drops: Iterable[RuleDrops]) -> None:
 
 
 def _document(run: RunDirectory, part: str, row: str) -> str | None:
-    """The beginning of a row of the documents part that has the number of the ledger's part."""
+    """The redacted beginning of a row of the documents part that has the number of the ledger's part."""
     path = run.path(part.replace("ledger/", "documents/"))
     if not path.exists():
         return None
     messages = pq.read_table(path, columns=["messages"], filters=[("id", "=", row)])["messages"].to_pylist()
-    text = "\n\n".join(message["content"] for found in messages for message in found)
-    return text[:_CHARACTERS] or None
+    return beginnings(["\n\n".join(message["content"] for found in messages for message in found)], _CHARACTERS)[0]

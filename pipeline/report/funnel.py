@@ -16,7 +16,7 @@ from pipeline.schema import SPLITS
 __all__ = ["Step", "conservation", "funnel", "print_summary", "summary_lines"]
 
 _DROPS = {
-    "clean": "nothing left after cleaning",
+    "clean": "nothing left after cleaning, or never at rest",
     "redact": "quarantined by redaction",
     "filter": "failed a rule",
     "decontaminate": "found in an evaluation set or the test split",

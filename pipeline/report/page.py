@@ -20,6 +20,7 @@ from pipeline.report.charts import bar_chart, line_chart
 from pipeline.report.drops import read_drops
 from pipeline.report.funnel import conservation, funnel, read_metrics
 from pipeline.report.packing import read_packing
+from pipeline.report.redaction import beginnings
 from pipeline.report.rules import read_rules
 from pipeline.run import Manifest, RunDirectory
 
@@ -38,8 +39,8 @@ _EXCERPT = 600
 def report(run: RunDirectory, recipe: Recipe) -> Path:
     """Write the page of a run and return its path; what has not run yet is said to be missing.
 
-    The page is one file that requests nothing: no script, font, image or style sheet. All text on it went through
-    redaction.
+    The page is one file that requests nothing: no script, font, image or style sheet. All text of rows on it is
+    redacted for every entity, whatever the recipe says.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
@@ -144,7 +145,14 @@ def _samples(run: RunDirectory, seed: int) -> list[dict[str, Any]]:
     with pq.ParquetFile(run.path(first["name"])) as file:
         rows = file.read_row_group(0, columns=["id", "source", "kind", "messages"]).slice(0, 1000)
     order = sorted(range(len(rows)), key=lambda at: fingerprint.of_bytes(f"{seed}:{rows['id'][at]}".encode()))
-    return [row for at in sorted(order[:_SAMPLES]) for row in rows.slice(at, 1).to_pylist()]
+    chosen = [row for at in sorted(order[:_SAMPLES]) for row in rows.slice(at, 1).to_pylist()]
+    for row in chosen:
+        contents = beginnings([message["content"] for message in row["messages"]], _EXCERPT)
+        row["messages"] = [
+            {"role": message["role"], "content": content}
+            for message, content in zip(row["messages"], contents, strict=True)
+        ]
+    return chosen
 
 
 def _generations(run: RunDirectory) -> list[dict[str, Any]]:
@@ -153,7 +161,11 @@ def _generations(run: RunDirectory) -> list[dict[str, Any]]:
         return []
     rows: list[dict[str, Any]] = pq.read_table(run.path("evaluation/predictions.parquet")).to_pylist()
     count = min(_GENERATIONS, len(rows))
-    return [rows[at * len(rows) // count] for at in range(count)]
+    chosen = [rows[at * len(rows) // count] for at in range(count)]
+    for name in ("prompt", "reference", "prediction"):
+        for row, shown in zip(chosen, beginnings([row[name] for row in chosen], _EXCERPT), strict=True):
+            row[name] = shown
+    return chosen
 
 
 def _versions() -> Iterator[tuple[str, str]]:

@@ -59,18 +59,36 @@ def said_before(buffer: np.ndarray, floor: int, at: int) -> int:
     i = at
     low = max(floor, at - 40)
     while i > low:
+        space = space_before(buffer, low, i)
+        if space:
+            i -= space
+            continue
         stop = i
-        while i > low and (is_letter(buffer[i - 1]) or buffer[i - 1] >= 0x80):
+        while i > low and (is_letter(buffer[i - 1]) or (buffer[i - 1] >= 0x80 and not space_before(buffer, low, i))):
             i -= 1
         if i > floor and i == low:
             break  # a word that is cut off
         if i < stop:
             means |= meaning_before(word_hash(buffer, i, stop))
-        if i > low:
+        if i > low and not space_before(buffer, low, i):
             i -= 1
             if buffer[i] == 10 or is_digit(buffer[i]) or (buffer[i] == 46 and buffer[i + 1] == 32 and stop - i > 5):
                 break
     return means
+
+
+@declare("int64(uint8[::1], int64, int64)")
+def space_before(buffer: np.ndarray, floor: int, at: int) -> int:
+    """Return how many bytes the typographic space that ends before `at` has (U+00A0, U+2000 to U+200A, …), or 0."""
+    if at - 2 >= floor and buffer[at - 1] == 0xA0 and buffer[at - 2] == 0xC2:
+        return 2
+    if at - 3 < floor or buffer[at - 3] & 0xFE != 0xE2:
+        return 0
+    last = buffer[at - 1]
+    if buffer[at - 3] == 0xE3:
+        return 3 if buffer[at - 2] == 0x80 and last == 0x80 else 0
+    general = buffer[at - 2] == 0x80 and (0x80 <= last <= 0x8A or last == 0xAF)
+    return 3 if general or (buffer[at - 2] == 0x81 and last == 0x9F) else 0
 
 
 @declare("int64(uint8[::1], int64, int64)")

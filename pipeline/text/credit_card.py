@@ -15,7 +15,8 @@ def match_credit_card(buffer: np.ndarray, floor: int, at: int, end: int) -> int:
     """Return where the card number that begins at `at` ends, or 0.
 
     13 to 19 digits with an issuer's prefix and a right check digit (Luhn, ISO/IEC 7812-1), in one run or with one kind
-    of separator (space or hyphen) in groups of 4-4-4-1…4(-1…3), 4-6-5 or 4-6-4.
+    of separator (space or hyphen) in groups of 4-4-4-1…4(-1…3), 4-6-5 or 4-6-4; three more digits behind 4-4-4-4 are
+    the card's verification code, and part of the match.
 
     Args:
         buffer: Bytes of the column.
@@ -34,6 +35,7 @@ def match_credit_card(buffer: np.ndarray, floor: int, at: int, end: int) -> int:
     separator = buffer[first]
     found = 0
     second = 0  # digits in the second group
+    card = False  # four groups of four are a card's number
     stop = first
     for group in range(1, 5):
         if stop >= end or buffer[stop] != separator:
@@ -52,8 +54,10 @@ def match_credit_card(buffer: np.ndarray, floor: int, at: int, end: int) -> int:
         else:
             if size == 0 or size > 4:
                 break
-            if group >= 3 and not continues(buffer, stop, end) and is_card(buffer, at, stop):
+            whole = group >= 3 and not continues(buffer, stop, end)
+            if whole and ((card and size == 3 and separator == 45) or is_card(buffer, at, stop)):
                 found = stop
+            card = size == 4 and is_card(buffer, at, stop) != 0
             if size < 4:
                 break
     return found

@@ -20,7 +20,7 @@ def match_ip(buffer: np.ndarray, floor: int, at: int, end: int) -> int:
     this network, private, shared, loopback, link-local, benchmarking, multicast and reserved (IANA's special-purpose
     registry). The documentation ranges (192.0.2.0/24, 2001:db8::/32, …) go with the public ones: that is what
     anonymised logs and made-up records hold. A version number stays where it says that it is one (`version 1.2.3.4`,
-    `==1.2.3.4`, `v1.2.3.4`), and so does the number of a section.
+    `==1.2.3.4`, `v1.2.3.4`), and so does the number of a section. Both ends of a range (`8.8.4.4-8.8.8.8`) are found.
 
     Args:
         buffer: Bytes of the column.
@@ -29,7 +29,11 @@ def match_ip(buffer: np.ndarray, floor: int, at: int, end: int) -> int:
         end: One past the row's last byte.
     """
     stop = octets_end(buffer, at, end)
-    if stop <= 0 or follows(buffer, floor, at) or continues(buffer, stop, end):
+    if stop <= 0:
+        return 0
+    if follows(buffer, floor, at) and not ends_range(buffer, floor, at):
+        return 0
+    if continues(buffer, stop, end) and not (buffer[stop] == 45 and octets_end(buffer, stop + 1, end)):
         return 0
     i = at
     while i > floor and at - i < 2 and buffer[i - 1] == 32:
@@ -37,6 +41,18 @@ def match_ip(buffer: np.ndarray, floor: int, at: int, end: int) -> int:
     if i - 2 >= floor and buffer[i - 1] == 61 and (60 <= buffer[i - 2] <= 62 or buffer[i - 2] | 0x5F == 0x7F):
         return 0  # == <= >= ~= !=
     return 0 if said_before(buffer, floor, at) & VERSION else stop
+
+
+@declare("int64(uint8[::1], int64, int64)")
+def ends_range(buffer: np.ndarray, floor: int, at: int) -> int:
+    """Return 1 if a whole address and a hyphen stand before `at`; arguments as of `follows`."""
+    hyphen = at - 1
+    if hyphen <= floor or buffer[hyphen] != 45:
+        return 0
+    i = hyphen
+    while i > floor and hyphen - i < 16 and (is_digit(buffer[i - 1]) or buffer[i - 1] == 46):
+        i -= 1
+    return 1 if i < hyphen and abs(octets_end(buffer, i, hyphen)) == hyphen and not follows(buffer, floor, i) else 0
 
 
 @declare("int64(uint8[::1], int64, int64, int64)")

@@ -106,8 +106,9 @@ def test_a_row_that_cleaning_does_not_settle_is_dropped_with_the_reason() -> Non
 
     done = process(rows(["moving", "fine"]), "text", RECIPE, Moving(), {})
     assert done.kept["id"].to_pylist() == ["s/a#1"]
-    assert [line for table in done.ledger for line in table.select(["id", "stage", "rule"]).to_pylist()] == [
-        {"id": "s/a#0", "stage": "clean", "rule": "restless"}
+    columns = ["id", "stage", "rule", "value", "threshold"]
+    assert [line for table in done.ledger for line in table.select(columns).to_pylist()] == [
+        {"id": "s/a#0", "stage": "clean", "rule": "restless", "value": 16, "threshold": 16}
     ]
 
 

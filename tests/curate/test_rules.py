@@ -16,7 +16,6 @@ from pipeline.config import RULE_KINDS, Bound, Rules
 from pipeline.config.rules import Preset, bound_problems
 from pipeline.curate.presets import PRESETS
 from pipeline.curate.rules import judge, rules_for
-from pipeline.errors import RecipeError
 from pipeline.signals import SIGNALS
 from tests.preset_tables import PAGE, PRESETS_END, PRESETS_START, preset_tables
 
@@ -94,11 +93,6 @@ def test_no_rules_keep_everything() -> None:
     assert verdicts.passed.all()
     assert len(verdicts.lines) == 0
     assert verdicts.names().to_pylist() == [[], [], []]
-
-
-def test_a_rule_on_what_is_not_measured_is_refused() -> None:
-    with pytest.raises(RecipeError, match="'short' bounds language_score, which this recipe does not measure"):
-        judge({"short": Bound(signal="language_score", min=0.5)}, {"word_count": np.zeros(3)}, IDS, SOURCES)
 
 
 # --- what a recipe says

@@ -11,6 +11,17 @@ from pipeline.engines.columns import from_arrow
 from pipeline.engines.cpu.disguises import undisguise
 
 PIECES = ["a", "é", "漢", "＠", "４", "，", "％", "%40", "%4", "\u200b", "\u00ad", "\ufeff", "\u2060", " ", "."]
+PIECES += ["123", "\u00a0", "\u2009", "\u3000", "–", "\u2011", "&#64;", "&commat;", "&#6", "("]
+WRITTEN = {
+    "%40": "@",
+    "&#64;": "@",
+    "&commat;": "@",
+    "\u00a0": " ",
+    "\u2009": " ",
+    "\u3000": " ",
+    "–": "-",
+    "\u2011": "-",
+}
 EMPTY = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
 
 
@@ -18,12 +29,12 @@ def shown(text: str, first: int) -> list[tuple[str, int, int]]:
     """The characters of a text without disguises, each with where it begins and ends in bytes, from `first` on."""
     found, at, i = [], first, 0
     while i < len(text):
-        taken = "%40" if text.startswith("%40", i) else text[i]
+        taken = next((long for long in WRITTEN if text.startswith(long, i)), text[i])
         size = len(taken.encode())
         neighbours = text[i - 1 : i] + text[i + 1 : i + 2]
         inside = len(neighbours) == 2 and all("!" <= character < "\x80" for character in neighbours)
-        if taken == "%40":
-            found.append(("@", at, at + size))
+        if taken in WRITTEN:
+            found.append((WRITTEN[taken], at, at + size))
         elif "\uff01" <= taken <= "\uff5e":
             found.append((chr(ord(taken) - 0xFEE0), at, at + size))
         elif not (taken in EMPTY and inside):

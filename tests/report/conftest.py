@@ -20,6 +20,9 @@ Made = tuple[RunDirectory, Recipe]
 
 ATTACK = "<script>alert('&\"')</script>"
 
+ADDRESS = "pat.doe@northwind.org"
+"""Personal data that the recipe left in the rows, or that the model made up."""
+
 
 def line(number: int, stage: str, rule: str, **values: Any) -> dict[str, Any]:
     """A line of the ledger."""
@@ -64,9 +67,9 @@ def write_evaluation(run: RunDirectory, recipe: Recipe) -> None:
     predictions = [
         {
             "id": f"sums/sums.jsonl#{200 + n}",
-            "prompt": f"prompt {n}",
-            "reference": f"reference {n}",
-            "prediction": f"prediction {n} {ATTACK}",
+            "prompt": f"prompt {n} of {ADDRESS}",
+            "reference": f"reference {n} {'of this ' * 72}{ADDRESS}",  # across the place where it is cut
+            "prediction": f"prediction {n} {ATTACK} {ADDRESS}",
             "exact_match": n == 0,
             "rouge_l": 0.5,
             "parses": None if n % 2 else True,

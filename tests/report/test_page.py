@@ -12,7 +12,7 @@ import pytest
 from pipeline.report import report
 from pipeline.run import RunDirectory
 from tests.evaluate.runs import make_recipe
-from tests.report.conftest import ATTACK, LEDGER, Made
+from tests.report.conftest import ADDRESS, ATTACK, LEDGER, Made
 
 VOID = {"meta"}
 
@@ -69,6 +69,12 @@ def test_text_of_rows_is_escaped_everywhere(html: str) -> None:
     page = Page(html)
     # A generation, a piece of evidence and a note, each as it was.
     assert page.text.count(ATTACK) == 8 + 1 + 1
+
+
+def test_generations_are_redacted_before_they_are_cut(html: str) -> None:
+    text = Page(html).text
+    assert text.count("<EMAIL>") == 3 * 8
+    assert ADDRESS[:4] not in text, "nor the half of one at the place where a text would be cut"
 
 
 def test_every_rule_of_the_ledger_is_shown_with_at_most_five_examples(html: str) -> None:

@@ -19,6 +19,10 @@ FOUND = {
         "o'neil_x%y@ex-ample.org",
         "föö@bär.example",
         "a@b.xn--p1ai",
+        "иван@почта.рф",
+        "ivan@почта.рф",
+        "Jane.Doe@例え.jp",
+        "δοκιμή@παράδειγμα.ελ",
     ],
     "phone": [
         "(415) 555-0123",
@@ -113,6 +117,9 @@ LOOK_ALIKES = [
     "@property",
     "a@b",
     "x@y.z",
+    "看@用户.名字",
+    "письмо@дом. Потом",
+    "ivan@почта.р",
     "git@github.com:owner/name.git",
     "@app.route",
     "user@1.2",
@@ -187,6 +194,14 @@ LOOK_ALIKES = [
     "https://user:$PASSWORD@host/",
     "https://${USER}:${PASSWORD}@host/",
     "http://%s:%s@host/",
+    "http://%(user)s:%(password)s@host/",
+    "http://{self.user}:{self.password!r}@host/",
+    "http://u:{{password}}@host/ http://u:${PW:-none}@host/",
+    "http://u:$(pass)@host/ http://u:********@host/",
+    "8.8.8.8-1",
+    "1.2.3.4.5-8.8.8.8.8",
+    "4111-1111-1111-1112-123",
+    "4111-1111-1111-1111-1234-5",
     "http://host:8080/path@2",
     "-----BEGIN PRIVATE KEY-----",
     "-----BEGIN CERTIFICATE-----",
@@ -249,8 +264,20 @@ def test_look_alikes_stay(text: str) -> None:
         ("tel +1 415 555 0123 2024", [("phone", "+1 415 555 0123")]),
         ("219-09-9999/219-09-9998", [("ssn", "219-09-9999"), ("ssn", "219-09-9998")]),
         ("https://bob:s3cret@ex.org/", [("url_credentials", "bob:s3cret")]),
-        ("redis://:a@b/ postgres://a.b:p%41ss@h:5/d", [("url_credentials", "a.b:p%41ss")]),
+        ("redis://:@b/ postgres://a.b:p%41ss@h:5/d", [("url_credentials", "a.b:p%41ss")]),
         (f"cut {CUT} <end>", [("private_key", CUT)]),
+        ("93.184.216.34-93.184.216.40", [("ip", "93.184.216.34"), ("ip", "93.184.216.40")]),
+        ("10.0.0.1-8.8.8.8", [("ip", "8.8.8.8")]),
+        ("8.8.8.8-10.0.0.1, 8.8.8.8-1.1", [("ip", "8.8.8.8")]),
+        ("4111-1111-1111-1111-123", [("credit_card", "4111-1111-1111-1111-123")]),
+        ("请写信到jane@corp.org或者", [("email", "jane@corp.org")]),
+        ("jane@corp.org.Потом", [("email", "jane@corp.org")]),
+        ("x?text=Please%20contact%20" + "word%20" * 10 + "jane.doe@corp.org", [("email", "jane.doe@corp.org")]),
+        ("u?mail%3Djane%2Bx@corp.org", [("email", "jane%2Bx@corp.org")]),
+        ("a" * 70 + "@corp.org", [("email", "a" * 64 + "@corp.org")]),
+        ("redis://:s3cr3tPassw0rd@cache:6379", [("url_credentials", ":s3cr3tPassw0rd")]),
+        ("postgres://app:{x9!Kd8s}@db", [("url_credentials", "app:{x9!Kd8s}")]),
+        ("postgres://app:$ecret12!@db", [("url_credentials", "app:$ecret12!")]),
     ],
 )  # fmt: skip
 def test_where_a_match_ends(text: str, values: list[tuple[str, str]]) -> None:
@@ -316,10 +343,48 @@ def test_a_social_security_number_may_be_announced() -> None:
         ("a@b.com and 8.8\ufeff.8.8", [("email", "a@b.com"), ("ip", "8.8\ufeff.8.8")]),
         ("电话：４１５－５５５－０１２３！", [("phone", "４１５－５５５－０１２３")]),
         ("%40d 100%40 می\u200cخواهم １２，３４ １年", []),
+        ("jane&#64;corp.org, b&commat;corp.org", [("email", "jane&#64;corp.org"), ("email", "b&commat;corp.org")]),
+        ("Call\u00a04155550123", [("phone", "4155550123")]),
+        ("078\u201105\u20111120", [("ssn", "078\u201105\u20111120")]),
+        ("(415)\u00a0555–0123.", [("phone", "(415)\u00a0555–0123")]),
+        ("1999–2003, 12\u00a0345\u00a0€, pp.\u00a01234–1299", []),
     ],
 )
 def test_what_is_behind_a_disguise(text: str, values: list[tuple[str, str]]) -> None:
     assert found(text) == values
+
+
+SPACES = "\u00a0\u2000\u2002\u2007\u2009\u200a\u202f\u205f\u3000"
+HYPHENS = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
+
+
+@pytest.mark.parametrize(
+    ("entity", "value"),
+    [
+        ("phone", "415 555 0123"),
+        ("phone", "415-555-0123"),
+        ("phone", "+49 30 23125123"),
+        ("phone", "+1 (415) 555-0123"),
+        ("phone", "01 40 20 50 50"),
+        ("credit_card", "4111 1111 1111 1111"),
+        ("credit_card", "4111-1111-1111-1111"),
+        ("iban", "DE89 3704 0044 0532 0130 00"),
+        ("iban", "GB82 WEST 1234 5698 7654 32"),
+        ("ssn", "078-05-1120"),
+    ],
+)
+def test_typographic_spaces_and_hyphens_hide_no_number(entity: str, value: str) -> None:
+    written = [value.replace(" ", space) for space in SPACES if " " in value]
+    written += [value.replace("-", hyphen) for hyphen in HYPHENS if "-" in value]
+    for number in written:
+        for before, after in (
+            ("", ""),
+            ("Call ", "."),
+            ("Call\u00a0", "\u00a0now"),
+            ("（", "）"),
+            ("die ", ", 3\u00a0mal"),
+        ):
+            assert found(before + number + after) == [(entity, number)]
 
 
 VALUES = [value for values in FOUND.values() for value in values]

@@ -79,10 +79,10 @@ def cut_rows(
         places.append(here[~hit])
         if not hit.any():
             break
-        drawn = ledger_lines(matches, table, index, rule.share, "cut")
         if turn == _ROUNDS:
-            ledger.append(_with(drawn, "rule", pa.repeat("restless", len(drawn))))
+            ledger.append(ledger_lines(matches, table, index, rule.share, "restless"))
             break
+        drawn = ledger_lines(matches, table, index, rule.share, "cut")
         chosen = FoundNgrams(*(column[matches.counted] for column in found))
         contents = contents_of(messages)
         contents = engine.replace(contents, *_nothing_at(spans_of(contents, chosen, rule.margin, engine)))

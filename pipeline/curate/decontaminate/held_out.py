@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
 __all__ = ["drops", "run_stage", "stage"]
 
-VERSION = 1
+VERSION = 2
 
 _TEST = SPLITS.index("test")
 _NGRAMS = 1 << 24

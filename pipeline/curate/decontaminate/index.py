@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pipeline.atomic import atomic_file
 from pipeline.curate.dedup.work import load, save
 from pipeline.engines import Engine
+from pipeline.engines.stand_ins import without_values
 from pipeline.engines.word_ngrams import NgramTable
 
 __all__ = ["HALVES", "NgramIndex", "TextNgrams", "Texts", "build_index", "halves_of", "ngrams_of"]
@@ -121,12 +122,15 @@ def halves_of(roles: pa.StringArray) -> NDArray[np.int8]:
 def ngrams_of(texts: pa.LargeStringArray, ngram: int, shortest: int, engine: Engine) -> TextNgrams:
     """Take the n-grams of texts. A text with fewer words is one n-gram as a whole, if it has `shortest` words or more.
 
+    Of stand-ins only the entity counts, whatever number or digest the operator gave the value.
+
     Args:
         texts: n texts.
         ngram: words.
         shortest: words.
         engine: that hashes.
     """
+    texts = without_values(texts)
     words = engine.count_words(texts)
     hashes, owners, lengths = [np.zeros((0, 2), np.uint64)], [np.zeros(0, np.int64)], []
     for length in range(shortest, ngram + 1):

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pipeline.curate.decontaminate.index import HALVES, NgramIndex
 from pipeline.curate.messages import contents_of, rows_of
 from pipeline.engines import Engine
+from pipeline.engines.stand_ins import without_values
 from pipeline.engines.word_ngrams import FoundNgrams
 from pipeline.schema import LEDGER
 
@@ -39,10 +40,12 @@ class Matches:
 def find_in(messages: pa.ListArray, index: NgramIndex, engine: Engine) -> tuple[FoundNgrams, NDArray[np.int64]]:
     """Find the index's n-grams in the contents of rows; none reaches from one message into the next.
 
+    Of stand-ins only the entity counts, as in the index: the first address of an evaluation text may be a row's second.
+
     Returns:
         What was found in which message, and the row of each: int64.
     """
-    found = engine.find_ngrams(contents_of(messages), index.table)
+    found = engine.find_ngrams(without_values(contents_of(messages)), index.table)
     return found, rows_of(messages)[found.texts]
 
 

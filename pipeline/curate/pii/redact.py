@@ -61,7 +61,11 @@ def redact(table: pa.Table, pii: Pii, engine: Engine) -> Redacted:
     def attempt(rows: pa.Table) -> Redacted:
         try:
             stand_ins = operators_of(pii, every)  # its numbers begin anew with every attempt
-            options = {"countries": pii.countries or COUNTRIES, "also": finder, "stand_ins": stand_ins}
+            options = {
+                "countries": COUNTRIES if pii.countries is None else pii.countries,
+                "also": finder,
+                "stand_ins": stand_ins,
+            }
             return _redact(rows, pii, engine, looked_for, options)
         except ProjectError:
             raise

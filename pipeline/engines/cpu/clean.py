@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.engines import CLEANERS
+from pipeline.engines import CLEANERS, CLEANING_ROUNDS
 from pipeline.engines.columns import from_arrow, places_of_both, to_arrow
 from pipeline.engines.cpu.names import known
 from pipeline.engines.cpu.replace import replace
@@ -20,9 +20,6 @@ from pipeline.text.kernel import compiled
 from pipeline.text.suspects import BREAK, CONTROL, MARKDOWN, MARKUP, MOJIBAKE, QUOTE, SPACE, UNNORMAL, suspects
 
 __all__ = ["clean", "clean_until_stable"]
-
-ROUNDS = 16
-"""How often the cleaners run over a row at most. Real rows settle in two or three; nested markup takes one a level."""
 
 LINE_FEED = 10
 
@@ -57,7 +54,7 @@ def clean_until_stable(
         cleaners: As of `clean`.
 
     Returns:
-        n texts, and whether each came to rest within `ROUNDS` rounds: bool (n). One that did not (markup nested
+        n texts, and whether each came to rest within `CLEANING_ROUNDS`: bool (n). One that did not (markup nested
         deeper than that) is returned as it came.
 
     Raises:
@@ -72,7 +69,7 @@ def clean_until_stable(
     rows = np.arange(len(contents))
     texts = contents
     result = contents
-    for _ in range(ROUNDS):
+    for _ in range(CLEANING_ROUNDS):
         flags = flags_of(texts)
         here = np.flatnonzero(flags & wanted)
         if len(here) == 0:

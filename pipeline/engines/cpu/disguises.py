@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.engines.columns import TextColumn
 from pipeline.engines.write import NOTHING, NOWHERE
-from pipeline.text.disguises import WIDTH, is_disguised
+from pipeline.text.disguises import is_disguised
 from pipeline.text.disguises import undisguise as undisguise_row
 from pipeline.text.kernel import compiled
 
@@ -39,8 +39,11 @@ class Plain(NamedTuple):
     def stops(self, at: np.ndarray, buffer: np.ndarray) -> np.ndarray:
         """Where in the buffer of the n texts the characters end whose last byte stands at `at` in this one: int64."""
         begins = self.begins(at)
-        disguised = buffer[begins] != self.texts.buffer[at]
-        stops: np.ndarray = begins + np.where(disguised, WIDTH, 1)
+        widths = np.where(buffer[begins] == self.texts.buffer[at], 1, 3)
+        widths[buffer[begins] == 0xC2] = 2  # a no-break space
+        for k in np.flatnonzero((widths == 3) & (buffer[begins] == ord("&"))).tolist():
+            widths[k] = buffer[begins[k] : begins[k] + 8].tobytes().index(b";") + 1
+        stops: np.ndarray = begins + widths
         return stops
 
 
@@ -50,10 +53,9 @@ def undisguise(column: TextColumn) -> Plain:
     flag_disguised(column.buffer, column.bounds, flags)
     rows = np.flatnonzero(flags)
     bounds = np.zeros(len(rows) + 1, np.int64)
-    undisguise_rows(column.buffer, column.bounds, rows, NOWHERE, bounds[1:], NOTHING, NOWHERE, NOWHERE, NOWHERE)
     entries = np.zeros(len(rows) + 1, np.int64)
-    # A disguise takes two bytes more than what it hides, or three.
-    np.cumsum(1 + (np.diff(column.bounds)[rows] - bounds[1:]) // 2, out=entries[1:])
+    undisguise_rows(column.buffer, column.bounds, rows, NOWHERE, bounds[1:], NOTHING, NOWHERE, entries[1:], NOWHERE)
+    np.cumsum(entries, out=entries)
     np.cumsum(bounds, out=bounds)
     output = np.empty(bounds[-1], np.uint8)
     places, sources = np.empty((2, entries[-1]), np.int64)
@@ -82,11 +84,11 @@ def undisguise_rows(
     places: np.ndarray,
     sources: np.ndarray,
 ) -> None:
-    """Undisguise some rows: with empty `starts` measure the `lengths`, else write."""
+    """Undisguise some rows: with empty `starts` measure the `lengths` and count the `places`, else write."""
     for k in range(len(rows)):
         start = bounds[rows[k]]
         end = bounds[rows[k] + 1]
         if len(starts) == 0:
-            lengths[k] = undisguise_row(buffer, start, end, output, -1, places, sources, 0, 0)
+            lengths[k] = undisguise_row(buffer, start, end, output, -1, places, sources, k)
         else:
-            undisguise_row(buffer, start, end, output, starts[k], places, sources, entries[k], entries[k + 1])
+            undisguise_row(buffer, start, end, output, starts[k], places, sources, entries[k])

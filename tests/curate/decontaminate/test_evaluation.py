@@ -15,7 +15,7 @@ from pipeline.errors import InputError
 from pipeline.inspect_run import Kept, find_row
 from pipeline.report.funnel import funnel
 from pipeline.run import RunDirectory
-from tests.curate.conftest import Curated
+from tests.curate.conftest import KEY_ENV, Curated
 from tests.curate.test_curate import NO_RULES, prose
 
 Curation = Callable[..., Curated]
@@ -119,6 +119,35 @@ def test_personal_data_is_looked_for_as_redaction_leaves_it(run_curation: Curati
     assert done.ledger["rule"].to_pylist() == ["evaluation_prompt"]
     assert "jane" not in json.dumps(done.ledger.to_pylist())
     assert not [path for path in done.root.rglob("*") if path.is_file() and b"jane.roe" in path.read_bytes()]
+
+
+@pytest.mark.parametrize("operator", ["tag", "mask", "hash", "pseudonym"])
+@pytest.mark.parametrize("action", ["drop", "cut"])
+def test_a_stand_in_s_number_or_digest_does_not_hide_an_evaluation_text(
+    operator: str, action: str, run_curation: Curation, named: Named
+) -> None:
+    # Of thirteen words of the question one is always of the address, which is the row's second.
+    question = f"{' '.join(prose(710, 11).split())} jane@corp.org {' '.join(prose(711, 11).split())}?"
+    other = question.replace("jane@corp.org", "ann@corp.org")  # a copy in which another address is put
+    given = [
+        {"text": f"Ask bob@corp.org. {prose(830 + 2 * at)}\n{asked}\n{prose(831 + 2 * at)}"}
+        for at, asked in enumerate(("Not the question.", question, other))
+    ]
+    pii = {"operator": operator, "key_env": KEY_ENV}
+    files = [named([{"question": question, "answer": "yes"}])]
+    done = run_curation(
+        given, curate={"pii": pii, "decontaminate": {"files": files, "action": action, "keep": 0.1}, **NO_RULES}
+    )
+    if action == "drop":
+        found = [(int(line["id"].split("#")[1]), line["rule"]) for line in done.ledger.to_pylist()]
+        assert found == [(1, "evaluation_prompt"), (2, "evaluation_prompt")]
+        return
+    texts = done.texts()
+    assert len(texts) == 3
+    for at, text in enumerate(texts.values()):
+        said = f"{prose(830 + 2 * at)} {prose(831 + 2 * at)}"
+        assert set(said.split()) <= set(text.split())
+        assert not set(question.split()) & set(text.split()) - set(said.split())
 
 
 def test_chats_and_texts_are_evaluation_sets_too(run_curation: Curation, named: Named, tmp_path: Path) -> None:

@@ -218,6 +218,8 @@ def test_a_key_that_is_missing_or_short_is_named_and_never_quoted(
         ({"operators": {"person": "mask"}}, "no entity is called 'person'"),
         ({"key_env": "8f2b-11 secret"}, "not the key itself"),
         ({"countries": ["UK"]}, "no country has the code 'UK'"),
+        ({"countries": []}, "names no country"),
+        ({"entities": []}, "looks for nothing"),
         ({"ner": {"model": "m", "entities": ["EMAIL"]}}, "belongs to curate.pii.entities"),
     ],
 )
@@ -227,5 +229,6 @@ def test_what_a_recipe_may_not_say(wrong: dict[str, Any], part: str) -> None:
 
 
 def test_names_may_have_operators_too() -> None:
+    assert Pii.model_validate({"entities": [], "ner": {"model": "m"}}).entities == []
     right = Pii.model_validate({"operators": {"person": "mask"}, "ner": {"model": "m"}, "countries": ["US", "DE"]})
     assert (right.operator_of("person"), right.operator_of("location")) == ("mask", "tag")

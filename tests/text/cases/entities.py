@@ -26,6 +26,8 @@ MORE = (
     + b"aB3dE6gH9j" * 3
     + b". SG.x SK"
     + b"0123456789abcdef" * 2,
+    "иван@почта.рф a%20b%3Dc@例え.jp %2Bx@a.рф ".encode(),
+    b"8.8.8.8-8.8.4.4-1 4111-1111-1111-1111-123 r://:a@b p://u:{x!K}@h p://u:{s.p!r}@h p://u:$A${B:-c}@h p://u:$e!@h ",
     b" api_key = \"3f9c2b7a1d5e8f60\"; TOKEN=tok_a8d7f6a8s7d6f8a pass_word: 'x' Authorization: Bearer a1b2c3d4e5f6a7b8",
 )
 """Every entity that `ROWS` lack, and what is almost one."""
@@ -40,13 +42,27 @@ def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
             for room in (0, 12):
                 spans = np.zeros(room, np.int64), np.zeros(room, np.int64), np.zeros(room, np.int8)
                 yield "find.find_candidates", (*row, wanted, *spans, room // 4)
-    for text in ("j\u200ban\xade%40co\ufeffrp ＊ｊ＠４．～ 100%4\u2060", "é\u200cé，。％"):
+    disguised = (
+        "j\u200ban\xade%40co\ufeffrp ＊ｊ＠４．～ 100%4\u2060",
+        "é\u200cé，。％",
+        "Tel.\xa0(030)\xa0231\u201125\u2009123 a&#64;b &commat; &#6",
+        "1999–2003\u3000+49\u202f(0)30−1",
+    )
+    for text in disguised:
         row = as_row(text.encode())
         yield "disguises.is_disguised", row
         for at in range(row[1], row[2]):
             yield "disguises.disguise_at", (row[0], row[1], at, row[2])
+            yield "disguises.escaped_at", (row[0], at, row[2])
+            yield "context.space_before", (row[0], row[1], at)
+            yield "disguises.digits_beside", (row[0], at, row[2], 1)
+            yield "disguises.digits_beside", (row[0], at, row[1] - 1, -1)
+            yield "disguises.may_hide", (row[0], at, row[2])
+            yield "disguises.is_year", (row[0], at, row[2])
+            for width in (2, 3):
+                yield "disguises.parts_number", (row[0], row[1], at, width, row[2])
         for at in (-1, 2):
-            entries = np.zeros(40, np.int64), np.zeros(40, np.int64), 3, 40
+            entries = np.zeros(40, np.int64), np.zeros(40, np.int64), 3
             yield "disguises.undisguise", (*row, np.zeros(80, np.uint8), at, *entries)
     for byte in range(256):
         for name in ("boundaries.is_digit", "boundaries.is_letter", "boundaries.is_word", "api_key.is_filler"):
@@ -82,6 +98,7 @@ def _places() -> Iterator[tuple[str, tuple[Any, ...]]]:
         "email.domain_end": anything,
         "ip.octets_end": digit,
         "phone.extension_end": anything,
+        "email.is_escaped_mark": anything,
         "api_key.is_long": anything,
         "private_key.match_private_key": lambda byte: byte == 45,
         "private_key.hyphens": anything,
@@ -115,6 +132,11 @@ def _places() -> Iterator[tuple[str, tuple[Any, ...]]]:
         yield "api_key.shape_before", (buffer, 0, at)
         if PLACES[at - 1 : at] == b'"' or PLACES[at - 1 : at] == b"=":
             yield "api_key.secret_end", (buffer, at - 2, at, end)
+        for dollar in (0, 1):
+            yield "email.script_letter", (buffer, at, end, dollar)
+            yield "url_credentials.braces_end", (buffer, at, min(at + 12, end), dollar)
+        yield "url_credentials.is_template", (buffer, at, min(at + 9, end))
+        yield "ip.ends_range", (buffer, 0, at)
     for at in range(end):
         if PLACES[at] == 64:
             yield "email.email_start", (buffer, max(at - 30, 0), at)
