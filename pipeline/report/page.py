@@ -20,7 +20,7 @@ from pipeline.report.charts import bar_chart, line_chart
 from pipeline.report.drops import read_drops
 from pipeline.report.funnel import conservation, funnel, read_metrics
 from pipeline.report.packing import read_packing
-from pipeline.report.redaction import beginnings
+from pipeline.report.redaction import beginnings, shortened
 from pipeline.report.rules import read_rules
 from pipeline.run import Manifest, RunDirectory
 
@@ -198,5 +198,4 @@ def _number(value: object) -> str:
 
 
 def _excerpt(text: str | None) -> str:
-    text = text or ""
-    return text if len(text) <= _EXCERPT else f"{text[:_EXCERPT]}… ({len(text):,} characters)"
+    return shortened(text or "", _EXCERPT)

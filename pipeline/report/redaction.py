@@ -9,7 +9,7 @@ import pyarrow as pa
 from pipeline.curate.excerpts import redacted
 from pipeline.engines import engine_for
 
-__all__ = ["beginnings"]
+__all__ = ["beginnings", "shortened"]
 
 
 def beginnings(texts: Sequence[str | None], characters: int) -> list[str | None]:
@@ -23,8 +23,9 @@ def beginnings(texts: Sequence[str | None], characters: int) -> list[str | None]
     """
     column = pa.array([text or "" for text in texts], pa.large_string())
     found = redacted(column, engine_for("cpu")).to_pylist()
-    return [_cut(text, characters) if text else None for text in found]
+    return [shortened(text, characters) if text else None for text in found]
 
 
-def _cut(text: str, characters: int) -> str:
+def shortened(text: str, characters: int) -> str:
+    """The text, or its beginning and how long it is in all."""
     return text if len(text) <= characters else f"{text[:characters]}… ({len(text):,} characters)"
