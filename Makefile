@@ -47,8 +47,10 @@ bench: .venv/.bench
 	$(BIN)/python benchmarks/end_to_end.py
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/compile.py
+	$(BIN)/python benchmarks/reading.py
+	$(BIN)/python benchmarks/tokenising.py
 	$(BIN)/python benchmarks/packing.py
-	$(BIN)/python benchmarks/duplicates.py --peer
+	$(BIN)/python benchmarks/duplicates.py --peers
 	$(BIN)/python benchmarks/duplicates_growth.py 0.2 1
 
 # Resolves runtime and all extras together, so that one lock serves machines with and without a GPU. Versions stay unless
