@@ -83,6 +83,7 @@ def test_bins_of_other_settings_do_not_leave_and_rows_do(run: RunDirectory, tmp_
     RunDirectory.open(load_recipe(run.recipe_path, ["pack.seq_length=32"]))
     refused(run, PACKED, tmp_path / "out", r"packed: changed: seq_length 64 → 32(.|\n)*`curate-and-train pack RECIPE`")
     export(run, "jsonl", tmp_path / "rows")
+    assert len((tmp_path / "rows/training.jsonl").read_text(encoding="utf-8").splitlines()) == 4
 
 
 def test_a_template_that_was_changed_after_packing_is_refused(run: RunDirectory, tmp_path: Path) -> None:
@@ -97,3 +98,4 @@ def test_sources_that_are_gone_are_not_missed(run: RunDirectory, tmp_path: Path)
     # The source is a module that was never there.
     for name in FORMATS:
         export(run, name, tmp_path / name)
+        assert any(path.stat().st_size for path in (tmp_path / name).rglob("*") if path.is_file())
