@@ -84,7 +84,12 @@ def _read_yaml(path: Path, what: str) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"the {what} cannot be read: {error}", where=str(path), mend="give a YAML file") from None
     except yaml.YAMLError as error:
-        raise RecipeError(f"the {what} is not YAML: {error}", where=str(path), mend="correct the syntax") from None
+        mark = getattr(error, "problem_mark", None)
+        raise RecipeError(
+            f"the {what} is not YAML: {getattr(error, 'problem', None) or error}",
+            where=f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path),
+            mend="correct the syntax there, or before it",
+        ) from None
     if not isinstance(document, dict):
         raise RecipeError(f"the {what} is not a mapping of keys", where=str(path), mend="see data/demo.yaml")
     return document

@@ -237,7 +237,8 @@ def test_a_missing_recipe_is_named_with_its_neighbour(write: Write) -> None:
 @pytest.mark.parametrize(
     ("text", "part"),
     [
-        ("run: [1", "is not YAML"),
+        ("run: [1", "is not YAML: expected ',' or ']'"),
+        ("run: [1", "recipe.yaml:1:8\n"),
         ("run: x\n\tseed: 1", "is not YAML"),
         ('{"run": "x",,}', "is not YAML"),
         ("seed: 0\nrun: x\nseed: 7", "the key 'seed' stands twice"),
