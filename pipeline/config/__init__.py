@@ -12,12 +12,13 @@ from pipeline.config.clean import Clean
 from pipeline.config.curate import Curate, Split
 from pipeline.config.decontaminate import Decontaminate
 from pipeline.config.dedup import Dedup, Fuzzy, Substrings
+from pipeline.config.evaluate import Evaluate, Promote
 from pipeline.config.pack import Pack, Roles
 from pipeline.config.pii import Ner, Pii
 from pipeline.config.rules import RULE_KINDS, Bound, Rules
 from pipeline.config.section import Section
 from pipeline.config.sources import Cluster, Ingest, Source
-from pipeline.config.train import Evaluate, Launch, Lora, Model, Promote, Train
+from pipeline.config.train import Launch, Lora, Model, Train
 from pipeline.errors import RecipeError, did_you_mean
 
 __all__ = [

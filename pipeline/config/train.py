@@ -1,4 +1,4 @@
-"""`train`, `evaluate` and `promote`."""
+"""`train`: what is trained, and how."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from pipeline.config.section import Section
 
-__all__ = ["Evaluate", "Launch", "Lora", "Model", "Promote", "Train"]
+__all__ = ["Launch", "Lora", "Model", "Train"]
 
 
 class Model(Section):
@@ -82,23 +82,3 @@ class Train(Section):
                 f"{self.micro_batch} × {self.launch.nproc}"
             )
         return self
-
-
-class Evaluate(Section):
-    """What is measured on the validation and test rows."""
-
-    generate: int = Field(32, ge=0)
-    """Test rows to generate answers for."""
-    max_new_tokens: int = Field(128, ge=1)
-    batch: int = Field(8, ge=1)
-    """Bins or prompts at once."""
-
-
-class Promote(Section):
-    """When the candidate takes the champion's place."""
-
-    metric: Literal["loss"] = "loss"
-    margin: float = Field(0.0, ge=0)
-    """By how much the candidate's test loss must be below the champion's."""
-    champion: str | None = None
-    """The pointer to the champion; null is `champion-<sources>.json` beside the run directory."""
