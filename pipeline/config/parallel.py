@@ -30,9 +30,9 @@ class Parallel(Section):
         each = self.shard * self.context * self.tensor
         copies = self.replicate or max(1, world // each)
         if copies * each != world:
-            given = f"{self.replicate} × " if self.replicate else ""
+            sizes = [self.replicate or 1, self.context, self.shard, self.tensor]
             raise ValueError(
-                f"parallel: replicate × context × shard × tensor = {given}{self.context} × {self.shard} × {self.tensor} "
+                f"parallel: replicate × context × shard × tensor = {' × '.join(map(str, sizes))} "
                 f"does not make up the {world} ranks of `launch`"
             )
         return copies

@@ -51,13 +51,13 @@ def checkpoint_activations(model: PreTrainedModel, how: Literal["off", "selectiv
     settings: dict[str, Any] = {"use_reentrant": False}
     if how == "selective":
         settings["context_fn"] = _contexts
-    model.gradient_checkpointing_enable(gradient_checkpointing_kwargs=settings)
+    model.gradient_checkpointing_enable(gradient_checkpointing_kwargs=settings)  # type: ignore[no-untyped-call]
 
 
 def _contexts() -> Any:
     """The contexts of one layer's forward pass and of its repetition, each counting products by itself."""
     counts = {"forward": 0, "recompute": 0}
-    return create_selective_checkpoint_contexts(partial(_policy, counts))
+    return create_selective_checkpoint_contexts(partial(_policy, counts))  # type: ignore[no-untyped-call]
 
 
 def _policy(counts: dict[str, int], context: Any, operator: Any, *_: Any, **__: Any) -> CheckpointPolicy:

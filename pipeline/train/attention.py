@@ -11,6 +11,7 @@ reach the layer as an explicit argument, also when activation checkpointing comp
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -30,6 +31,9 @@ PACKED = "curate_and_train_packed"
 
 _CHANGES = ("softcap", "s_aux", "sinks", "position_bias")
 """Arguments of the interface that change the scores, and that a segment's attention here does not know."""
+
+
+Attend = Callable[..., Any]
 
 
 class Unserved(Exception):
@@ -108,9 +112,9 @@ def attend_packed(
     if _group is not None:
         key, value = gather_sequence(key, value, _group)
     batch, heads, length, _ = query.shape
-    flat = [part.transpose(1, 2).flatten(0, 1) for part in (query, key, value)]  # (tokens, heads, D)
+    query, key, value = (part.transpose(1, 2).flatten(0, 1) for part in (query, key, value))  # (tokens, heads, D)
     attend = _segment_by_segment if query.device.type == "cpu" else _flash()
-    out = attend(*flat, attention_mask[0, :, 0], scaling, dropout, settings.get("sliding_window"))
+    out = attend(query, key, value, attention_mask[0, :, 0], scaling, dropout, settings.get("sliding_window"))
     return out.view(batch, length, heads, value.shape[-1]), None
 
 
@@ -125,18 +129,18 @@ def _segment_by_segment(
 ) -> torch.Tensor:
     """Attention over (tokens, heads, D), segment by segment."""
     queries, keys = bounds.tolist()
-    if window is not None and any(end - begin > window for begin, end in zip(keys, keys[1:], strict=False)):
-        raise Unserved(f"attention over a window of {window} tokens")
     groups = query.shape[1] // key.shape[1]
     if groups > 1:
         key, value = key.repeat_interleave(groups, dim=1), value.repeat_interleave(groups, dim=1)
     begin, end = keys[0], keys[-1]
-    lengths = [b - a for a, b in zip(queries, queries[1:], strict=False)]
-    seen = [b - a for a, b in zip(keys, keys[1:], strict=False)]
+    lengths = [b - a for a, b in pairwise(queries)]
+    seen = [b - a for a, b in pairwise(keys)]
+    if window is not None and max(seen) > window:
+        raise Unserved(f"attention over a window of {window} tokens")
     parts = zip(
-        query.transpose(0, 1)[None].split(lengths, dim=2),
-        key[begin:end].transpose(0, 1)[None].split(seen, dim=2),
-        value[begin:end].transpose(0, 1)[None].split(seen, dim=2),
+        torch.split(query.transpose(0, 1)[None], lengths, dim=2),
+        torch.split(key[begin:end].transpose(0, 1)[None], seen, dim=2),
+        torch.split(value[begin:end].transpose(0, 1)[None], seen, dim=2),
         strict=True,
     )
     out = [
@@ -157,9 +161,6 @@ def _last(queries: int, keys: int, like: torch.Tensor) -> torch.Tensor | None:
     if queries == keys:
         return None
     return torch.ones(queries, keys, dtype=torch.bool, device=like.device).tril(keys - queries)
-
-
-Attend = Callable[..., torch.Tensor]
 
 
 def _flash() -> Attend:
@@ -195,7 +196,7 @@ def _by_torch(varlen_attn: Attend) -> Attend:
     ) -> torch.Tensor:
         if dropout:
             raise Unserved("attention with dropout by torch.nn.attention.varlen")
-        return varlen_attn(
+        out: torch.Tensor = varlen_attn(
             query,
             *_covered(key, value, bounds),
             bounds[0],
@@ -206,6 +207,7 @@ def _by_torch(varlen_attn: Attend) -> Attend:
             window_size=(-1 if window is None else window - 1, 0),
             enable_gqa=query.shape[1] != key.shape[1],
         )
+        return out
 
     return attend
 
@@ -220,7 +222,7 @@ def _by_flash_attn(flash_attn_varlen_func: Attend) -> Attend:
         dropout: float,
         window: int | None,
     ) -> torch.Tensor:
-        return flash_attn_varlen_func(
+        out: torch.Tensor = flash_attn_varlen_func(
             query,
             *_covered(key, value, bounds),
             bounds[0],
@@ -232,6 +234,7 @@ def _by_flash_attn(flash_attn_varlen_func: Attend) -> Attend:
             causal=True,
             window_size=(-1 if window is None else window - 1, 0),
         )
+        return out
 
     return attend
 

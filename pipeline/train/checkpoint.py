@@ -26,8 +26,9 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-import torch.distributed.checkpoint as dcp
+from torch.distributed.checkpoint import state_dict_loader, state_dict_saver
 from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.filesystem import FileSystemWriter
 
 from pipeline.atomic import TEMPORARY, remove_temporaries, sync, write_json
 from pipeline.errors import MachineError, RunDirectoryError, cannot_write
@@ -95,7 +96,9 @@ def read_state(checkpoint: Path, *, bins: str, upcoming: Callable[[int], str]) -
 def load(checkpoint: Path, weights: Weights, optimizer: torch.optim.Optimizer, *, step: int, ranks: Ranks) -> None:
     """Put a checkpoint's weights and moments in place of those that there are, however they are cut over ranks."""
     _make_moments(optimizer)
-    dcp.load(_tensors(weights, optimizer), checkpoint_id=str(checkpoint / "shards"), no_dist=ranks.world == 1)
+    state_dict_loader.load(
+        _tensors(weights, optimizer), checkpoint_id=str(checkpoint / "shards"), no_dist=ranks.world == 1
+    )
     for moments in optimizer.state.values():
         with suppress(KeyError):
             moments["step"] = _counted(moments["step"], step)
@@ -152,9 +155,9 @@ class Checkpoints:
         try:
             if export is not None:
                 export(beside)
-            written = dcp.async_save(
+            written = state_dict_saver.async_save(
                 _tensors(weights, optimizer),
-                storage_writer=dcp.FileSystemWriter(beside / "shards"),
+                storage_writer=FileSystemWriter(beside / "shards"),
                 process_group=self._group,
                 no_dist=self._group is None,
             )

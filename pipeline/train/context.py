@@ -35,7 +35,7 @@ class _Gather(torch.autograd.Function):
         return torch.cat(parts, dim=3)
 
     @staticmethod
-    def backward(ctx: Any, slope: torch.Tensor) -> tuple[torch.Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, slope: torch.Tensor) -> tuple[torch.Tensor, None]:
         world, rank = dist.get_world_size(ctx.group), dist.get_rank(ctx.group)
         # A sum in one order on every rank; gloo scatters no sums of lists.
         total = slope.clone(memory_format=torch.contiguous_format)

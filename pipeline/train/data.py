@@ -48,7 +48,15 @@ class MicroBatch:
 
     def to(self, device: torch.device) -> MicroBatch:
         """The same with its tensors on `device`."""
-        return replace(self, **{name: tensor.to(device, non_blocking=True) for name, tensor in self._tensors().items()})
+        return replace(
+            self,
+            tokens=self.tokens.to(device),
+            labels=self.labels.to(device),
+            positions=self.positions.to(device),
+            segments=self.segments.to(device),
+            bounds=self.bounds.to(device),
+            targets=self.targets.to(device),
+        )
 
     def share(self, index: int, of: int) -> MicroBatch:
         """The piece `index` of `of` equal pieces of a sequence; what is counted is still counted for the whole."""
@@ -64,9 +72,6 @@ class MicroBatch:
             bounds=segment_bounds(self.segments, begin=begin, end=end),
             targets=_targets(labels),
         )
-
-    def _tensors(self) -> dict[str, torch.Tensor]:
-        return {name: value for name, value in vars(self).items() if isinstance(value, torch.Tensor)}
 
 
 def micro_batches(

@@ -1,4 +1,4 @@
-"""The trained model as a Hugging Face folder, with float32 weights; from shards, adapters or a lower precision alike."""
+"""The trained model as a Hugging Face folder in float32: from shards, adapters or a lower precision alike."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import torch
@@ -52,7 +52,8 @@ class FlatGradient:
             value.grad = self.flat[at : at + value.numel()].view_as(value)
             at += value.numel()
             if weights.computed[name] is not value:
-                weights.computed[name].register_post_accumulate_grad_hook(_adds_to(value.grad))
+                hook = _adds_to(value.grad)
+                weights.computed[name].register_post_accumulate_grad_hook(hook)  # type: ignore[no-untyped-call]
 
     def zero_(self) -> None:
         """Forget the last step; the views stay, for autograd adds to a gradient that is there in place."""
@@ -66,15 +67,15 @@ class FlatGradient:
         self._ranks.sum_(self.flat)
 
     def norm(self) -> float:
-        """The global L2 norm."""
-        return float(self.flat.norm())
+        """The global L2 norm; summed in float64, for in float32 a million squares lose the fifth digit."""
+        return float(torch.linalg.vector_norm(self.flat, dtype=torch.float64))
 
     def scale_(self, factor: float) -> None:
         """Multiply the buffer."""
         self.flat.mul_(factor)
 
 
-def _adds_to(buffer: torch.Tensor):  # type: ignore[no-untyped-def]
+def _adds_to(buffer: torch.Tensor) -> Callable[[torch.Tensor], None]:
     def add(parameter: torch.Tensor) -> None:
         assert parameter.grad is not None  # the hook runs when there is one
         buffer.add_(parameter.grad)
@@ -95,8 +96,9 @@ class ShardedGradient:
     """
 
     def __init__(
-        self, weights: Weights, learner: FSDPModule, *, partial: Sequence[str], tensor: dist.ProcessGroup | None
+        self, weights: Weights, learner: torch.nn.Module, *, partial: Sequence[str], tensor: dist.ProcessGroup | None
     ) -> None:
+        assert isinstance(learner, FSDPModule)  # `fully_shard` makes it one
         self._masters = list(weights.masters.values())
         self._learner = learner
         self._partial = [weights.masters[name] for name in partial if name in weights.masters]
@@ -126,9 +128,9 @@ class ShardedGradient:
         for value in self._masters:
             assert value.grad is not None
             groups = _sharding(value.grad)
-            square = local(value.grad).float().square().sum()
+            square = torch.linalg.vector_norm(local(value.grad), dtype=torch.float64).square()
             squares[groups] = squares[groups] + square if groups in squares else square
-        total = torch.zeros((), device=local(self._masters[0]).device)
+        total = torch.zeros((), dtype=torch.float64, device=local(self._masters[0]).device)
         for groups, square in squares.items():
             for group in groups:
                 dist.all_reduce(square, group=group)

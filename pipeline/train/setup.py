@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from peft import PeftModel
+from torch.distributed.fsdp import FSDPModule
 from transformers import PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
@@ -192,6 +193,9 @@ def _engine(model: PreTrainedModel | PeftModel, recipe: Recipe, ranks: Ranks, *,
     torch.nn.Module.to(learner, ranks.device)  # of what is cut, the shards: the whole model is never there
     way = isolate(learner, vocab_size=vocab_size, device=ranks.device, dtype=dtype)
     _warn(way, train, ranks)
+    for module in learner.modules():
+        if isinstance(module, FSDPModule):
+            module.reshard()  # after a forward pass alone, FSDP leaves what its root gathered
     if train.precision == "float8":
         to_float8(model, ranks.device)
     checkpoint_activations(learner.plain, train.activation_checkpointing)

@@ -59,12 +59,18 @@ def decoder_layers(model: PreTrainedModel) -> Sequence[torch.nn.Module]:
     Raises:
         RecipeError: the model has none.
     """
-    lists = [module for module in model.modules() if isinstance(module, torch.nn.ModuleList) and len(module)]
+    lists: list[Sequence[torch.nn.Module]] = [
+        module for module in model.modules() if isinstance(module, torch.nn.ModuleList) and len(module)
+    ]
     if not lists:
         raise RecipeError(
             f"{type(model).__name__} has no list of layers to cut", where="train.parallel", mend="set shard to 1"
         )
-    return list(max(lists, key=lambda one: sum(parameter.numel() for parameter in one.parameters())))
+    return max(lists, key=lambda layers: sum(_numel(layer) for layer in layers))
+
+
+def _numel(module: torch.nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
 
 
 def tensor_plan(made: Any, size: int) -> dict[str, str]:

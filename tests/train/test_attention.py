@@ -28,9 +28,7 @@ FAMILIES = ["llama", "qwen3", "gemma", "phi", "gpt_neox"]
 def tiny(kind: str = "llama", attention: str = "sdpa", **keys: Any) -> PreTrainedModel:
     torch.manual_seed(0)
     config = AutoConfig.for_model(**{**TINY_LLAMA, "model_type": kind, "vocab_size": 90, "pad_token_id": None, **keys})
-    made: PreTrainedModel = AutoModelForCausalLM.from_config(
-        config, dtype=torch.float32, attn_implementation=attention
-    )
+    made: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=torch.float32, attn_implementation=attention)
     return made.eval()
 
 
@@ -131,7 +129,7 @@ def test_packed_rows_have_the_logits_the_loss_and_the_gradient_of_rows_alone(
         own = own + cross_entropy(logits[:-1], labels, reduction="sum")
         alone.append(logits)
     own.backward()
-    wanted = {name: parameter.grad.clone() for name, parameter in model.named_parameters() if parameter.grad is not None}
+    wanted = {name: one.grad.clone() for name, one in model.named_parameters() if one.grad is not None}
 
     learner = Learner(model)
     learner.find_head(probe_bins(90))
@@ -145,7 +143,7 @@ def test_packed_rows_have_the_logits_the_loss_and_the_gradient_of_rows_alone(
         model.zero_grad()
         total = learner(batch)
         total.backward()
-        assert_isclose(float(total), float(own))
+        assert_isclose(float(total.detach()), float(own.detach()))
         for name, parameter in model.named_parameters():
             torch.testing.assert_close(parameter.grad, wanted.get(name), rtol=0, atol=2e-5)
         if isolation != "alone":

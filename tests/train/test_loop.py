@@ -113,9 +113,7 @@ def test_a_step_without_a_target_is_an_error_that_names_its_rows(make_run: MakeR
     write_bins(tmp_path / "none", [([5, 6, 7], [True, False, False])])  # the first token has nothing to predict it
     batch = collate([Bins.open(tmp_path / "none").get(0)], length=8, pad=0)
     with pytest.raises(StageError, match="step 1 has no target token") as caught:
-        train_step(
-            training.engine, [batch], step=0, train=training.recipe.train, seed=0, stop=threading.Event()
-        )
+        train_step(training.engine, [batch], step=0, train=training.recipe.train, seed=0, stop=threading.Event())
     assert "s/file#0" in caught.value.where
 
 
