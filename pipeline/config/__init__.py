@@ -96,6 +96,15 @@ class Recipe(Section):
             raise ValueError(f"a source is called {files.format}, as the files of `pack.pretokenised` are in rows' ids")
         return self
 
+    @model_validator(mode="after")
+    def _shares_positions(self) -> Recipe:
+        if self.train is not None and self.pack.seq_length % self.train.parallel.context:
+            raise ValueError(
+                f"pack.seq_length {self.pack.seq_length} is not a multiple of train.parallel.context "
+                f"{self.train.parallel.context}"
+            )
+        return self
+
     @property
     def training(self) -> Train:
         """The section `train`, for the stages that cannot do without.

@@ -59,9 +59,7 @@ def decoder_layers(model: PreTrainedModel) -> Sequence[torch.nn.Module]:
     Raises:
         RecipeError: the model has none.
     """
-    lists: list[Sequence[torch.nn.Module]] = [
-        module for module in model.modules() if isinstance(module, torch.nn.ModuleList) and len(module)
-    ]
+    lists = [list(module) for module in model.modules() if isinstance(module, torch.nn.ModuleList) and len(module)]
     if not lists:
         raise RecipeError(
             f"{type(model).__name__} has no list of layers to cut", where="train.parallel", mend="set shard to 1"
