@@ -20,9 +20,9 @@ _VERSION = 2
 def plan(run: RunDirectory, recipe: Recipe) -> Stage | None:
     """The stage, or None while `pack` has not finished.
 
-    What does not change the weights is no part of its fingerprint: how often checkpoints are written, and
-    `launch`. The number of ranks changes the order of float sums, and so the last bits, but nothing that was asked
-    for: a finished training is not repeated because the machine has another number of cores.
+    What does not change the weights is no part of its fingerprint: how often checkpoints are written, what is
+    logged, and `launch`. The number of ranks changes the order of float sums, and so the last bits, but nothing that
+    was asked for: a finished training is not repeated because the machine has another number of cores.
 
     Raises:
         InputError: the recipe's model folder does not exist.
@@ -31,7 +31,11 @@ def plan(run: RunDirectory, recipe: Recipe) -> Stage | None:
     if packed is None or tokenizer is None:
         return None
     section = recipe.training
-    unused = {"launch", "checkpoint_every", "keep_last"} | ({"lora"} if section.method == "full" else set())
+    unused = {"launch", "checkpoint_every", "keep_last", "spikes", "track"}
+    if section.method == "full":
+        unused.add("lora")
+    if section.validation is None or section.validation.patience is None:
+        unused.add("validation")  # it only looks
     return Stage(
         run=run,
         name="train",
@@ -82,13 +86,15 @@ def train(run: RunDirectory, recipe: Recipe) -> Manifest:
             log=run.logs / "train.log",
             on_line=show,
         )
-    final = run.path("checkpoints") / f"step-{steps:08d}"
+    # The last step's, or that of an early stop.
+    final = max(path.parent for path in run.path("checkpoints").glob("step-*/state.json"))
     state = json.loads((final / "state.json").read_text(encoding="utf-8"))
     files = sorted(path for path in final.rglob("*") if path.is_file())
     stage.commit(final.name, {path.relative_to(run.root).as_posix(): 0 for path in files}, {})
     return stage.finish(
         summary={
             "steps": state["step"],
+            "stopped_early": state["stopped_early"],
             "first_loss": state["first_loss"],
             "last_loss": state["last_loss"],
             "tokens": state["tokens"],

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from peft import PeftModel
 from transformers import PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from pipeline.config import Recipe
 from pipeline.errors import InputError
-from pipeline.pack.bins import Bins
+from pipeline.pack.bins import Bin, Bins
 from pipeline.pack.costs import attention_cost
 from pipeline.pack.epochs import EpochBins
 from pipeline.pack.seal import check_seal
@@ -21,13 +23,15 @@ from pipeline.run import RunDirectory
 from pipeline.train import checkpoint
 from pipeline.train.attention import probe_isolation
 from pipeline.train.checkpoint import TrainState
-from pipeline.train.data import MicroBatch, micro_batches
-from pipeline.train.journal import Journal
-from pipeline.train.loop import FlatGradient, StepReport, fit, make_optimizer
+from pipeline.train.data import MicroBatch, collate, micro_batches
+from pipeline.train.loop import FlatGradient, fit, make_optimizer, nll
 from pipeline.train.lora import add_adapters, load_adapter
+from pipeline.train.mfu import model_flops, peak_flops
 from pipeline.train.model import Tokenizer, load_model, load_tokenizer
+from pipeline.train.observe import Observer
 from pipeline.train.order import Order
 from pipeline.train.parallel import Ranks
+from pipeline.train.validation import validation_bins
 
 __all__ = ["Training", "setup"]
 
@@ -41,6 +45,8 @@ class Training:
     ranks: Ranks
     bins: Bins
     epochs: EpochBins
+    squares: NDArray[np.int64]
+    """Σ length² over the examples of each bin."""
     order: Order
     tokenizer: Tokenizer
     model: PreTrainedModel | PeftModel
@@ -51,8 +57,13 @@ class Training:
 
     def fit(self, stop: threading.Event) -> bool:
         """Train to the last step, or until `stop` is set on any rank; see `pipeline.train.loop.fit`."""
-        if self.ranks.is_main:
-            self._journal = Journal(self.run.logs / "train.jsonl", after=self.state.step)
+        observer = self._observer()
+        try:
+            return self._fit(stop, observer)
+        finally:
+            observer.close()
+
+    def _fit(self, stop: threading.Event, observer: Observer) -> bool:
         return fit(
             self.model,
             self.optimizer,
@@ -64,11 +75,54 @@ class Training:
             batches=self._batches,
             stop=stop,
             save=self._save,
-            report=self._report,
+            report=observer.step,
+            validate=observer.validate,
         )
 
+    def _observer(self) -> Observer:
+        train, ranks = self.recipe.training, self.ranks
+        world = {"rank": ranks.rank, "world": ranks.world}
+        validation: list[list[Bin]] = []
+        if train.validation is not None:
+            bins = Bins.open(self.run.path("packed/validation"))
+            validation = validation_bins(bins, count=train.validation.bins, micro_batch=train.micro_batch, **world)
+        given = train.track.peak_tflops
+        return Observer(
+            run=self.run,
+            train=train,
+            ranks=ranks,
+            model=self.model,
+            loss=lambda batch: nll(self.model, batch),
+            collate=self._collate,
+            bins_of=self._bins,
+            squares_of=lambda step: int(sum(self.squares[number] for _, number in self.order.step(step))),
+            slots=train.global_batch * self.recipe.pack.seq_length,
+            flops=model_flops(self.model),
+            peak=given * 1e12 if given else peak_flops(ranks.device, torch.float32),
+            validation=validation,
+            after=self.state.step,
+        )
+
+    def _bins(self, step: int) -> list[Bin]:
+        """This rank's bins of a step, one micro batch after another."""
+        entries = self.order.step(step)
+        share = len(entries) // self.ranks.world
+        mine = entries[self.ranks.rank * share : (self.ranks.rank + 1) * share]
+        reshuffle = self.recipe.training.reshuffle
+        return [self.epochs.get(number, epoch if reshuffle else 0) for epoch, number in mine]
+
+    def _collate(self, bins: Sequence[Bin]) -> MicroBatch:
+        pack = self.recipe.pack
+        return collate(bins, length=pack.seq_length, pad=self._pad, multiple=pack.pad_to_multiple_of).to(
+            self.ranks.device
+        )
+
+    @property
+    def _pad(self) -> int:
+        ids = (self.tokenizer.pad_token_id, self.tokenizer.eos_token_id)
+        return next((id_ for id_ in ids if id_ is not None), 0)
+
     def _batches(self, step: int) -> list[MicroBatch]:
-        tokenizer = self.tokenizer
         return micro_batches(
             self.epochs,
             self.order,
@@ -77,7 +131,7 @@ class Training:
             rank=self.ranks.rank,
             world=self.ranks.world,
             length=self.recipe.pack.seq_length,
-            pad=next((id_ for id_ in (tokenizer.pad_token_id, tokenizer.eos_token_id) if id_ is not None), 0),
+            pad=self._pad,
             multiple=self.recipe.pack.pad_to_multiple_of,
             reshuffle=self.recipe.training.reshuffle,
         )
@@ -92,14 +146,10 @@ class Training:
                 parameters=self.parameters,
                 tokenizer=self.run.path("tokenizer"),
                 bins=self.bins.fingerprint,
-                last=state.step == self.recipe.training.steps,
+                last=state.step == self.recipe.training.steps or state.stopped_early,
                 keep_last=self.recipe.training.keep_last,
             )
         self.ranks.barrier()
-
-    def _report(self, report: StepReport) -> None:
-        if self.ranks.is_main:
-            self._journal.write(report, steps=self.recipe.training.steps)
 
 
 def setup(run: RunDirectory, recipe: Recipe, ranks: Ranks) -> Training:
@@ -126,7 +176,8 @@ def setup(run: RunDirectory, recipe: Recipe, ranks: Ranks) -> Training:
     resumed = checkpoint.newest(run.path("checkpoints"))
     state = checkpoint.read_state(resumed, bins=bins.fingerprint) if resumed else TrainState()
     first, lengths = bins.places()
-    costs = attention_cost(lengths, first) if train.balance else np.zeros(len(bins), np.int64)
+    squares = attention_cost(lengths, first)
+    costs = squares if train.balance else np.zeros(len(bins), np.int64)
     tokenizer = load_tokenizer(run.path("tokenizer"))
     check_seal(tokenizer, run, run.path("tokenizer"))
     lora = train.method == "lora"
@@ -157,6 +208,7 @@ def setup(run: RunDirectory, recipe: Recipe, ranks: Ranks) -> Training:
         ranks=ranks,
         bins=bins,
         epochs=EpochBins(bins, seed=recipe.seed),
+        squares=squares,
         order=Order(costs, seed=recipe.seed, global_batch=train.global_batch),
         tokenizer=tokenizer,
         model=model,
