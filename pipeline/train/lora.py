@@ -190,11 +190,10 @@ def _merged(module: LoraLayer) -> torch.Tensor:
     delta = layer.get_delta_weight(_ADAPTER).to(weight.dtype)
     if _ADAPTER not in layer.lora_magnitude_vector:
         return cast(torch.Tensor, weight + delta)
-    magnitude = layer.lora_magnitude_vector[_ADAPTER]
-    by_row = getattr(layer, "fan_in_fan_out", False)  # Conv1D holds its weight the other way round
-    norm = magnitude.get_weight_norm(weight.T if by_row else weight, delta.T if by_row else delta, scaling=1)
-    factor = (magnitude.weight / norm).view(1, -1) if by_row else (magnitude.weight / norm).view(-1, 1)
-    return cast(torch.Tensor, factor * (weight + delta))
+    magnitude = layer.lora_magnitude_vector[_ADAPTER].weight
+    inputs = 0 if getattr(layer, "fan_in_fan_out", False) else 1  # Conv1D holds its weight the other way round
+    norms = torch.linalg.norm(weight + delta, dim=inputs)
+    return cast(torch.Tensor, (magnitude / norms).unsqueeze(inputs) * (weight + delta))
 
 
 def save_adapter(model: PeftModel, folder: Path) -> None:
