@@ -16,7 +16,7 @@ from typing import Any
 
 from pipeline.errors import cannot_write
 
-__all__ = ["TEMPORARY", "atomic_file", "atomic_folder", "remove_temporaries", "write_json", "write_text"]
+__all__ = ["TEMPORARY", "atomic_file", "atomic_folder", "remove_temporaries", "sync", "write_json", "write_text"]
 
 TEMPORARY = ".tmp-"
 """Prefix of files and folders that are being written; one that is left over belongs to a killed run."""
@@ -33,9 +33,9 @@ def atomic_file(path: Path) -> Iterator[Path]:
     beside = path.with_name(f"{TEMPORARY}{path.name}-{os.getpid()}-{secrets.token_hex(4)}")
     try:
         yield beside
-        _sync(beside)
+        sync(beside)
         os.replace(beside, path)
-        _sync(path.parent)
+        sync(path.parent)
     except OSError as error:
         raise cannot_write(error, str(path)) or error from None
     finally:
@@ -62,12 +62,12 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         try:
             yield beside
             for file in sorted(beside.rglob("*")):
-                _sync(file)
-            _sync(beside)
+                sync(file)
+            sync(beside)
             if path.exists():
                 os.replace(path, home / _OLD)
             os.replace(beside, path)
-            _sync(path.parent)
+            sync(path.parent)
         except OSError as error:
             raise cannot_write(error, str(path)) or error from None
         finally:
@@ -133,7 +133,8 @@ def remove_temporaries(folder: Path) -> None:
             left.unlink(missing_ok=True)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Have the system write a file or a folder to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

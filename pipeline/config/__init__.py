@@ -15,6 +15,7 @@ from pipeline.config.dedup import Dedup, Fuzzy, Substrings
 from pipeline.config.evaluate import Evaluate, Promote
 from pipeline.config.lora import Lora
 from pipeline.config.pack import Pack, Roles
+from pipeline.config.parallel import Parallel
 from pipeline.config.pii import Ner, Pii
 from pipeline.config.rules import RULE_KINDS, Bound, Rules
 from pipeline.config.section import Section
@@ -40,6 +41,7 @@ __all__ = [
     "Model",
     "Ner",
     "Pack",
+    "Parallel",
     "Pii",
     "Promote",
     "Recipe",

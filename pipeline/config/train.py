@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from pipeline.config.lora import Lora
+from pipeline.config.parallel import Parallel
 from pipeline.config.section import Section
 from pipeline.config.watch import Spikes, Track, Validation
 
@@ -75,6 +76,16 @@ class Train(Section):
     """Bins that a rank puts through the model at once."""
     global_batch: int = Field(8, ge=1)
     """Bins in one optimiser step, over all ranks."""
+    precision: Literal["fp32", "bf16", "float8"] = "fp32"
+    """What the model computes in. The optimiser's weights are float32 always; float8 is for the products of linear
+    layers on a GPU that has it (torchao), all else is bf16 then."""
+    parallel: Parallel = Parallel()
+    activation_checkpointing: Literal["off", "selective", "full"] = "off"
+    """What is computed a second time instead of kept: nothing, half of each layer, all of it."""
+    compile: bool = False
+    """Compile each layer (torch.compile): minutes at the start, quicker steps on a GPU."""
+    optimizer: Literal["adamw", "adamw8bit"] = "adamw"
+    """`adamw8bit`: moments of 8 bits, by torchao where it is installed."""
     balance: bool = True
     """Bins of like attention cost share a step, so that no rank waits for another."""
     reshuffle: bool = True
@@ -103,15 +114,40 @@ class Train(Section):
 
     @model_validator(mode="after")
     def _divides(self) -> Train:
-        launch = self.launch
-        if self.global_batch % (self.micro_batch * launch.world):
-            factors = f"{self.micro_batch} × {launch.nproc}" + (f" × {launch.nodes}" if launch.nodes > 1 else "")
-            names = "micro_batch × launch.nproc" + (" × launch.nodes" if launch.nodes > 1 else "")
-            raise ValueError(f"global_batch {self.global_batch} is not a multiple of {names} = {factors}")
+        world = self.launch.world
+        shares = self.parallel.data_ranks(world)
+        if self.global_batch % (self.micro_batch * shares):
+            what = "the ranks that share out bins (replicate × shard)"
+            if shares == world:
+                what = "launch.nproc" + (" × launch.nodes" if self.launch.nodes > 1 else "")
+            raise ValueError(
+                f"global_batch {self.global_batch} is not a multiple of micro_batch × {what} = "
+                f"{self.micro_batch} × {shares}"
+            )
         return self
 
     @model_validator(mode="after")
     def _quantized(self) -> Train:
         if self.method == "lora" and self.lora.quantize is not None and self.model.path is None:
             raise ValueError("`lora.quantize` needs `model.path`: there is no use in quantised random weights")
+        return self
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Train:
+        """Combinations that nothing here can serve, each with its reason."""
+        tensor, context = self.parallel.tensor, self.parallel.context
+        cut = tensor * self.parallel.shard > 1
+        for refused, reason in (
+            (tensor > 1 and self.method == "lora", "parallel.tensor with method lora: adapters are not cut by heads"),
+            (context > 1 and self.micro_batch > 1, "parallel.context with micro_batch above 1: ranks share one bin"),
+            (context > 1 and self.compile, "parallel.context with compile: what a rank gathers is read on the host"),
+            (cut and self.precision == "float8", "parallel.shard or tensor with precision float8: not served yet"),
+            (
+                self.compile and self.activation_checkpointing == "selective",
+                "compile with activation_checkpointing selective: the compiler chooses what it keeps; use off or full",
+            ),
+            (self.precision == "float8" and not self.compile, "precision float8 without compile: slower than bf16"),
+        ):
+            if refused:
+                raise ValueError(reason)
         return self

@@ -11,8 +11,9 @@ from transformers import PreTrainedModel
 
 from pipeline.errors import StageError
 from pipeline.pack.bins import Bins
-from pipeline.train.data import collate
-from pipeline.train.loop import nll
+from pipeline.train.data import collate, collate_alone
+from pipeline.train.isolation import isolate, probe_bins
+from pipeline.train.learner import Learner
 from pipeline.train.model import Tokenizer
 
 __all__ = ["LOSSES", "SplitLoss", "split_loss", "target_bytes"]
@@ -61,7 +62,7 @@ def split_loss(
     device: torch.device,
     on_bins: Callable[[int], None],
 ) -> SplitLoss:
-    """Measure a model on every bin, each example as if it were alone (the mask and the loss are training's own).
+    """Measure a model on every bin, each example as if it were alone (isolation and loss are training's own).
 
     Args:
         model: in evaluation mode, on `device`.
@@ -75,12 +76,16 @@ def split_loss(
     Raises:
         StageError: a loss is not finite; names the rows.
     """
+    learner = Learner(model).eval()
+    learner.find_head(probe_bins(len(tokenizer)).to(device))
+    way = isolate(learner, vocab_size=len(tokenizer), device=device, dtype=model.dtype)
     total, targets, text = 0.0, 0, 0
     for first in range(0, len(bins), batch):
         numbers = range(first, min(first + batch, len(bins)))
         # The padding's value is never seen: it is a segment of its own and has no label.
-        packed = collate([bins.get(number) for number in numbers], length=length, pad=0)
-        value = float(nll(model, packed.to(device)))
+        taken = [bins.get(number) for number in numbers]
+        packed = collate_alone(taken, pad=0) if way == "alone" else collate(taken, length=length, pad=0)
+        value = float(learner(packed.to(device)))
         if not math.isfinite(value):
             raise StageError(
                 f"self-check: the loss is {value}",

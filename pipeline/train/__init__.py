@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 from pipeline.config import Recipe
 from pipeline.errors import StageError
@@ -14,15 +15,22 @@ from pipeline.train.origin import model_fingerprint
 
 __all__ = ["plan", "train"]
 
-_VERSION = 2
+_VERSION = 3
+
+_SAME_WEIGHTS = (
+    *("launch", "checkpoint_every", "keep_last", "parallel", "activation_checkpointing", "compile"),
+    *("spikes", "track"),
+)
+"""Keys of `train` that say how, and not what."""
 
 
 def plan(run: RunDirectory, recipe: Recipe) -> Stage | None:
     """The stage, or None while `pack` has not finished.
 
     What does not change the weights is no part of its fingerprint: how often checkpoints are written, what is
-    logged, and `launch`. The number of ranks changes the order of float sums, and so the last bits, but nothing that
-    was asked for: a finished training is not repeated because the machine has another number of cores.
+    logged, `launch`, and what is cut or computed twice to save memory. These change the order of float sums, and so
+    the last bits, but nothing that was asked for: a finished training is not repeated because the machine has another
+    number of cores.
 
     Raises:
         InputError: the recipe's model folder does not exist.
@@ -31,7 +39,7 @@ def plan(run: RunDirectory, recipe: Recipe) -> Stage | None:
     if packed is None or tokenizer is None:
         return None
     section = recipe.training
-    unused = {"launch", "checkpoint_every", "keep_last", "spikes", "track"}
+    unused = {*_SAME_WEIGHTS}
     if section.method == "full":
         unused.add("lora")
     if section.validation is None or section.validation.patience is None:
@@ -74,7 +82,9 @@ def train(run: RunDirectory, recipe: Recipe) -> Manifest:
     with Progress("train", total=steps, unit="steps") as progress:
 
         def show(line: str) -> None:
-            if parsed := parse_line(line):
+            if line.startswith("warning: "):
+                print(line, file=sys.stderr, flush=True)
+            elif parsed := parse_line(line):
                 step, note = parsed
                 progress.advance(step - progress.done, note=note)
 
@@ -89,7 +99,8 @@ def train(run: RunDirectory, recipe: Recipe) -> Manifest:
     # The last step's, or that of an early stop.
     final = max(path.parent for path in run.path("checkpoints").glob("step-*/state.json"))
     state = json.loads((final / "state.json").read_text(encoding="utf-8"))
-    files = sorted(path for path in final.rglob("*") if path.is_file())
+    # Not the shards: their order within a file, and so their bytes, are torch's own affair.
+    files = sorted(path for path in final.rglob("*") if path.is_file() and path.parent.name != "shards")
     stage.commit(final.name, {path.relative_to(run.root).as_posix(): 0 for path in files}, {})
     return stage.finish(
         summary={

@@ -1,41 +1,46 @@
-"""Checkpoints: written whole or not at all, the newest one wins, and resuming is exact to the bit.
+"""Checkpoints: written whole or not at all, while training goes on; the newest one wins, on any number of ranks.
 
     checkpoints/step-00000100/
-        model/       a Hugging Face folder: config, safetensors in float32, tokenizer with its chat template
-        adapter/     `method: lora` only: the adapter in peft's layout
-        optimizer.safetensors
+        shards/      what training goes on from, each rank's share in a file of its own (torch.distributed.checkpoint):
+                     the trained weights in float32, the optimiser's moments
+        model/       the last checkpoint only: a Hugging Face folder, its tokenizer with the chat template
+        adapter/     the same with `method: lora`: the adapter in peft's layout
         state.json   where the run stands; a folder without it is no checkpoint
 
-With `method: full`, `model/` holds the weights that training goes on from. With LoRA they are in `adapter/`, and
-`model/` (base and adapter merged) is in the last checkpoint only. There is no state of a random generator: whatever
-is random in a step is seeded by (seed, step).
+There is no state of a random generator: whatever is random in a step is seeded by (seed, step).
 """
 
 from __future__ import annotations
 
 import errno
 import json
+import os
+import secrets
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any
 
 import torch
-from peft import PeftModel
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from transformers import PreTrainedModel
+import torch.distributed as dist
+from torch.distributed.checkpoint import state_dict_loader, state_dict_saver
+from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.filesystem import FileSystemWriter
 
-from pipeline.atomic import atomic_folder
-from pipeline.errors import RunDirectoryError
-from pipeline.run import MANIFEST
-from pipeline.train.lora import merged_weights, save_adapter
+from pipeline.atomic import TEMPORARY, remove_temporaries, sync, write_json
+from pipeline.errors import MachineError, RunDirectoryError, cannot_write
+from pipeline.train.parallel import Ranks
+from pipeline.train.precision import Weights, local
 
-__all__ = ["TrainState", "load_optimizer", "newest", "read_state", "save"]
+__all__ = ["Checkpoints", "TrainState", "load", "newest", "read_state"]
 
 STATE = "state.json"
+
+_NO_ROOM = 1 << 20
+"""A disk with fewer free bytes is full, whatever the writer that failed on it says."""
 
 
 @dataclass(kw_only=True)
@@ -58,108 +63,201 @@ class TrainState:
 
 def newest(folder: Path) -> Path | None:
     """The complete checkpoint with the most steps, or None."""
-    complete = [path for path in folder.glob("step-*") if (path / STATE).is_file()]
-    return max(complete, default=None, key=lambda path: path.name)
+    return max(_complete(folder), default=None, key=lambda path: path.name)
 
 
-def read_state(checkpoint: Path, *, bins: str) -> TrainState:
+def read_state(checkpoint: Path, *, bins: str, upcoming: Callable[[int], str]) -> TrainState:
     """Where the run stood at a checkpoint.
 
+    Args:
+        checkpoint: a complete one.
+        bins: fingerprint of the bins that there are.
+        upcoming: fingerprint of what a step, counted from 0, takes of them.
+
     Raises:
-        RunDirectoryError: it was trained on other bins than those with fingerprint `bins`.
+        RunDirectoryError: it was trained on other bins, or the next step would take other ones than it would have.
     """
     value = json.loads((checkpoint / STATE).read_text(encoding="utf-8"))
+    mend = "delete the folder checkpoints to train afresh, or restore the bins"
     if value.pop("bins") != bins:
         raise RunDirectoryError(
-            "the checkpoint was trained on other bins than those in packed/train",
-            where=str(checkpoint),
-            mend="delete the folder checkpoints to train afresh, or restore the bins",
+            "the checkpoint was trained on other bins than those in packed/train", where=str(checkpoint), mend=mend
         )
+    promised = value.pop("upcoming")
     del value["parameters"]
-    return TrainState(**value)
+    state = TrainState(**value)
+    if upcoming(state.step) != promised:
+        raise RunDirectoryError(
+            f"step {state.step + 1} would take other bins than when the checkpoint was written",
+            where=str(checkpoint),
+            mend="go on with the version of the project that wrote it, or delete the folder checkpoints",
+        )
+    return state
 
 
-def load_optimizer(
-    checkpoint: Path, optimizer: torch.optim.Optimizer, parameters: Mapping[str, torch.nn.Parameter]
-) -> None:
-    """Put a checkpoint's optimizer state into `optimizer`, by the names of the parameters."""
-    for key, tensor in load_file(checkpoint / "optimizer.safetensors").items():
-        name, _, kind = key.rpartition("/")
-        parameter = parameters[name]
-        # AdamW counts its steps on the host, whatever device the parameter is on.
-        optimizer.state[parameter][kind] = tensor if kind == "step" else tensor.to(parameter.device)
+def load(checkpoint: Path, weights: Weights, optimizer: torch.optim.Optimizer, *, step: int, ranks: Ranks) -> None:
+    """Put a checkpoint's weights and moments in place of those that there are, however they are cut over ranks."""
+    _make_moments(optimizer)
+    state_dict_loader.load(
+        _tensors(weights, optimizer), checkpoint_id=str(checkpoint / "shards"), no_dist=ranks.world == 1
+    )
+    for moments in optimizer.state.values():
+        with suppress(KeyError):
+            moments["step"] = _counted(moments["step"], step)
+    weights.publish()
 
 
-def save(
-    folder: Path,
-    state: TrainState,
-    *,
-    model: PreTrainedModel | PeftModel,
-    optimizer: torch.optim.Optimizer,
-    parameters: Mapping[str, torch.nn.Parameter],
-    tokenizer: Path,
-    bins: str,
-    last: bool,
-    keep_last: int,
-) -> Path:
-    """Write `folder/step-<n>` and remove all but the `keep_last` newest checkpoints.
+class Checkpoints:
+    """Those of one run; on every rank.
 
-    Args:
-        folder: `checkpoints/` of the run.
-        state: where the run stands.
-        model: plain, or with adapters.
-        optimizer: AdamW, of `parameters`.
-        parameters: the trained ones by name.
-        tokenizer: the run's tokenizer folder; its files are copied.
-        bins: fingerprint of the bins.
-        last: the run ends here: merge adapters into a whole model.
-        keep_last: how many checkpoints stay.
-
-    Raises:
-        MachineError: the disk is full.
+    `save` copies what is to be written and returns; threads write it. The next `save`, `check` or `close` raises what
+    went wrong there.
     """
-    target = folder / f"step-{state.step:08d}"
-    with atomic_folder(target) as beside, _full_disk_as_oserror():
-        if isinstance(model, PeftModel):
-            save_adapter(model, beside / "adapter")
-            if last:
-                _save_model(
-                    cast(PreTrainedModel, model.get_base_model()), merged_weights(model), tokenizer, beside / "model"
-                )
-        else:
-            _save_model(model, model.state_dict(), tokenizer, beside / "model")
-        moments = {
-            f"{name}/{kind}": value.contiguous()
-            for name, parameter in parameters.items()
-            for kind, value in optimizer.state[parameter].items()
-        }
-        save_file(moments, beside / "optimizer.safetensors")
-        sizes = {
-            "trainable": sum(parameter.numel() for parameter in parameters.values()),
-            "total": sum(parameter.numel() for parameter in model.parameters()),
-        }
-        text = json.dumps({**asdict(state), "bins": bins, "parameters": sizes}, indent=1, sort_keys=True)
-        (beside / STATE).write_text(text + "\n", encoding="utf-8")
-    complete = sorted(path for path in folder.glob("step-*") if (path / STATE).is_file())
-    for old in complete[:-keep_last]:
-        (old / STATE).unlink()  # first: half a checkpoint must not count as one
-        shutil.rmtree(old)
-    return target
+
+    def __init__(self, folder: Path, ranks: Ranks, *, keep_last: int) -> None:
+        self._folder = folder
+        self._ranks = ranks
+        self._keep_last = keep_last
+        # Of its own: the writers' collectives must not come between the training's.
+        self._group = dist.new_group(backend="gloo") if ranks.world > 1 else None
+        self._finisher = ThreadPoolExecutor(1)
+        self._pending: Future[Any] | None = None
+        if ranks.is_main:
+            folder.mkdir(parents=True, exist_ok=True)
+            remove_temporaries(folder)
+
+    def save(
+        self,
+        state: TrainState,
+        weights: Weights,
+        optimizer: torch.optim.Optimizer,
+        *,
+        facts: Mapping[str, Any],
+        export: Callable[[Path], None] | None = None,
+    ) -> None:
+        """Begin to write `step-<n>`; when it is whole, older ones go.
+
+        Args:
+            state: where the run stands.
+            weights: the trained ones.
+            optimizer: of their masters.
+            facts: what else `state.json` says.
+            export: fills the folder with what else it is to hold, on every rank; it is waited for.
+
+        Raises:
+            MachineError: the disk is full.
+        """
+        self._wait()
+        target = self._folder / f"step-{state.step:08d}"
+        name = f"{TEMPORARY}{target.name}-{os.getpid()}-{secrets.token_hex(4)}"
+        beside = self._folder / self._ranks.gather(name)[0]
+        if self._ranks.is_main:
+            beside.mkdir()
+        self._ranks.barrier()
+        try:
+            if export is not None:
+                export(beside)
+            written = state_dict_saver.async_save(
+                _tensors(weights, optimizer),
+                storage_writer=FileSystemWriter(beside / "shards"),
+                process_group=self._group,
+                no_dist=self._group is None,
+            )
+        except Exception as error:
+            raise _explained(error, target) or error from None
+        assert isinstance(written, Future)
+        value = {**asdict(state), **facts}
+        self._pending = (
+            self._finisher.submit(self._finish, written, beside, target, value) if self._ranks.is_main else written
+        )
+
+    def check(self) -> None:
+        """Raise what the writing threads have failed of, if they have."""
+        if self._pending is not None and self._pending.done():
+            self._wait()
+
+    def close(self) -> None:
+        """Wait until the last checkpoint is whole.
+
+        Raises:
+            MachineError: the disk is full.
+        """
+        self._wait()
+        self._finisher.shutdown()
+
+    def _wait(self) -> None:
+        if self._pending is None:
+            return
+        pending, self._pending = self._pending, None
+        try:
+            pending.result()
+        except Exception as error:
+            raise _explained(error, self._folder) or error from None
+
+    def _finish(self, written: Future[Any], beside: Path, target: Path, value: Mapping[str, Any]) -> None:
+        """When every rank has written its shards (the first's writer waits for the others'): mark, rename, tidy."""
+        try:
+            written.result()
+            for path in sorted(beside.rglob("*")):
+                sync(path)
+            write_json(beside / STATE, dict(value))
+            if target.exists():
+                _remove(target)
+            os.replace(beside, target)
+            sync(self._folder)
+        except BaseException:
+            shutil.rmtree(beside, ignore_errors=True)
+            raise
+        for old in sorted(_complete(self._folder), key=lambda path: path.name)[: -self._keep_last]:
+            _remove(old)
 
 
-@contextmanager
-def _full_disk_as_oserror() -> Iterator[None]:
-    """Safetensors has an error of its own for what the system calls ENOSPC."""
-    try:
-        yield
-    except SafetensorError as error:
-        if f"os error {errno.ENOSPC}" in str(error):
-            raise OSError(errno.ENOSPC, str(error)) from error
-        raise
+def _complete(folder: Path) -> list[Path]:
+    return [path for path in folder.glob("step-*") if (path / STATE).is_file()]
 
 
-def _save_model(model: PreTrainedModel, weights: Mapping[str, torch.Tensor], tokenizer: Path, folder: Path) -> None:
-    model.save_pretrained(str(folder), state_dict=dict(weights))
-    for file in sorted(tokenizer.iterdir()):
-        if file.is_file() and file.name != MANIFEST:
-            shutil.copyfile(file, folder / file.name)
+def _remove(checkpoint: Path) -> None:
+    (checkpoint / STATE).unlink(missing_ok=True)  # first: half a checkpoint must not count as one
+    shutil.rmtree(checkpoint)
+
+
+def _tensors(weights: Weights, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    """All that is kept, by names that do not depend on ranks."""
+    kept: dict[str, torch.Tensor] = {}
+    for name, master in weights.masters.items():
+        kept[f"weights/{name}"] = master.detach()
+        kept |= {f"moments/{name}/{kind}": value for kind, value in optimizer.state[master].items() if kind != "step"}
+    return kept
+
+
+def _make_moments(optimizer: torch.optim.Optimizer) -> None:
+    """Have the optimiser make its state, of whatever kind, by a step of no length."""
+    rates = [group["lr"] for group in optimizer.param_groups]
+    for group in optimizer.param_groups:
+        group["lr"] = 0.0
+        for parameter in group["params"]:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    for group, rate in zip(optimizer.param_groups, rates, strict=True):
+        group["lr"] = rate
+
+
+def _counted(count: Any, step: int) -> Any:
+    """The optimiser's own count of its steps, a tensor or a number."""
+    return local(count).fill_(step) if isinstance(count, torch.Tensor) else step
+
+
+def _explained(error: BaseException, where: Path) -> MachineError | None:
+    """A full disk, of which torch's writers may say only that they failed; None for anything else."""
+    causes: list[BaseException] = [error]
+    if isinstance(error, CheckpointException):
+        causes += [failure[0] for failure in error.failures.values()]
+    for cause in causes:
+        for link in (cause, cause.__cause__, cause.__context__):
+            if isinstance(link, OSError) and (explained := cannot_write(link, str(where))):
+                return explained
+    folder = where if where.is_dir() else where.parent
+    if folder.is_dir() and shutil.disk_usage(folder).free < _NO_ROOM:
+        return cannot_write(OSError(errno.ENOSPC, str(error)), str(where))
+    return None

@@ -70,38 +70,44 @@ def worst_rows(
     loss: Callable[[MicroBatch], torch.Tensor],
     collate: Callable[[Sequence[Bin]], MicroBatch],
     ranks: Ranks,
+    share: int,
     most: int,
 ) -> list[RowLoss]:
-    """The rows with the highest loss, of each rank's bin with the highest loss; the same list on every rank.
+    """The rows with the highest loss, of each share's bin with the highest loss; the same list on every rank.
 
     Bins first and then the rows of one of them: about as many forward passes as a step has, and never all logits.
 
     Args:
         bins: this rank's of the step; every rank has as many.
-        loss: of a micro batch in nats, summed over its targets, without dropout.
+        loss: this rank's part of the loss of a micro batch in nats, summed over its targets, without dropout.
         collate: bins to a micro batch on the device.
         ranks: this process among the others.
+        share: which share of the step's bins is this rank's; ranks with the same one share the computing.
         most: how many rows.
     """
-    of_bins = [_mean(loss, collate([one])) for one in bins]
+
+    def means(some: Sequence[Bin]) -> list[tuple[float, int]]:
+        """Nats for a target token, over all ranks that share these bins, and the number of target tokens."""
+        batches = [collate([one]) for one in some]
+        parts = ranks.gather((share, [float(loss(batch)) for batch in batches]))
+        sums = [sum(part[number] for other, part in parts if other == share) for number in range(len(some))]
+        return [
+            (total / max(batch.num_targets, 1), batch.num_targets) for total, batch in zip(sums, batches, strict=True)
+        ]
+
+    of_bins = means(bins)
     worst = bins[max(range(len(bins)), key=of_bins.__getitem__)]
     alone = [_alone(worst, number) for number in range(len(worst.rows))]
     # Ranks may have to compute together: all of them as often.
     rounds = max(ranks.gather(len(alone)))
     alone += [one._replace(loss=np.zeros_like(one.loss)) for one in alone[:1] * (rounds - len(alone))]
-    found = []
-    for one in alone:
-        batch = collate([one])
-        value = _mean(loss, batch)
-        if batch.num_targets:
-            found.append(RowLoss(id=one.rows[0], loss=value, target_tokens=batch.num_targets))
-    everywhere = [row for part in ranks.gather(found) for row in part]
-    return sorted(everywhere, key=lambda row: -row.loss)[:most]
-
-
-def _mean(loss: Callable[[MicroBatch], torch.Tensor], batch: MicroBatch) -> float:
-    """Nats for a target token; 0 where there is none."""
-    return float(loss(batch)) / max(batch.num_targets, 1)
+    found = {
+        one.rows[0]: RowLoss(id=one.rows[0], loss=value, target_tokens=targets)
+        for one, (value, targets) in zip(alone, means(alone), strict=True)
+        if targets
+    }
+    everywhere = {name: row for part in ranks.gather(found) for name, row in part.items()}
+    return sorted(everywhere.values(), key=lambda row: -row.loss)[:most]
 
 
 def _alone(one: Bin, number: int) -> Bin:

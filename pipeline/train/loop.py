@@ -10,23 +10,23 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from peft import PeftModel
-from torch.nn.functional import cross_entropy
-from transformers import PreTrainedModel
 
 from pipeline import config, fingerprint
 from pipeline.errors import StageError
-from pipeline.train.attention import logits_of
 from pipeline.train.checkpoint import TrainState
-from pipeline.train.data import IGNORED, MicroBatch
+from pipeline.train.data import MicroBatch
+from pipeline.train.gradients import Gradient
+from pipeline.train.learner import Learner
+from pipeline.train.mesh import Layout
 from pipeline.train.parallel import Ranks
+from pipeline.train.precision import Weights
 from pipeline.train.schedule import learning_rate
 
-__all__ = ["FlatGradient", "StepReport", "fit", "make_optimizer", "nll", "train_step"]
+__all__ = ["Engine", "StepReport", "fit", "train_step"]
 
 _NAMED_ROWS = 20
 """How many row ids an error names."""
@@ -48,15 +48,30 @@ class StepReport:
     target_tokens: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """What a step works with."""
+
+    learner: Learner
+    """In training mode, on the ranks' device."""
+    weights: Weights
+    """The trained ones."""
+    gradient: Gradient
+    """Of the same."""
+    optimizer: torch.optim.Optimizer
+    """Of their masters."""
+    ranks: Ranks
+    """This process among the others …"""
+    layout: Layout
+    """… and what it shares with which."""
+
+
 def fit(
-    model: PreTrainedModel | PeftModel,
-    optimizer: torch.optim.Optimizer,
-    gradient: FlatGradient,
+    engine: Engine,
     state: TrainState,
     *,
     train: config.Train,
     seed: int,
-    ranks: Ranks,
     batches: Callable[[int], list[MicroBatch]],
     stop: threading.Event,
     save: Callable[[TrainState], None],
@@ -66,13 +81,10 @@ def fit(
     """Train from `state.step` to `train.steps`, and keep `state` up to date.
 
     Args:
-        model: in training mode, on the ranks' device, the same on all of them.
-        optimizer: of the trained parameters.
-        gradient: of the same.
+        engine: the model and what trains it; of equal weights on all ranks.
         state: where the run stands.
         train: the recipe's section.
         seed: of whatever is random within a step (dropout).
-        ranks: this process among the others.
         batches: this rank's micro batches of a step counted from 0.
         stop: set when the run is asked to stop.
         save: write a checkpoint; called by every rank.
@@ -89,17 +101,7 @@ def fit(
     saved = state.step
     while state.step < train.steps and not state.stopped_early:
         began = time.monotonic()
-        done = train_step(
-            model,
-            optimizer,
-            gradient,
-            batches(state.step),
-            step=state.step,
-            train=train,
-            seed=seed,
-            ranks=ranks,
-            stop=stop,
-        )
+        done = train_step(engine, batches(state.step), step=state.step, train=train, seed=seed, stop=stop)
         if done is None:
             if state.step > saved:
                 save(state)
@@ -119,22 +121,21 @@ def fit(
 
 
 def train_step(
-    model: torch.nn.Module,
-    optimizer: torch.optim.Optimizer,
-    gradient: FlatGradient,
+    engine: Engine,
     batches: list[MicroBatch],
     *,
     step: int,
     train: config.Train,
     seed: int,
-    ranks: Ranks,
     stop: threading.Event,
 ) -> StepReport | None:
     """One optimiser step over this rank's micro batches; None if any rank was asked to stop on the way.
 
     A step that is given up leaves the weights as they were: it is repeated after the resume.
     """
-    targets, tokens = ranks.totals([sum(b.num_targets for b in batches), sum(b.num_tokens for b in batches)])
+    ranks, layout, gradient = engine.ranks, engine.layout, engine.gradient
+    mine = batches if layout.counts else []
+    targets, tokens = ranks.totals([sum(b.num_targets for b in mine), sum(b.num_tokens for b in mine)])
     if targets == 0:
         raise _failure(f"step {step + 1} has no target token", batches, ranks)
     gradient.zero_()
@@ -142,14 +143,15 @@ def train_step(
     for number, batch in enumerate(batches):
         if ranks.any(stop.is_set()):
             return None
-        _seed_dropout(seed, step, ranks.rank * len(batches) + number)
-        loss = nll(model, batch.to(ranks.device)) / targets
-        loss.backward()  # type: ignore[no-untyped-call]
+        _seed_dropout(seed, step, layout.data * len(batches) + number, layout.place)
+        gradient.last_(number == len(batches) - 1)
+        loss = engine.learner(batch.to(ranks.device)) / targets
+        loss.backward()
         losses.append(loss.detach())
-    ranks.sum_(gradient.flat)
+    gradient.sum_()
     local = torch.stack(losses)
-    total = float(ranks.sum_(local.sum()))
-    norm = float(gradient.flat.norm())
+    total = float(ranks.sum_(local.sum() * layout.reports))
+    norm = gradient.norm()
     if not math.isfinite(total) or not math.isfinite(norm):
         bad = [b for b, finite in zip(batches, local.isfinite().tolist(), strict=True) if not finite]
         everywhere = any(ranks.gather(bool(bad)))
@@ -157,11 +159,12 @@ def train_step(
             f"step {step + 1}: the loss is {total} and the gradient norm {norm}", bad if everywhere else batches, ranks
         )
     if norm > train.clip:
-        gradient.flat.mul_(train.clip / norm)
+        gradient.scale_(train.clip / norm)
     rate = learning_rate(step, train)
-    for group in optimizer.param_groups:
+    for group in engine.optimizer.param_groups:
         group["lr"] = rate
-    optimizer.step()
+    engine.optimizer.step()
+    engine.weights.publish()
     return StepReport(
         step=step + 1,
         loss=total,
@@ -172,48 +175,16 @@ def train_step(
     )
 
 
-def nll(model: torch.nn.Module, batch: MicroBatch) -> torch.Tensor:
-    """Negative log-likelihood in nats, summed over the batch's target tokens."""
-    logits = logits_of(model, batch).float()
-    return cross_entropy(logits.flatten(0, 1), batch.labels.flatten(), ignore_index=IGNORED, reduction="sum")
-
-
-def make_optimizer(parameters: Mapping[str, torch.nn.Parameter], train: config.Train) -> torch.optim.AdamW:
-    """AdamW; matrices decay, vectors (norms, biases) do not."""
-    decayed = [parameter for parameter in parameters.values() if parameter.ndim >= 2]
-    others = [parameter for parameter in parameters.values() if parameter.ndim < 2]
-    groups = [{"params": decayed, "weight_decay": train.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.AdamW([group for group in groups if group["params"]], lr=train.learning_rate, betas=(0.9, 0.95))
-
-
-class FlatGradient:
-    """All gradients in one buffer, each parameter's a view into it.
-
-    So one all-reduce sums a step's gradients over the ranks, in one order; the norm is one reduction, and clipping
-    one product.
-    """
-
-    def __init__(self, parameters: Mapping[str, torch.nn.Parameter]) -> None:
-        values = list(parameters.values())
-        self.flat = torch.zeros(sum(value.numel() for value in values), device=values[0].device)
-        at = 0
-        for value in values:
-            value.grad = self.flat[at : at + value.numel()].view_as(value)
-            at += value.numel()
-
-    def zero_(self) -> None:
-        """Forget the last step; the views stay, for autograd adds to a gradient that is there in place."""
-        self.flat.zero_()
-
-
-def _seed_dropout(seed: int, step: int, number: int) -> None:
+def _seed_dropout(seed: int, step: int, number: int, place: tuple[int, int]) -> None:
     """Seed by micro batch, counted over all ranks: no generator's state has to be kept for a resume."""
-    torch.manual_seed(int(fingerprint.of_value([seed, step, number])[:15], 16))
+    share = list(place) if place[1] > 1 else []
+    torch.manual_seed(int(fingerprint.of_value([seed, step, number, *share])[:15], 16))
 
 
 def _failure(what: str, batches: list[MicroBatch], ranks: Ranks) -> StageError:
     """The same error on every rank, with the rows of all of them."""
-    rows = [row for part in ranks.gather([row for batch in batches for row in batch.rows]) for row in part]
+    parts = ranks.gather([row for batch in batches for row in batch.rows])
+    rows = list(dict.fromkeys(row for part in parts for row in part))  # ranks may share their bins
     shown = ", ".join(rows[:_NAMED_ROWS]) + (f" and {len(rows) - _NAMED_ROWS} more" if len(rows) > _NAMED_ROWS else "")
     return StageError(
         what,

@@ -18,6 +18,7 @@ from pipeline.train.data import MicroBatch
 from pipeline.train.guards import spike_threshold, stalled, worst_rows
 from pipeline.train.journal import Journal, step_line
 from pipeline.train.loop import StepReport
+from pipeline.train.mesh import Layout
 from pipeline.train.mfu import Flops
 from pipeline.train.parallel import Ranks
 from pipeline.train.tracking import Trackers
@@ -44,9 +45,10 @@ class Observer:
     run: RunDirectory
     train: config.Train
     ranks: Ranks
+    layout: Layout
     model: torch.nn.Module
     loss: Callable[[MicroBatch], torch.Tensor]
-    """Of a micro batch in nats, summed over its targets."""
+    """This rank's part of the loss of a micro batch, in nats, summed over its targets."""
     collate: Callable[[Sequence[Bin]], MicroBatch]
     """Bins to a micro batch on the ranks' device."""
     bins_of: Callable[[int], list[Bin]]
@@ -112,7 +114,9 @@ class Observer:
             return False
         began = time.monotonic()
         loss, targets = self._without_dropout(
-            lambda: validation_loss(self.validation, loss=self.loss, collate=self.collate, ranks=self.ranks)
+            lambda: validation_loss(
+                self.validation, loss=self.loss, collate=self.collate, ranks=self.ranks, counts=self.layout.counts
+            )
         )
         best = not self._validated or loss < min(self._validated)
         self._validated.append(loss)
@@ -151,7 +155,14 @@ class Observer:
     def _report_spike(self, report: StepReport, threshold: float) -> None:
         bins = self.bins_of(report.step - 1)
         rows = self._without_dropout(
-            lambda: worst_rows(bins, loss=self.loss, collate=self.collate, ranks=self.ranks, most=_NAMED_ROWS)
+            lambda: worst_rows(
+                bins,
+                loss=self.loss,
+                collate=self.collate,
+                ranks=self.ranks,
+                share=self.layout.data,
+                most=_NAMED_ROWS,
+            )
         )
         if not self.ranks.is_main:
             return

@@ -3,35 +3,44 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from peft import PeftModel
+from torch.distributed.fsdp import FSDPModule
 from transformers import PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
+from pipeline import config, fingerprint
 from pipeline.config import Recipe
-from pipeline.errors import InputError
-from pipeline.pack.bins import Bin, Bins
+from pipeline.errors import InputError, RecipeError
+from pipeline.pack.bins import Bins
 from pipeline.pack.costs import attention_cost
 from pipeline.pack.epochs import EpochBins
 from pipeline.pack.seal import check_seal
 from pipeline.run import RunDirectory
 from pipeline.train import checkpoint
-from pipeline.train.attention import probe_isolation
-from pipeline.train.checkpoint import TrainState
-from pipeline.train.data import MicroBatch, collate, micro_batches
-from pipeline.train.loop import FlatGradient, fit, make_optimizer, nll
-from pipeline.train.lora import add_adapters, load_adapter
-from pipeline.train.mfu import model_flops, peak_flops
+from pipeline.train.activation import checkpoint_activations
+from pipeline.train.attention import share_sequence
+from pipeline.train.checkpoint import Checkpoints, TrainState
+from pipeline.train.data import MicroBatch, micro_batches
+from pipeline.train.export import export
+from pipeline.train.gradients import FlatGradient, Gradient, ShardedGradient
+from pipeline.train.isolation import isolate, probe_bins
+from pipeline.train.learner import Isolation, Learner
+from pipeline.train.loop import Engine, StepReport, fit
+from pipeline.train.lora import add_adapters
+from pipeline.train.mesh import Layout
 from pipeline.train.model import Tokenizer, load_model, load_tokenizer
-from pipeline.train.observe import Observer
+from pipeline.train.optimizer import make_optimizer
 from pipeline.train.order import Order
 from pipeline.train.parallel import Ranks
-from pipeline.train.validation import validation_bins
+from pipeline.train.precision import Weights, compute_in, to_float8
+from pipeline.train.shard import decoder_layers, shard
+from pipeline.train.watching import observer_of
 
 __all__ = ["Training", "setup"]
 
@@ -42,124 +51,99 @@ class Training:
 
     run: RunDirectory
     recipe: Recipe
-    ranks: Ranks
     bins: Bins
     epochs: EpochBins
     squares: NDArray[np.int64]
     """Σ length² over the examples of each bin."""
     order: Order
     tokenizer: Tokenizer
-    model: PreTrainedModel | PeftModel
-    parameters: dict[str, torch.nn.Parameter]
-    """The trained ones by name."""
-    optimizer: torch.optim.Optimizer
+    fresh: Callable[[], PreTrainedModel | PeftModel]
+    """Makes the model as it was before it was trained, cast or cut."""
+    engine: Engine
     state: TrainState
 
     def fit(self, stop: threading.Event) -> bool:
         """Train to the last step, or until `stop` is set on any rank; see `pipeline.train.loop.fit`."""
-        observer = self._observer()
+        ranks, train = self.engine.ranks, self.recipe.training
+        self._checkpoints = Checkpoints(self.run.path("checkpoints"), ranks, keep_last=train.keep_last)
+        observer = observer_of(self)
+
+        def report(done: StepReport, seconds: float) -> None:
+            observer.step(done, seconds)
+            self._checkpoints.check()
+
         try:
-            return self._fit(stop, observer)
+            finished = fit(
+                self.engine,
+                self.state,
+                train=train,
+                seed=self.recipe.seed,
+                batches=self._batches,
+                stop=stop,
+                save=self._save,
+                report=report,
+                validate=observer.validate,
+            )
         finally:
             observer.close()
-
-    def _fit(self, stop: threading.Event, observer: Observer) -> bool:
-        return fit(
-            self.model,
-            self.optimizer,
-            FlatGradient(self.parameters),
-            self.state,
-            train=self.recipe.training,
-            seed=self.recipe.seed,
-            ranks=self.ranks,
-            batches=self._batches,
-            stop=stop,
-            save=self._save,
-            report=observer.step,
-            validate=observer.validate,
-        )
-
-    def _observer(self) -> Observer:
-        train, ranks = self.recipe.training, self.ranks
-        world = {"rank": ranks.rank, "world": ranks.world}
-        validation: list[list[Bin]] = []
-        if train.validation is not None:
-            bins = Bins.open(self.run.path("packed/validation"))
-            validation = validation_bins(bins, count=train.validation.bins, micro_batch=train.micro_batch, **world)
-        given = train.track.peak_tflops
-        return Observer(
-            run=self.run,
-            train=train,
-            ranks=ranks,
-            model=self.model,
-            loss=lambda batch: nll(self.model, batch),
-            collate=self._collate,
-            bins_of=self._bins,
-            squares_of=lambda step: int(sum(self.squares[number] for _, number in self.order.step(step))),
-            slots=train.global_batch * self.recipe.pack.seq_length,
-            flops=model_flops(self.model),
-            peak=given * 1e12 if given else peak_flops(ranks.device, torch.float32),
-            validation=validation,
-            after=self.state.step,
-        )
-
-    def _bins(self, step: int) -> list[Bin]:
-        """This rank's bins of a step, one micro batch after another."""
-        entries = self.order.step(step)
-        share = len(entries) // self.ranks.world
-        mine = entries[self.ranks.rank * share : (self.ranks.rank + 1) * share]
-        reshuffle = self.recipe.training.reshuffle
-        return [self.epochs.get(number, epoch if reshuffle else 0) for epoch, number in mine]
-
-    def _collate(self, bins: Sequence[Bin]) -> MicroBatch:
-        pack = self.recipe.pack
-        return collate(bins, length=pack.seq_length, pad=self._pad, multiple=pack.pad_to_multiple_of).to(
-            self.ranks.device
-        )
+        self._checkpoints.close()
+        ranks.barrier()
+        return finished
 
     @property
-    def _pad(self) -> int:
+    def pad(self) -> int:
+        """The token that fills bins."""
         ids = (self.tokenizer.pad_token_id, self.tokenizer.eos_token_id)
         return next((id_ for id_ in ids if id_ is not None), 0)
 
     def _batches(self, step: int) -> list[MicroBatch]:
-        return micro_batches(
+        layout = self.engine.layout
+        alone = self.engine.learner.isolation == "alone"
+        batches = micro_batches(
             self.epochs,
             self.order,
             step=step,
             micro_batch=self.recipe.training.micro_batch,
-            rank=self.ranks.rank,
-            world=self.ranks.world,
+            rank=layout.data,
+            world=layout.shares,
             length=self.recipe.pack.seq_length,
-            pad=self._pad,
+            pad=self.pad,
             multiple=self.recipe.pack.pad_to_multiple_of,
             reshuffle=self.recipe.training.reshuffle,
+            alone=alone,
         )
+        return [batch.share(*layout.place) for batch in batches] if layout.place[1] > 1 else batches
 
     def _save(self, state: TrainState) -> None:
-        if self.ranks.is_main:
-            checkpoint.save(
-                self.run.path("checkpoints"),
-                state,
-                model=self.model,
-                optimizer=self.optimizer,
-                parameters=self.parameters,
-                tokenizer=self.run.path("tokenizer"),
-                bins=self.bins.fingerprint,
-                last=state.step == self.recipe.training.steps or state.stopped_early,
-                keep_last=self.recipe.training.keep_last,
-            )
-        self.ranks.barrier()
+        weights = self.engine.weights
+        last = state.step == self.recipe.training.steps or state.stopped_early
+        model = self.engine.learner.model
+        self._checkpoints.save(
+            state,
+            weights,
+            self.engine.optimizer,
+            facts={
+                "bins": self.bins.fingerprint,
+                "upcoming": _upcoming(self.order)(state.step),
+                "parameters": {
+                    "trainable": weights.numel(),
+                    "total": sum(parameter.numel() for parameter in model.parameters()),
+                },
+            },
+            export=(lambda folder: export(self.engine, self.fresh, self.run.path("tokenizer"), folder))
+            if last
+            else None,
+        )
 
 
 def setup(run: RunDirectory, recipe: Recipe, ranks: Ranks) -> Training:
-    """Load bins, tokenizer and model, and the newest checkpoint if there is one.
+    """Load bins, tokenizer and model, lay them out over the ranks, and take the newest checkpoint if there is one.
 
     Raises:
         InputError: no such model or tokenizer, or no bins.
-        RecipeError: the model's configuration or an adapter's pattern is wrong.
+        RecipeError: the model's configuration, an adapter's pattern or the parallelism is wrong.
         RunDirectoryError: the checkpoint is of other bins, or the bins of another tokenizer or chat template.
-        StageError: the model lets packed rows see each other.
+        StageError: the model is not causal.
     """
     torch.use_deterministic_algorithms(True)
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
@@ -173,46 +157,98 @@ def setup(run: RunDirectory, recipe: Recipe, ranks: Ranks) -> Training:
             where=str(run.path("packed/train")),
             mend="loosen the rules or the split; the report's funnel shows where the rows went",
         )
-    resumed = checkpoint.newest(run.path("checkpoints"))
-    state = checkpoint.read_state(resumed, bins=bins.fingerprint) if resumed else TrainState()
     first, lengths = bins.places()
     squares = attention_cost(lengths, first)
     costs = squares if train.balance else np.zeros(len(bins), np.int64)
+    order = Order(costs, seed=recipe.seed, global_batch=train.global_batch)
+    resumed = checkpoint.newest(run.path("checkpoints"))
+    state = (
+        checkpoint.read_state(resumed, bins=bins.fingerprint, upcoming=_upcoming(order)) if resumed else TrainState()
+    )
     tokenizer = load_tokenizer(run.path("tokenizer"))
     check_seal(tokenizer, run, run.path("tokenizer"))
-    lora = train.method == "lora"
-    plain = load_model(
-        train.model,
-        tokenizer,
-        seed=recipe.seed,
-        seq_length=recipe.pack.seq_length,
-        weights=resumed / "model" if resumed and not lora else None,
-        frozen=lora,
-    )
-    model: PreTrainedModel | PeftModel = plain
-    if lora:
-        model = add_adapters(plain, train.lora, seed=recipe.seed)
-        if resumed:
-            load_adapter(model, resumed / "adapter")
-    torch.nn.Module.to(model, ranks.device).train()
-    # Equal by construction; rank 0's word makes sure of it, as with any other data-parallel training.
-    ranks.broadcast_([*model.parameters(), *model.buffers()])
-    probe_isolation(model, vocab_size=len(tokenizer), device=ranks.device)
-    parameters = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
-    optimizer = make_optimizer(parameters, train)
+
+    def fresh() -> PreTrainedModel | PeftModel:
+        lora = train.method == "lora"
+        plain = load_model(train.model, tokenizer, seed=recipe.seed, seq_length=recipe.pack.seq_length, frozen=lora)
+        return add_adapters(plain, train.lora, seed=recipe.seed) if lora else plain
+
+    engine = _engine(fresh(), recipe, ranks, vocab_size=len(tokenizer))
     if resumed:
-        checkpoint.load_optimizer(resumed, optimizer, parameters)
+        checkpoint.load(resumed, engine.weights, engine.optimizer, step=state.step, ranks=ranks)
     return Training(
         run=run,
         recipe=recipe,
-        ranks=ranks,
         bins=bins,
         epochs=EpochBins(bins, seed=recipe.seed),
         squares=squares,
-        order=Order(costs, seed=recipe.seed, global_batch=train.global_batch),
+        order=order,
         tokenizer=tokenizer,
-        model=model,
-        parameters=parameters,
-        optimizer=optimizer,
+        fresh=fresh,
+        engine=engine,
         state=state,
     )
+
+
+def _engine(model: PreTrainedModel | PeftModel, recipe: Recipe, ranks: Ranks, *, vocab_size: int) -> Engine:
+    """Lay a whole model out over the ranks, and give it its optimiser."""
+    train = recipe.training
+    layout = Layout.of(train.parallel, ranks)
+    dtype = torch.float32 if train.precision == "fp32" else torch.bfloat16
+    # Equal by construction; rank 0's word makes sure of it, as with any other data-parallel training.
+    ranks.broadcast_([*model.parameters(), *model.buffers()])
+    learner = Learner(model).train()
+    learner.find_head(probe_bins(vocab_size))
+    share_sequence(None)
+    partial: list[str] = []
+    if layout.sharded:
+        partial = shard(learner, layout, dtype=dtype)
+    else:
+        compute_in(model, dtype)
+    torch.nn.Module.to(learner, ranks.device)  # of what is cut, the shards: the whole model is never there
+    way = isolate(learner, vocab_size=vocab_size, device=ranks.device, dtype=dtype)
+    _warn(way, train, ranks)
+    for module in learner.modules():
+        if isinstance(module, FSDPModule):
+            module.reshard()  # after a forward pass alone, FSDP leaves what its root gathered
+    if train.precision == "float8":
+        to_float8(model, ranks.device)
+    checkpoint_activations(learner.plain, train.activation_checkpointing)
+    if train.compile:
+        for layer in decoder_layers(learner.plain):
+            layer.compile()
+    share_sequence(layout.context())
+    weights = Weights({name: value for name, value in model.named_parameters() if value.requires_grad})
+    tensor = layout.tensor()
+    gradient: Gradient = (
+        ShardedGradient(weights, learner, partial=partial, tensor=tensor.get_group() if tensor else None)
+        if layout.sharded
+        else FlatGradient(weights, ranks)
+    )
+    optimizer = make_optimizer(weights.masters, train)
+    return Engine(learner=learner, weights=weights, gradient=gradient, optimizer=optimizer, ranks=ranks, layout=layout)
+
+
+def _warn(way: Isolation, train: config.Train, ranks: Ranks) -> None:
+    """Say where packing cannot be had.
+
+    Raises:
+        RecipeError: context parallel cannot do without bounds.
+    """
+    if way != "bounds" and train.parallel.context > 1:
+        raise RecipeError(
+            "the model does not attend within given bounds, so its positions cannot be shared out",
+            where=f"train.parallel.context: {train.parallel.context}",
+            mend="set context to 1; on a GPU, context parallel also takes train.precision: bf16",
+        )
+    if way == "alone" and ranks.is_main:
+        print(
+            "warning: the model lets examples of one bin see each other, so each is trained in a row by itself, "
+            "padded to the longest of its micro batch: right, and slower than packed",
+            flush=True,
+        )
+
+
+def _upcoming(order: Order) -> Callable[[int], str]:
+    """The fingerprint of the bins that a step takes."""
+    return lambda step: fingerprint.of_value(order.step(step))

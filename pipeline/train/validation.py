@@ -21,8 +21,8 @@ def validation_bins(bins: Bins, *, count: int | None, micro_batch: int, rank: in
         bins: of the split.
         count: the first so many of them, or all.
         micro_batch: bins in a micro batch.
-        rank: of `world`.
-        world: how many ranks share the bins.
+        rank: the share that is this rank's …
+        world: … of so many.
     """
     total = min(len(bins), count or len(bins))
     rounds = -(-total // (micro_batch * world))
@@ -44,20 +44,22 @@ def validation_loss(
     loss: Callable[[MicroBatch], torch.Tensor],
     collate: Callable[[Sequence[Bin]], MicroBatch],
     ranks: Ranks,
+    counts: bool,
 ) -> tuple[float, int]:
     """Nats for a target token over all ranks, and how many there are; NaN where there are none.
 
     Args:
         batches: of `validation_bins`.
-        loss: of a micro batch in nats, summed over its targets, without dropout.
+        loss: this rank's part of the loss of a micro batch in nats, summed over its targets, without dropout.
         collate: bins to a micro batch on the device.
         ranks: this process among the others.
+        counts: this rank's micro batches are no other's that counts them.
     """
     total = torch.zeros((), dtype=torch.float64, device=ranks.device)
     counted = 0
     for bins in batches:
         batch = collate(bins)
         total += loss(batch).double()
-        counted += batch.num_targets
+        counted += batch.num_targets if counts else 0
     targets = ranks.totals([counted])[0]
     return float(ranks.sum_(total)) / targets if targets else float("nan"), targets

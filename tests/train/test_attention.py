@@ -1,76 +1,88 @@
-"""A row in a bin is learnt as if it were alone."""
+"""A row in a bin is learnt as if it were alone, by whichever way a model keeps its rows apart."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
 from pipeline.errors import StageError
 from pipeline.pack.bins import Bins
-from pipeline.train.attention import block_causal_mask, logits_of, probe_isolation
-from pipeline.train.data import IGNORED, collate
-from pipeline.train.loop import nll
+from pipeline.train.attention import block_causal_mask
+from pipeline.train.data import IGNORED, collate, collate_alone, segment_bounds
+from pipeline.train.isolation import isolate, probe_bins
+from pipeline.train.learner import Isolation, Learner
 
 from .conftest import TINY_LLAMA, assert_isclose, write_bins
 
 CPU = torch.device("cpu")
+FAMILIES = ["llama", "qwen3", "gemma", "phi", "gpt_neox"]
 
 
-def tiny(kind: str = "llama", attention: str = "sdpa", **keys: Any) -> torch.nn.Module:
+def tiny(kind: str = "llama", attention: str = "sdpa", **keys: Any) -> PreTrainedModel:
     torch.manual_seed(0)
-    config = AutoConfig.for_model(**{**TINY_LLAMA, "model_type": kind, "vocab_size": 90, **keys})
-    return AutoModelForCausalLM.from_config(config, dtype=torch.float32, attn_implementation=attention).eval()
+    config = AutoConfig.for_model(**{**TINY_LLAMA, "model_type": kind, "vocab_size": 90, "pad_token_id": None, **keys})
+    made: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=torch.float32, attn_implementation=attention)
+    return made.eval()
 
 
-class Leaking(torch.nn.Module):
-    """Ignores the mask, as an attention backend that infers boundaries would where it fails to."""
-
-    def __init__(self, model: torch.nn.Module) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, **inputs: Any) -> Any:
-        return self.model(**{**inputs, "attention_mask": None, "position_ids": None})
+def probed(model: PreTrainedModel) -> Isolation:
+    return isolate(Learner(model), vocab_size=90, device=CPU, dtype=torch.float32)
 
 
-class LookingAhead(Leaking):
-    def forward(self, **inputs: Any) -> Any:
-        # Every position of the own example may be seen, later ones too.
-        mask = torch.maximum(inputs["attention_mask"], inputs["attention_mask"].transpose(2, 3))
-        return self.model(**{**inputs, "attention_mask": mask})
+def patched(change: Callable[[dict[str, Any]], dict[str, Any]]) -> PreTrainedModel:
+    model = tiny()
+    for module in (model, model.base_model):
+        own = module.forward
+        module.forward = lambda own=own, **inputs: own(**change(inputs))
+    return model
 
 
-class Unmasked(Leaking):
-    def forward(self, input_ids: torch.Tensor) -> Any:
-        return self.model(input_ids=input_ids)
+def ignores_all(inputs: dict[str, Any]) -> dict[str, Any]:
+    """As an attention backend that infers boundaries would where it fails to."""
+    return {**inputs, "attention_mask": None, "position_ids": None}
+
+
+def looks_ahead(inputs: dict[str, Any]) -> dict[str, Any]:
+    length = inputs["input_ids"].shape[1]
+    return {**inputs, "attention_mask": torch.zeros(1, 1, length, length)}
+
+
+def takes_no_bounds(inputs: dict[str, Any]) -> dict[str, Any]:
+    if (mask := inputs.get("attention_mask")) is not None and mask.dtype == torch.int32:
+        raise TypeError("what is this?")
+    return inputs
 
 
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
-@pytest.mark.parametrize("kind", ["llama", "qwen3", "gpt_neox"])
-def test_the_probe_passes_models_that_keep_rows_apart(kind: str, attention: str) -> None:
+@pytest.mark.parametrize("kind", FAMILIES)
+def test_every_family_keeps_to_bounds(kind: str, attention: str) -> None:
     model = tiny(kind, attention).train()
     weights = {name: value.clone() for name, value in model.state_dict().items()}
-    probe_isolation(model, vocab_size=90, device=CPU)
+    learner = Learner(model)
+    assert isolate(learner, vocab_size=90, device=CPU, dtype=torch.float32) == learner.isolation == "bounds"
     assert model.training, "the probe leaves the model as it was"
     assert all(torch.equal(value, weights[name]) for name, value in model.state_dict().items())
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
-@pytest.mark.parametrize(
-    ("wrapper", "message"),
-    [(Leaking, "see each other"), (LookingAhead, "see each other"), (Unmasked, "takes no attention mask")],
-)
-def test_the_probe_stops_models_that_do_not(wrapper: type[Leaking], message: str) -> None:
-    model = wrapper(tiny())
-    with pytest.raises(StageError, match=message):
-        probe_isolation(model, vocab_size=90, device=CPU)
-    assert model.training  # as it was
+def test_a_model_that_keeps_to_nothing_is_trained_one_row_at_a_time() -> None:
+    assert probed(patched(takes_no_bounds)) == "mask"
+    assert probed(patched(ignores_all)) == "alone"
+    softcapped = tiny("gemma2", "eager", attn_logit_softcapping=5.0, head_dim=16)
+    assert probed(softcapped) == "mask", "an attention that changes scores is the model's own affair"
+    assert softcapped.config._attn_implementation == "eager"
+
+
+def test_a_model_that_sees_the_future_is_not_trained() -> None:
+    with pytest.raises(StageError, match="tokens that come later"):
+        probed(patched(looks_ahead))
 
 
 def test_the_mask_lets_a_position_see_the_past_of_its_own_segment() -> None:
@@ -80,26 +92,69 @@ def test_the_mask_lets_a_position_see_the_past_of_its_own_segment() -> None:
     assert math.isfinite(float(mask.min()))
 
 
-@torch.no_grad()
-def test_packed_rows_have_the_logits_and_the_loss_of_rows_alone(tmp_path: Path) -> None:
-    model = tiny()
+def test_bounds_of_a_share_reach_back_to_where_its_first_segment_begins() -> None:
+    segments = torch.tensor([[0, 0, 0, 1, 1, 1, 1, 2]])
+    assert segment_bounds(segments)[0, :, 0].tolist() == [[0, 3, 7, 8], [0, 3, 7, 8]]
+    assert segment_bounds(segments, begin=0, end=4)[0, :, 0].tolist() == [[0, 3, 4], [0, 3, 4]]
+    assert segment_bounds(segments, begin=4, end=8)[0, :, 0].tolist() == [[0, 3, 4], [3, 7, 8]]
+    both = torch.tensor([[0, 0, 1], [0, 1, 1]])
+    assert segment_bounds(both)[0, 0, 0].tolist() == [0, 2, 3, 4, 6]
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[tuple[list[int], list[bool]]]:
     found = []
     for start in range(12):
         ids = [number * 7 % 90 for number in range(start, start + 5 + start % 4)]
         found.append((ids, [index % 3 != 0 for index in range(len(ids))]))
-    write_bins(tmp_path, found, length=32)
-    bins = Bins.open(tmp_path)
-    together = collate([bins.get(number) for number in range(len(bins))], length=32, pad=0)
-    assert len(bins) < len(found) == len(together.rows)
+    return found
 
-    logits = logits_of(model, together)
-    total = 0.0
-    rows = iter(found)
-    for b in range(len(bins)):
-        for start in bins.get(b).starts:
-            ids, loss = next(rows)
-            own = model(input_ids=torch.tensor([ids])).logits[0]  # no mask and no positions of ours
-            torch.testing.assert_close(logits[b, start : start + len(ids)], own, rtol=0, atol=1e-6)
-            labels = torch.tensor([t if learnt else IGNORED for t, learnt in zip(ids[1:], loss[1:], strict=True)])
-            total += float(cross_entropy(own[:-1], labels, reduction="sum"))
-    assert_isclose(float(nll(model, together)), total)
+
+@pytest.mark.parametrize("kind", FAMILIES)
+def test_packed_rows_have_the_logits_the_loss_and_the_gradient_of_rows_alone(
+    kind: str, rows: list[tuple[list[int], list[bool]]], tmp_path: Path
+) -> None:
+    model = tiny(kind)
+    write_bins(tmp_path, rows, length=32)
+    bins = Bins.open(tmp_path)
+    packed = [bins.get(number) for number in range(len(bins))]
+    together = collate(packed, length=32, pad=0)
+    assert len(bins) < len(rows) == len(together.rows)
+
+    # Each row by itself, with no mask and no positions of ours.
+    alone, own = [], torch.zeros(())
+    for ids, loss in rows:
+        logits = model(input_ids=torch.tensor([ids])).logits[0]
+        labels = torch.tensor([t if learnt else IGNORED for t, learnt in zip(ids[1:], loss[1:], strict=True)])
+        own = own + cross_entropy(logits[:-1], labels, reduction="sum")
+        alone.append(logits)
+    own.backward()
+    wanted = {name: one.grad.clone() for name, one in model.named_parameters() if one.grad is not None}
+
+    learner = Learner(model)
+    learner.find_head(probe_bins(90))
+    assert learner.chunked
+    for isolation in ("bounds", "mask", "alone"):
+        if isolation == "bounds":
+            assert isolate(learner, vocab_size=90, device=CPU, dtype=torch.float32) == "bounds"
+        learner.isolation = isolation
+        batch = collate_alone(packed, pad=0) if isolation == "alone" else together
+        assert batch.num_targets == together.num_targets
+        model.zero_grad()
+        total = learner(batch)
+        total.backward()
+        assert_isclose(float(total.detach()), float(own.detach()))
+        for name, parameter in model.named_parameters():
+            torch.testing.assert_close(parameter.grad, wanted.get(name), rtol=0, atol=2e-5)
+        if isolation != "alone":
+            logits = learner(batch, logits=True)
+            places = [(b, int(start)) for b, one in enumerate(packed) for start in one.starts]
+            for (b, start), expected in zip(places, alone, strict=True):
+                torch.testing.assert_close(logits[b, start : start + len(expected)], expected, rtol=0, atol=1e-6)
+
+
+def test_logits_that_are_more_than_a_product_with_the_head_are_taken_whole() -> None:
+    for kind, keys in (("cohere", {"logit_scale": 0.5}), ("granite", {"logits_scaling": 4.0})):
+        learner = Learner(tiny(kind, **keys))
+        learner.find_head(probe_bins(90))
+        assert not learner.chunked, kind

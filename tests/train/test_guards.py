@@ -11,6 +11,7 @@ from pipeline.config import Spikes, Validation
 from pipeline.train.guards import spike_threshold, stalled, worst_rows
 from pipeline.train.parallel import Ranks
 from pipeline.train.setup import setup
+from pipeline.train.watching import observer_of
 
 from .conftest import MakeRun
 
@@ -53,8 +54,8 @@ def test_patience_counts_validations_without_a_new_best(losses: list[float], sto
 
 def test_the_row_that_the_model_cannot_know_comes_first(make_run: MakeRun) -> None:
     training = setup(*make_run(), ALONE)
-    observer = training._observer()
-    bins = training._bins(0)
+    observer = observer_of(training)
+    bins = observer.bins_of(0)
     strange = bins[2]
     number = len(strange.rows) // 2
     begin, end = int(strange.starts[number]), int(strange.starts[number + 1])
@@ -66,6 +67,7 @@ def test_the_row_that_the_model_cannot_know_comes_first(make_run: MakeRun) -> No
         loss=lambda batch: (batch.tokens == rare).sum(),  # what the model would say, without its noise
         collate=observer.collate,
         ranks=ALONE,
+        share=0,
         most=5,
     )
     observer.close()

@@ -15,7 +15,8 @@ from pipeline.config import Train
 from pipeline.errors import StageError
 from pipeline.pack.bins import Bins
 from pipeline.train.data import collate
-from pipeline.train.loop import FlatGradient, make_optimizer, train_step
+from pipeline.train.loop import train_step
+from pipeline.train.optimizer import make_optimizer
 from pipeline.train.parallel import Ranks
 from pipeline.train.setup import setup
 
@@ -44,36 +45,21 @@ def test_micro_batches_change_nothing(micro_batch: int, make_run: MakeRun) -> No
 
 def first_step(training: Any) -> Any:
     return train_step(
-        training.model,
-        training.optimizer,
-        FlatGradient(training.parameters),
+        training.engine,
         training._batches(0),
         step=0,
         train=training.recipe.train,
         seed=0,
-        ranks=ALONE,
         stop=threading.Event(),
     )
 
 
 def test_the_gradient_is_clipped_as_torch_clips_it(make_run: MakeRun) -> None:
     training = setup(*make_run(clip=0.5, steps=1, warmup=0), ALONE)
-    gradient = FlatGradient(training.parameters)
-    done = train_step(
-        training.model,
-        training.optimizer,
-        gradient,
-        training._batches(0),
-        step=0,
-        train=training.recipe.train,
-        seed=0,
-        ranks=ALONE,
-        stop=threading.Event(),
-    )
-    assert done is not None
+    done = first_step(training)
     assert done.grad_norm > 0.5
-    assert math.isclose(float(gradient.flat.norm()), 0.5, rel_tol=1e-5)
-    again = torch.nn.utils.clip_grad_norm_(training.parameters.values(), 1.0)
+    assert math.isclose(training.engine.gradient.norm(), 0.5, rel_tol=1e-5)
+    again = torch.nn.utils.clip_grad_norm_(training.engine.weights.masters.values(), 1.0)
     assert math.isclose(float(again), 0.5, rel_tol=1e-5)  # the buffer is the parameters' gradients
 
 
@@ -92,21 +78,23 @@ def test_a_loss_that_is_not_finite_names_its_rows_and_leaves_the_weights(value: 
     training = setup(*make_run(global_batch=4), ALONE)
     batches = training._batches(0)
     poisoned = batches[2]
-    before = {name: parameter.detach().clone() for name, parameter in training.parameters.items()}
-    passed = training.model.forward
+    masters = training.engine.weights.masters
+    before = {name: master.detach().clone() for name, master in masters.items()}
+    decoder = training.engine.learner.plain.base_model
+    passed = decoder.forward
 
     def poison(**inputs: Any) -> Any:
         output = passed(**inputs)
         if torch.equal(inputs["input_ids"], poisoned.tokens):
-            output.logits = output.logits * value
+            output.last_hidden_state = output.last_hidden_state * value
         return output
 
-    training.model.forward = poison  # type: ignore[method-assign]
+    decoder.forward = poison
     with pytest.raises(StageError, match=r"step 1: the loss is nan|step 1: the loss is inf") as caught:
         first_step(training)
     assert caught.value.where == "rows " + ", ".join(poisoned.rows)
-    for name, parameter in training.parameters.items():
-        assert torch.equal(parameter, before[name])
+    for name, master in masters.items():
+        assert torch.equal(master, before[name])
 
 
 def test_a_step_without_a_target_is_an_error_that_names_its_rows(make_run: MakeRun, tmp_path: Path) -> None:
@@ -114,17 +102,7 @@ def test_a_step_without_a_target_is_an_error_that_names_its_rows(make_run: MakeR
     write_bins(tmp_path / "none", [([5, 6, 7], [True, False, False])])  # the first token has nothing to predict it
     batch = collate([Bins.open(tmp_path / "none").get(0)], length=8, pad=0)
     with pytest.raises(StageError, match="step 1 has no target token") as caught:
-        train_step(
-            training.model,
-            training.optimizer,
-            FlatGradient(training.parameters),
-            [batch],
-            step=0,
-            train=training.recipe.train,
-            seed=0,
-            ranks=ALONE,
-            stop=threading.Event(),
-        )
+        train_step(training.engine, [batch], step=0, train=training.recipe.train, seed=0, stop=threading.Event())
     assert "s/file#0" in caught.value.where
 
 

@@ -20,6 +20,7 @@ from pipeline.train.parallel import Ranks
 from pipeline.train.setup import setup
 from pipeline.train.tracking import check_trackers
 from pipeline.train.validation import validation_bins, validation_loss
+from pipeline.train.watching import observer_of
 
 from .conftest import MakeRun, assert_isclose
 
@@ -40,10 +41,10 @@ def with_validation(made: Any) -> Any:
 def test_validation_is_the_same_however_it_is_shared(make_run: MakeRun) -> None:
     run, recipe = with_validation(make_run())
     training = setup(run, recipe, ALONE)
-    observer = training._observer()
+    observer = observer_of(training)
     bins = Bins.open(run.path("packed/validation"))
-    measures = {"loss": observer.loss, "collate": observer.collate, "ranks": ALONE}
-    training.model.eval()
+    measures = {"loss": observer.loss, "collate": observer.collate, "ranks": ALONE, "counts": True}
+    training.engine.learner.eval()
     whole, targets = validation_loss([[bins.get(at)] for at in range(len(bins))], **measures)
     assert targets == sum(int(bins.get(at).loss.sum()) for at in range(len(bins)))
     for world, micro_batch in ((3, 1), (2, 4)):
@@ -76,7 +77,7 @@ def test_spikes_name_rows_of_their_step_and_a_resume_tells_the_same(make_run: Ma
     for spike in spikes:
         assert spike["step"] > 5
         assert spike["loss"] > spike["threshold"]
-        of_step = {row for one in training._bins(spike["step"] - 1) for row in one.rows}
+        of_step = {row for batch in training._batches(spike["step"] - 1) for row in batch.rows}
         assert {row["id"] for row in spike["rows"]} <= of_step
     # The same run, killed after step 9 and resumed from step 6.
     again, recipe = with_validation(make_run(name="again", **settings))
@@ -90,7 +91,7 @@ def test_spikes_name_rows_of_their_step_and_a_resume_tells_the_same(make_run: Ma
     ]
 
 
-def test_an_early_stop_is_an_end_with_a_whole_model(make_run: MakeRun) -> None:
+def test_an_early_stop_is_an_end_with_a_whole_model(make_run: MakeRun, capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing can be a new best by 100 nats, so the second validation stops it."""
     run, recipe = with_validation(
         make_run(
@@ -100,15 +101,14 @@ def test_an_early_stop_is_an_end_with_a_whole_model(make_run: MakeRun) -> None:
             validation={"every": 2, "bins": 4, "patience": 1, "min_delta": 100.0},
         )
     )
+    assert setup(run, recipe, ALONE).fit(threading.Event())
+    assert [line["step"] for line in lines(run, "train")] == [1, 2, 3, 4]
+    assert "stopped early at step 4: no new best in 1 validations" in capsys.readouterr().out
+    # Killed before the manifest was written: the end is an end, and no step more is done.
     manifest = train(run, recipe)
     assert manifest.summary["steps"] == 4
     assert manifest.summary["stopped_early"]
     assert (run.path("checkpoints") / manifest.summary["checkpoint"] / "model/model.safetensors").exists()
-    assert [line["step"] for line in lines(run, "train")] == [1, 2, 3, 4]
-    assert "stopped early at step 4: no new best in 1 validations" in (run.logs / "train.log").read_text()
-    # Killed before the manifest was written: the same end again, and no step more.
-    (run.path("checkpoints") / "_manifest.json").unlink()
-    assert train(run, recipe).content == manifest.content
     assert len(lines(run, "train")) == 4
 
 
@@ -167,7 +167,7 @@ def test_a_tracker_that_is_not_installed_is_told_with_its_mend(make_run: MakeRun
 def test_a_tracker_that_fails_does_not_end_the_run(make_run: MakeRun, capsys: pytest.CaptureFixture[str]) -> None:
     run, recipe = make_run(steps=3)
     training = setup(run, recipe, ALONE)
-    observer = training._observer()
+    observer = observer_of(training)
 
     class Broken:
         def log(self, step: int, values: Any) -> None:

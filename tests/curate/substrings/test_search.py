@@ -25,7 +25,7 @@ ROWS = st.lists(st.lists(CONTENTS, min_size=1, max_size=3), min_size=1, max_size
 def unsynced() -> Iterator[None]:
     """These thousands of small files need not outlive a power cut."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(atomic, "_sync", lambda path: None)
+        patch.setattr(atomic, "sync", lambda path: None)
         yield
 
 

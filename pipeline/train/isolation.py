@@ -1,0 +1,99 @@
+"""Examples of one bin do not see each other: every training begins with a probe that the model keeps to it.
+
+What a model does with bounds, masks and positions differs between architectures and attention backends, and a leak is
+silent. One that keeps to neither bounds nor a mask is given its examples one to a row.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from pipeline.errors import StageError
+from pipeline.train.attention import Unserved, use_packed
+from pipeline.train.data import MicroBatch, segment_bounds
+from pipeline.train.learner import Isolation, Learner
+
+__all__ = ["isolate", "keeps_apart", "probe_bins"]
+
+
+def isolate(learner: Learner, *, vocab_size: int, device: torch.device, dtype: torch.dtype) -> Isolation:
+    """Have a learner keep examples apart in the quickest way that its model obeys; one example to a row is the last.
+
+    Args:
+        learner: on `device`; whole, or cut by FSDP: then every rank must call this.
+        vocab_size: tokens that may be tried.
+        device: of the model.
+        dtype: of its activations.
+
+    Returns:
+        The way, which the learner takes from now on.
+
+    Raises:
+        StageError: the model sees the future, or does not look at its input.
+    """
+    plain = learner.plain
+    own = getattr(plain.config, "_attn_implementation", None)
+    ways: tuple[Isolation, ...] = ("bounds", "mask", "alone")
+    for way in ways:
+        if way == "bounds":
+            # Flash attention on CUDA takes no float32.
+            if (device.type != "cpu" and dtype == torch.float32) or not use_packed(plain):
+                continue
+        elif own is not None and plain.config._attn_implementation != own:
+            plain.set_attn_implementation(own)
+        learner.isolation = way
+        if keeps_apart(learner, vocab_size=vocab_size, device=device):
+            return way
+    raise StageError(
+        "the model's logits depend on tokens that come later, or not on those before them",
+        where=f"train.model: {type(plain).__name__}",
+        mend="choose a causal language model",
+    )
+
+
+@torch.no_grad()
+def keeps_apart(learner: Learner, *, vocab_size: int, device: torch.device) -> bool:
+    """Edit one example of a bin: is every logit but its own later ones the same bits, and are those other ones?
+
+    For a learner that takes examples one to a row: are, of each row, the logits before the edit the same?
+    """
+    batch = probe_bins(vocab_size).to(device)
+    # The second half of the middle example, in both bins of the batch; of whole rows, what they end with.
+    at = (batch.segments == 1) & (batch.positions >= 4) if learner.isolation != "alone" else _tail(batch)
+    edited = batch.tokens.clone()
+    edited[at] = (edited[at] + 1) % vocab_size
+    training = learner.training
+    learner.eval()
+    try:
+        before = learner(batch, logits=True)
+        after = learner(MicroBatch(**{**vars(batch), "tokens": edited}), logits=True)
+    except (TypeError, Unserved):  # it takes no mask or no positions, or wants another attention
+        return False
+    finally:
+        learner.train(training)
+    changed = (before != after).any(dim=-1)
+    return not bool(changed[~at].any()) and bool(changed[at].all())
+
+
+def _tail(batch: MicroBatch) -> torch.Tensor:
+    places = torch.arange(batch.tokens.shape[1], device=batch.tokens.device)
+    return (places >= batch.tokens.shape[1] // 2).expand(batch.tokens.shape)
+
+
+def probe_bins(vocab_size: int) -> MicroBatch:
+    """Two bins of three examples and padding, cut at different places."""
+    lengths = torch.tensor([[6, 9, 5, 4], [3, 8, 11, 2]])
+    segments = torch.stack([torch.repeat_interleave(torch.arange(4), row) for row in lengths])
+    positions = torch.stack([torch.cat([torch.arange(int(n)) for n in row]) for row in lengths])
+    tokens = (torch.arange(segments.numel()).reshape(segments.shape) * 7919) % vocab_size
+    return MicroBatch(
+        tokens=tokens,
+        labels=torch.full_like(tokens, -100),
+        positions=positions,
+        segments=segments,
+        bounds=segment_bounds(segments),
+        targets=tokens.new_empty(0),
+        rows=(),
+        num_tokens=tokens.numel(),
+        num_targets=0,
+    )

@@ -1,0 +1,93 @@
+"""In which type the model computes, and the float32 weights that the optimiser updates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
+from torch.distributed.tensor import DTensor
+
+from pipeline.errors import MachineError
+
+__all__ = ["Weights", "compute_in", "to_float8"]
+
+Precision = Literal["fp32", "bf16", "float8"]
+
+_FLOAT8 = (8, 9)
+"""The compute capability from which a GPU has float8 matrix units (Ada, Hopper)."""
+
+
+class Weights:
+    """The trained weights by name: `masters` in float32 for the optimiser, `computed` in the model's own type.
+
+    They are the same tensors where the model computes in float32, and where FSDP shards it: FSDP keeps float32 and
+    casts what it gathers.
+    """
+
+    def __init__(self, computed: Mapping[str, torch.nn.Parameter]) -> None:
+        self.computed = dict(computed)
+        self.masters = {
+            name: value
+            if value.dtype == torch.float32
+            else torch.nn.Parameter(value.detach().to(torch.float32, copy=True))
+            for name, value in self.computed.items()
+        }
+        self._apart = [name for name, value in self.computed.items() if self.masters[name] is not value]
+
+    @torch.no_grad()
+    def publish(self) -> None:
+        """Round the masters to what the model computes with; after each update."""
+        if self._apart:
+            torch._foreach_copy_(
+                [self.computed[name] for name in self._apart], [self.masters[name] for name in self._apart]
+            )
+
+    def numel(self) -> int:
+        """Numbers that are trained, over all ranks."""
+        return sum(value.numel() for value in self.computed.values())
+
+
+def compute_in(model: torch.nn.Module, dtype: torch.dtype) -> None:
+    """Cast the parameters, and no buffers: the frequencies of rotary positions must stay float32."""
+    for parameter in model.parameters():
+        parameter.data = parameter.data.to(dtype)
+
+
+def to_float8(model: torch.nn.Module, device: torch.device) -> None:
+    """Have the decoder's linear layers multiply in float8, scaled a row, by torchao.
+
+    Raises:
+        MachineError: no torchao, or no GPU that has float8.
+    """
+    have = torch.cuda.get_device_capability(device) if device.type == "cuda" else None
+    if have is None or have < _FLOAT8:
+        what = "a CPU" if have is None else f"compute capability {have[0]}.{have[1]}"
+        raise MachineError(
+            f"float8 takes a GPU of compute capability 8.9 or above (Ada, Hopper, Blackwell), and this is {what}",
+            where="train.precision: float8",
+            mend="set train.precision: bf16",
+        )
+    try:
+        from torchao.float8 import Float8LinearConfig, convert_to_float8_training  # type: ignore[import-not-found]
+    except ImportError:
+        raise MachineError(
+            "float8 takes the package torchao, which is not installed",
+            where="train.precision: float8",
+            mend="install torchao for this torch, or set train.precision: bf16",
+        ) from None
+    convert_to_float8_training(
+        model,
+        config=Float8LinearConfig.from_recipe_name("rowwise"),
+        # The head's and the adapters' stay: their errors cost most, and small ones gain nothing. float8 takes 16s.
+        module_filter_fn=lambda module, name: (
+            "lm_head" not in name
+            and "lora_" not in name
+            and all(size % 16 == 0 for size in getattr(module, "weight", torch.empty(1)).shape)
+        ),
+    )
+
+
+def local(tensor: torch.Tensor) -> torch.Tensor:
+    """What this rank holds of a tensor."""
+    return tensor.to_local() if isinstance(tensor, DTensor) else tensor
