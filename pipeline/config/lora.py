@@ -29,8 +29,8 @@ class Lora(Section):
     """How A is drawn. `gaussian` has standard deviation 1 / rank."""
     init_b: Literal["zeros", "gaussian"] = "zeros"
     """`zeros` begins as the model was; `gaussian` (1 / rank) does not."""
-    dtype: Literal["float32", "bfloat16"] = "float32"
-    """Of A and B."""
+    dtype: Literal["float32", "bfloat16"] | None = None
+    """What A and B compute in; null is what the model does (`precision`). Their masters are float32 always."""
     rslora: bool = False
     """Scale by alpha / √rank (Kalajdzievski, 2023)."""
     dora: bool = False

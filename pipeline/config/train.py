@@ -139,6 +139,14 @@ class Train(Section):
         cut = tensor * self.parallel.shard > 1
         for refused, reason in (
             (tensor > 1 and self.method == "lora", "parallel.tensor with method lora: adapters are not cut by heads"),
+            (
+                cut and self.method == "lora" and self.lora.dtype is not None,
+                "parallel.shard with lora.dtype: FSDP casts all that it gathers to one type",
+            ),
+            (
+                cut and self.method == "lora" and self.lora.quantize is not None,
+                "parallel.shard with lora.quantize: quantised weights are not cut",
+            ),
             (context > 1 and self.micro_batch > 1, "parallel.context with micro_batch above 1: ranks share one bin"),
             (context > 1 and self.compile, "parallel.context with compile: what a rank gathers is read on the host"),
             (cut and self.precision == "float8", "parallel.shard or tensor with precision float8: not served yet"),

@@ -13,7 +13,7 @@ from pipeline.train.journal import parse_line
 from pipeline.train.launcher import launch
 from pipeline.train.origin import model_fingerprint
 
-__all__ = ["plan", "train"]
+__all__ = ["join", "plan", "train"]
 
 _VERSION = 3
 
@@ -78,24 +78,7 @@ def train(run: RunDirectory, recipe: Recipe) -> Manifest:
     if manifest := stage.manifest():
         return manifest
     stage.begin()
-    steps = recipe.training.steps
-    with Progress("train", total=steps, unit="steps") as progress:
-
-        def show(line: str) -> None:
-            if line.startswith("warning: "):
-                print(line, file=sys.stderr, flush=True)
-            elif parsed := parse_line(line):
-                step, note = parsed
-                progress.advance(step - progress.done, note=note)
-
-        launch(
-            "pipeline.train",
-            [str(run.root)],
-            nproc=recipe.training.launch.nproc,
-            grace=recipe.training.launch.grace,
-            log=run.logs / "train.log",
-            on_line=show,
-        )
+    _launch(run, recipe, log="train.log")
     # The last step's, or that of an early stop.
     final = max(path.parent for path in run.path("checkpoints").glob("step-*/state.json"))
     state = json.loads((final / "state.json").read_text(encoding="utf-8"))
@@ -114,3 +97,41 @@ def train(run: RunDirectory, recipe: Recipe) -> Manifest:
             "checkpoint": final.name,
         }
     )
+
+
+def join(run: RunDirectory, recipe: Recipe) -> None:
+    """Take part in the training of the machine with `node_rank` 0, which alone holds the run directory and writes it.
+
+    Raises:
+        Preempted: stopped by SIGTERM, here or there.
+        StageError: a rank failed, `pack` has not run, or the others did not come.
+    """
+    stage = plan(run, recipe)
+    if stage is None:
+        raise StageError(
+            "there are no packed rows to train on", where=str(run.root), mend="run `curate-and-train pack RECIPE` first"
+        )
+    if stage.manifest() is None:
+        _launch(run, recipe, log=f"train-node-{recipe.training.launch.node_rank}.log")
+
+
+def _launch(run: RunDirectory, recipe: Recipe, *, log: str) -> None:
+    section = recipe.training
+    with Progress("train", total=section.steps, unit="steps") as progress:
+
+        def show(line: str) -> None:
+            if line.startswith("warning: "):
+                print(line, file=sys.stderr, flush=True)
+            elif parsed := parse_line(line):
+                step, note = parsed
+                progress.advance(step - progress.done, note=note)
+
+        launch(
+            "pipeline.train",
+            [str(run.root)],
+            nproc=section.launch.nproc,
+            grace=section.launch.grace,
+            log=run.logs / log,
+            on_line=show,
+            nodes=section.launch,
+        )

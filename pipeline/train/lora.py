@@ -13,7 +13,6 @@ from typing import Any, cast
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
 from peft.tuners.lora import LoraLayer
-from peft.utils.integrations import dequantize_module_weight
 from safetensors.torch import load_file
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
@@ -21,6 +20,7 @@ from transformers.pytorch_utils import Conv1D
 from pipeline import config
 from pipeline.atomic import write_json
 from pipeline.errors import InputError, RecipeError, did_you_mean
+from pipeline.train.quantize import dequantized
 
 __all__ = ["adapted_layers", "add_adapters", "linear_layers", "load_adapter", "merged_weights", "save_adapter"]
 
@@ -142,9 +142,9 @@ def _draw(module: LoraLayer, lora: config.Lora) -> None:
     a.weight.copy_(weight)
     if lora.init_b == "gaussian":
         b.weight.copy_(torch.empty(b.weight.shape).normal_(std=1 / lora.rank))
-    dtype = getattr(torch, lora.dtype)
-    a.to(dtype)
-    b.to(dtype)
+    if lora.dtype is not None:
+        a.to(getattr(torch, lora.dtype))
+        b.to(getattr(torch, lora.dtype))
     if lora.dora:  # its magnitudes are the norms of W + B A as it begins
         cast(Any, module).lora_magnitude_vector[_ADAPTER].update_layer(
             base_layer=module.get_base_layer(),
@@ -171,9 +171,9 @@ def merged_weights(model: PeftModel) -> dict[str, torch.Tensor]:
         f"{name}.weight": _merged(module) for name, module in plain.named_modules() if isinstance(module, LoraLayer)
     }
     quantised = {
-        f"{name}.weight": dequantize_module_weight(module)
+        f"{name}.weight": weight
         for name, module in plain.named_modules()
-        if type(module).__module__.startswith("bitsandbytes") and hasattr(module, "weight")
+        if (weight := dequantized(module)) is not None
     }
     weights = {}
     for name, tensor in plain.state_dict().items():
@@ -186,7 +186,9 @@ def merged_weights(model: PeftModel) -> dict[str, torch.Tensor]:
 
 def _merged(module: LoraLayer) -> torch.Tensor:
     layer = cast(Any, module)
-    weight = dequantize_module_weight(layer.get_base_layer())
+    base = layer.get_base_layer()
+    weight = dequantized(base)
+    weight = base.weight if weight is None else weight
     delta = layer.get_delta_weight(_ADAPTER).to(weight.dtype)
     if _ADAPTER not in layer.lora_magnitude_vector:
         return cast(torch.Tensor, weight + delta)

@@ -129,7 +129,7 @@ class Observer:
         # A loss that is not a number is no new best either.
         stop = stalled([math.inf if math.isnan(one) else one for one in self._validated], section)
         if stop and self.ranks.is_main:
-            print(f"stopped early at step {step}: no new best in {section.patience} validations", flush=True)
+            print(f"warning: stopped early at step {step}: no new best in {section.patience} validations", flush=True)
         return stop
 
     def close(self) -> None:
@@ -177,7 +177,7 @@ class Observer:
         )
         named = ", ".join(row.id for row in rows[:3])
         print(
-            f"spike at step {report.step}: loss {report.loss:.4f} is above {threshold:.4f}; "
+            f"warning: spike at step {report.step}: loss {report.loss:.4f} is above {threshold:.4f}; "
             f"the rows with the highest loss after it: {named} (more in logs/spikes.jsonl)",
             flush=True,
         )

@@ -170,7 +170,14 @@ def setup(run: RunDirectory, recipe: Recipe, ranks: Ranks) -> Training:
 
     def fresh() -> PreTrainedModel | PeftModel:
         lora = train.method == "lora"
-        plain = load_model(train.model, tokenizer, seed=recipe.seed, seq_length=recipe.pack.seq_length, frozen=lora)
+        plain = load_model(
+            train.model,
+            tokenizer,
+            seed=recipe.seed,
+            seq_length=recipe.pack.seq_length,
+            frozen=lora,
+            quantize=train.lora.quantize if lora else None,
+        )
         return add_adapters(plain, train.lora, seed=recipe.seed) if lora else plain
 
     engine = _engine(fresh(), recipe, ranks, vocab_size=len(tokenizer))
@@ -204,7 +211,7 @@ def _engine(model: PreTrainedModel | PeftModel, recipe: Recipe, ranks: Ranks, *,
     if layout.sharded:
         partial = shard(learner, layout, dtype=dtype)
     else:
-        compute_in(model, dtype)
+        compute_in(model, dtype, keep="lora_" if train.method == "lora" and train.lora.dtype else None)
     torch.nn.Module.to(learner, ranks.device)  # of what is cut, the shards: the whole model is never there
     way = isolate(learner, vocab_size=vocab_size, device=ranks.device, dtype=dtype)
     _warn(way, train, ranks)

@@ -78,7 +78,7 @@ class Trackers:
             try:
                 self._trackers[name].log(step, numbers)
             except Exception as error:  # each has errors of its own, and none is worth a training run
-                print(f"{name} is left out from step {step} on: {type(error).__name__}: {error}", flush=True)
+                print(f"warning: {name} is left out from step {step} on: {type(error).__name__}: {error}", flush=True)
                 del self._trackers[name]
 
     def close(self) -> None:
@@ -87,7 +87,7 @@ class Trackers:
             try:
                 tracker.close()
             except Exception as error:
-                print(f"{name} could not finish: {type(error).__name__}: {error}", flush=True)
+                print(f"warning: {name} could not finish: {type(error).__name__}: {error}", flush=True)
 
 
 class _Kept:
