@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, Protocol, cast
 
 from pipeline.config import Recipe
-from pipeline.errors import MachineError, RunDirectoryError, cannot_write
+from pipeline.errors import MachineError, RecipeError, RunDirectoryError, cannot_write
 from pipeline.failures import explained
 from pipeline.run import Manifest, RunDirectory, Stage
 
@@ -55,9 +55,16 @@ def hold(recipe: Recipe, *, needs_before: str | None = None) -> Iterator[RunDire
         needs_before: a stage whose upstream must be finished.
 
     Raises:
+        RecipeError: this machine only takes part in another's training.
         RunDirectoryError: another recipe's, in use, or an earlier stage has not run.
         MachineError: it cannot be written.
     """
+    if recipe.train is not None and recipe.train.launch.node_rank:
+        raise RecipeError(
+            "machines beyond the first only take part in training",
+            where=f"train.launch.node_rank: {recipe.train.launch.node_rank}",
+            mend="run `curate-and-train train` with it, and every other command where node_rank is 0",
+        )
     run = RunDirectory(Path(recipe.run))
     run.check_owner(recipe)
     if needs_before is not None:

@@ -59,10 +59,25 @@ def _one(arguments: argparse.Namespace) -> int:
     recipe = read_recipe(arguments)
     preflight.check(recipe)
     name: str = arguments.stage
+    if name == "train" and recipe.train is not None and recipe.train.launch.node_rank:
+        return _join(recipe)
     with hold(recipe, needs_before=name) as run:
         manifest = run_stage(name, run, recipe)
     rows = manifest.rows
     print(f"{name}: done in {run.shown}" + (f" ({_sentence(rows)})" if rows else ""))
+    return 0
+
+
+def _join(recipe: Recipe) -> int:
+    """Train with the machine that has `node_rank` 0 and holds the run directory."""
+    from pipeline.failures import explained
+    from pipeline.run import RunDirectory
+    from pipeline.train import join
+
+    run, _ = RunDirectory.existing(recipe.run)
+    with explained(run, "train"):
+        join(run, recipe)
+    print(f"train: node {recipe.training.launch.node_rank} is done")
     return 0
 
 

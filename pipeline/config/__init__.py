@@ -13,13 +13,15 @@ from pipeline.config.curate import Curate, Split
 from pipeline.config.decontaminate import Decontaminate
 from pipeline.config.dedup import Dedup, Fuzzy, Substrings
 from pipeline.config.evaluate import Evaluate, Promote
+from pipeline.config.lora import Lora
 from pipeline.config.pack import Pack, Roles
 from pipeline.config.parallel import Parallel
 from pipeline.config.pii import Ner, Pii
 from pipeline.config.rules import RULE_KINDS, Bound, Rules
 from pipeline.config.section import Section
 from pipeline.config.sources import Cluster, Ingest, Source
-from pipeline.config.train import Launch, Lora, Model, Train
+from pipeline.config.train import Launch, Model, Train
+from pipeline.config.watch import Spikes, Track, Validation
 from pipeline.errors import RecipeError, did_you_mean
 
 __all__ = [
@@ -46,9 +48,12 @@ __all__ = [
     "Roles",
     "Rules",
     "Source",
+    "Spikes",
     "Split",
     "Substrings",
+    "Track",
     "Train",
+    "Validation",
 ]
 
 

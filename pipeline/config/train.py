@@ -6,10 +6,12 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from pipeline.config.lora import Lora
 from pipeline.config.parallel import Parallel
 from pipeline.config.section import Section
+from pipeline.config.watch import Spikes, Track, Validation
 
-__all__ = ["Launch", "Lora", "Model", "Train"]
+__all__ = ["Launch", "Model", "Train"]
 
 
 class Model(Section):
@@ -19,6 +21,8 @@ class Model(Section):
     """A Hugging Face causal language model, by folder or name."""
     config: dict[str, Any] | None = None
     """Or the keys of a transformers configuration (`model_type: llama`, …) for a model with random weights."""
+    trust_remote_code: bool = False
+    """Run the Python that comes with the model in `path`. Read it first: it can do whatever you can."""
 
     @model_validator(mode="after")
     def _one_origin(self) -> Model:
@@ -26,25 +30,39 @@ class Model(Section):
             raise ValueError("give either `path` (a trained model) or `config` (random weights)")
         if self.config is not None and "model_type" not in self.config:
             raise ValueError("`config` needs a `model_type`, such as llama")
+        if self.config is not None and self.trust_remote_code:
+            raise ValueError("`trust_remote_code` goes with `path`: a `config` has no code")
         return self
-
-
-class Lora(Section):
-    """Low-rank adapters (`method: lora`)."""
-
-    rank: int = Field(8, ge=1)
-    alpha: float = Field(16, gt=0)
-    dropout: float = Field(0.0, ge=0, lt=1)
-    target_modules: Literal["all-linear"] | list[str] = "all-linear"
 
 
 class Launch(Section):
     """How torchrun is started."""
 
     nproc: int = Field(1, ge=1)
-    """Ranks on this machine."""
+    """Ranks on each machine."""
+    nodes: int = Field(1, ge=1)
+    """Machines that train together; each runs the command, with a `node_rank` of its own."""
+    node_rank: int = Field(0, ge=0)
+    """Of this machine; 0 writes the run directory, which all of them see."""
+    rdzv_endpoint: str | None = Field(None, pattern=r"^[^\s:]+:\d+$")
+    """Where they meet: host:port of machine 0, the same on all."""
+    rdzv_timeout: int = Field(900, ge=1)
+    """Seconds that a machine waits for the others."""
     grace: float = Field(15.0, gt=0)
     """Seconds that ranks have to save and leave after SIGTERM; below the 30 s after which Prefect kills."""
+
+    @model_validator(mode="after")
+    def _meets(self) -> Launch:
+        if self.nodes > 1 and self.rdzv_endpoint is None:
+            raise ValueError(f"{self.nodes} nodes need `rdzv_endpoint`: host:port of the one with node_rank 0")
+        if self.node_rank >= self.nodes:
+            raise ValueError(f"node_rank {self.node_rank} is not below nodes {self.nodes}")
+        return self
+
+    @property
+    def world(self) -> int:
+        """Ranks on all machines."""
+        return self.nproc * self.nodes
 
 
 class Train(Section):
@@ -73,28 +91,45 @@ class Train(Section):
     reshuffle: bool = True
     """Examples of equal length change places between bins each epoch: other companions, the same density."""
     learning_rate: float = Field(1e-3, gt=0)
+    schedule: Literal["cosine", "linear", "constant", "wsd"] = "cosine"
+    """How the learning rate falls after the warm-up; `wsd` is warm-up, stable, decay."""
     warmup: int = Field(10, ge=0)
-    """Steps of linear warm-up before the cosine."""
+    """Steps of linear warm-up."""
+    decay: float = Field(0.1, gt=0, le=1)
+    """`wsd`: the share of the steps in which the learning rate falls, at the end."""
     final_learning_rate: float = Field(0.1, ge=0, le=1)
-    """Where the cosine ends, as a share of `learning_rate`."""
+    """Where it ends, as a share of `learning_rate`; `constant` stays at the peak."""
     weight_decay: float = Field(0.1, ge=0)
     clip: float = Field(1.0, gt=0)
     """Global gradient norm."""
     checkpoint_every: int = Field(50, ge=1)
     keep_last: int = Field(2, ge=1)
     """Older checkpoints are removed."""
+    validation: Validation | None = None
+    """null measures nothing before the end of training."""
+    spikes: Spikes | None = Spikes()
+    """null looks for none."""
+    track: Track = Track()
     launch: Launch = Launch()
 
     @model_validator(mode="after")
     def _divides(self) -> Train:
-        world = self.launch.nproc
+        world = self.launch.world
         shares = self.parallel.data_ranks(world)
         if self.global_batch % (self.micro_batch * shares):
-            what = "launch.nproc" if shares == world else "the ranks that share out bins (replicate × shard)"
+            what = "the ranks that share out bins (replicate × shard)"
+            if shares == world:
+                what = "launch.nproc" + (" × launch.nodes" if self.launch.nodes > 1 else "")
             raise ValueError(
                 f"global_batch {self.global_batch} is not a multiple of micro_batch × {what} = "
                 f"{self.micro_batch} × {shares}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _quantized(self) -> Train:
+        if self.method == "lora" and self.lora.quantize is not None and self.model.path is None:
+            raise ValueError("`lora.quantize` needs `model.path`: there is no use in quantised random weights")
         return self
 
     @model_validator(mode="after")
@@ -104,6 +139,14 @@ class Train(Section):
         cut = tensor * self.parallel.shard > 1
         for refused, reason in (
             (tensor > 1 and self.method == "lora", "parallel.tensor with method lora: adapters are not cut by heads"),
+            (
+                cut and self.method == "lora" and self.lora.dtype is not None,
+                "parallel.shard with lora.dtype: FSDP casts all that it gathers to one type",
+            ),
+            (
+                cut and self.method == "lora" and self.lora.quantize is not None,
+                "parallel.shard with lora.quantize: quantised weights are not cut",
+            ),
             (context > 1 and self.micro_batch > 1, "parallel.context with micro_batch above 1: ranks share one bin"),
             (context > 1 and self.compile, "parallel.context with compile: what a rank gathers is read on the host"),
             (cut and self.precision == "float8", "parallel.shard or tensor with precision float8: not served yet"),

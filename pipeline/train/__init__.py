@@ -13,20 +13,24 @@ from pipeline.train.journal import parse_line
 from pipeline.train.launcher import launch
 from pipeline.train.origin import model_fingerprint
 
-__all__ = ["plan", "train"]
+__all__ = ["join", "plan", "train"]
 
 _VERSION = 3
 
-_SAME_WEIGHTS = ("launch", "checkpoint_every", "keep_last", "parallel", "activation_checkpointing", "compile")
+_SAME_WEIGHTS = (
+    *("launch", "checkpoint_every", "keep_last", "parallel", "activation_checkpointing", "compile"),
+    *("spikes", "track"),
+)
 """Keys of `train` that say how, and not what."""
 
 
 def plan(run: RunDirectory, recipe: Recipe) -> Stage | None:
     """The stage, or None while `pack` has not finished.
 
-    What does not change the weights is no part of its fingerprint: how often checkpoints are written, `launch`, and
-    what is cut or computed twice to save memory. These change the order of float sums, and so the last bits, but
-    nothing that was asked for: a finished training is not repeated because the machine has another number of cores.
+    What does not change the weights is no part of its fingerprint: how often checkpoints are written, what is
+    logged, `launch`, and what is cut or computed twice to save memory. These change the order of float sums, and so
+    the last bits, but nothing that was asked for: a finished training is not repeated because the machine has another
+    number of cores.
 
     Raises:
         InputError: the recipe's model folder does not exist.
@@ -35,7 +39,11 @@ def plan(run: RunDirectory, recipe: Recipe) -> Stage | None:
     if packed is None or tokenizer is None:
         return None
     section = recipe.training
-    unused = {*_SAME_WEIGHTS} | ({"lora"} if section.method == "full" else set())
+    unused = {*_SAME_WEIGHTS}
+    if section.method == "full":
+        unused.add("lora")
+    if section.validation is None or section.validation.patience is None:
+        unused.add("validation")  # it only looks
     return Stage(
         run=run,
         name="train",
@@ -70,8 +78,46 @@ def train(run: RunDirectory, recipe: Recipe) -> Manifest:
     if manifest := stage.manifest():
         return manifest
     stage.begin()
-    steps = recipe.training.steps
-    with Progress("train", total=steps, unit="steps") as progress:
+    _launch(run, recipe, log="train.log")
+    # The last step's, or that of an early stop.
+    final = max(path.parent for path in run.path("checkpoints").glob("step-*/state.json"))
+    state = json.loads((final / "state.json").read_text(encoding="utf-8"))
+    # Not the shards: their order within a file, and so their bytes, are torch's own affair.
+    files = sorted(path for path in final.rglob("*") if path.is_file() and path.parent.name != "shards")
+    stage.commit(final.name, {path.relative_to(run.root).as_posix(): 0 for path in files}, {})
+    return stage.finish(
+        summary={
+            "steps": state["step"],
+            "stopped_early": state["stopped_early"],
+            "first_loss": state["first_loss"],
+            "last_loss": state["last_loss"],
+            "tokens": state["tokens"],
+            "target_tokens": state["target_tokens"],
+            "parameters": state["parameters"],
+            "checkpoint": final.name,
+        }
+    )
+
+
+def join(run: RunDirectory, recipe: Recipe) -> None:
+    """Take part in the training of the machine with `node_rank` 0, which alone holds the run directory and writes it.
+
+    Raises:
+        Preempted: stopped by SIGTERM, here or there.
+        StageError: a rank failed, `pack` has not run, or the others did not come.
+    """
+    stage = plan(run, recipe)
+    if stage is None:
+        raise StageError(
+            "there are no packed rows to train on", where=str(run.root), mend="run `curate-and-train pack RECIPE` first"
+        )
+    if stage.manifest() is None:
+        _launch(run, recipe, log=f"train-node-{recipe.training.launch.node_rank}.log")
+
+
+def _launch(run: RunDirectory, recipe: Recipe, *, log: str) -> None:
+    section = recipe.training
+    with Progress("train", total=section.steps, unit="steps") as progress:
 
         def show(line: str) -> None:
             if line.startswith("warning: "):
@@ -83,24 +129,9 @@ def train(run: RunDirectory, recipe: Recipe) -> Manifest:
         launch(
             "pipeline.train",
             [str(run.root)],
-            nproc=recipe.training.launch.nproc,
-            grace=recipe.training.launch.grace,
-            log=run.logs / "train.log",
+            nproc=section.launch.nproc,
+            grace=section.launch.grace,
+            log=run.logs / log,
             on_line=show,
+            nodes=section.launch,
         )
-    final = run.path("checkpoints") / f"step-{steps:08d}"
-    state = json.loads((final / "state.json").read_text(encoding="utf-8"))
-    # Not the shards: their order within a file, and so their bytes, are torch's own affair.
-    files = sorted(path for path in final.rglob("*") if path.is_file() and path.parent.name != "shards")
-    stage.commit(final.name, {path.relative_to(run.root).as_posix(): 0 for path in files}, {})
-    return stage.finish(
-        summary={
-            "steps": state["step"],
-            "first_loss": state["first_loss"],
-            "last_loss": state["last_loss"],
-            "tokens": state["tokens"],
-            "target_tokens": state["target_tokens"],
-            "parameters": state["parameters"],
-            "checkpoint": final.name,
-        }
-    )

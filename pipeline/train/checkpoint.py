@@ -57,6 +57,8 @@ class TrainState:
     """Of step 1, before its update."""
     last_loss: float | None = None
     """Of the last step done."""
+    stopped_early: bool = False
+    """The validation loss fell no more: the run ends here."""
 
 
 def newest(folder: Path) -> Path | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import errno
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -57,6 +58,14 @@ def _whole(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def _save(model: PreTrainedModel, weights: Mapping[str, torch.Tensor], tokenizer: Path, folder: Path) -> None:
+    if getattr(model.config, "quantization_config", None) is not None:
+        # The weights are plain again, so the folder must not say otherwise.
+        made = copy.deepcopy(model.config)
+        del made.quantization_config
+        with torch.device("meta"):
+            plain = type(model)(made)
+        plain.generation_config = model.generation_config
+        model = plain
     model.save_pretrained(str(folder), state_dict=dict(weights))
     for file in sorted(tokenizer.iterdir()):
         if file.is_file() and file.name != MANIFEST:

@@ -1,19 +1,19 @@
-"""`logs/train.jsonl`: a line a step, each step once, also after a resume. Told to the terminal too."""
+"""`logs/*.jsonl`: a line for each step that has something to tell, each once, also after a resume.
+
+The files need nothing but a text editor; the terminal and the trackers get the same numbers.
+"""
 
 from __future__ import annotations
 
+import datetime
 import json
 import re
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from pipeline.atomic import write_text
 
-if TYPE_CHECKING:
-    from pipeline.train.loop import StepReport
-
-__all__ = ["Journal", "parse_line"]
+__all__ = ["Journal", "parse_line", "step_line"]
 
 _LINE = re.compile(r"step (\d+)/\d+  (.*)")
 
@@ -30,17 +30,27 @@ class Journal:
         path.parent.mkdir(parents=True, exist_ok=True)
         kept = [line for line in _lines(path) if _step(line) <= after]
         write_text(path, "".join(f"{line}\n" for line in kept))
+        self.kept: list[dict[str, Any]] = [json.loads(line) for line in kept]
+        """The lines that were there."""
         self._stream = path.open("a", encoding="utf-8")
 
-    def write(self, report: StepReport, *, steps: int) -> None:
-        """Add a step's line, and print it for people; `parse_line` reads what is printed."""
-        self._stream.write(json.dumps(asdict(report)) + "\n")
+    def write(self, entry: dict[str, Any]) -> None:
+        """Add a line; `entry` has a key `step`."""
+        self._stream.write(json.dumps(entry) + "\n")
         self._stream.flush()
-        print(
-            f"step {report.step}/{steps}  loss {report.loss:.4f}  lr {report.lr:.2e}  "
-            f"{report.tokens_per_second:,.0f} tokens/s",
-            flush=True,
-        )
+
+    def close(self) -> None:
+        """Close the file."""
+        self._stream.close()
+
+
+def step_line(entry: dict[str, Any], *, steps: int, seconds_left: float | None) -> str:
+    """A step as people read it; `parse_line` reads it back."""
+    left = "" if seconds_left is None else f"  {datetime.timedelta(seconds=round(seconds_left))} left"
+    return (
+        f"step {entry['step']}/{steps}  loss {entry['loss']:.4f}  lr {entry['lr']:.2e}  "
+        f"{entry['tokens_per_second']:,.0f} tokens/s{left}"
+    )
 
 
 def parse_line(line: str) -> tuple[int, str] | None:

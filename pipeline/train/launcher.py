@@ -29,6 +29,7 @@ from pathlib import Path
 
 import psutil
 
+from pipeline.config import Launch
 from pipeline.errors import Preempted, StageError
 from pipeline.train.lifetime import OUTCOME, PARENT, read_outcome
 
@@ -55,6 +56,7 @@ def launch(
     grace: float,
     log: Path,
     on_line: Callable[[str], None] = lambda _: None,
+    nodes: Launch | None = None,
 ) -> None:
     """Run `python -m module arguments…` as `nproc` ranks on this machine and wait for them.
 
@@ -65,6 +67,7 @@ def launch(
         grace: seconds that ranks have after SIGTERM.
         log: file to which every line of the ranks and the agent is appended.
         on_line: called with each line.
+        nodes: where other machines take part: how many, which this is, where they meet.
 
     Raises:
         Preempted: SIGTERM came to this process, or the ranks were stopped and had saved their work.
@@ -89,7 +92,8 @@ def launch(
         agent = subprocess.Popen(
             [
                 *(sys.executable, "-m", "pipeline.train.agent"),
-                *("--standalone", f"--nproc-per-node={nproc}", "--max-restarts=0", f"--log-dir={scratch}"),
+                *_rendezvous(nodes),
+                *(f"--nproc-per-node={nproc}", "--max-restarts=0", f"--log-dir={scratch}"),
                 *("-m", module, *arguments),
             ],
             env=_environment(nproc, grace, outcome, failure),
@@ -112,6 +116,19 @@ def launch(
             raise StageError(
                 f"{module.rpartition('.')[2]}: {cause}", where=str(log), mend=_MEMORY if "memory" in cause else _REPORT
             )
+
+
+def _rendezvous(nodes: Launch | None) -> list[str]:
+    """Torchrun's options; a static rendezvous, so that rank 0 is on the machine with `node_rank` 0, each time."""
+    if nodes is None or nodes.nodes == 1:
+        return ["--standalone"]
+    return [
+        f"--nnodes={nodes.nodes}",
+        f"--node-rank={nodes.node_rank}",
+        "--rdzv-backend=static",
+        f"--rdzv-endpoint={nodes.rdzv_endpoint}",
+        f"--rdzv-conf=timeout={nodes.rdzv_timeout}",
+    ]
 
 
 @contextlib.contextmanager

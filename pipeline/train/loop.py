@@ -24,8 +24,9 @@ from pipeline.train.learner import Learner
 from pipeline.train.mesh import Layout
 from pipeline.train.parallel import Ranks
 from pipeline.train.precision import Weights
+from pipeline.train.schedule import learning_rate
 
-__all__ = ["Engine", "StepReport", "fit", "learning_rate", "train_step"]
+__all__ = ["Engine", "StepReport", "fit", "train_step"]
 
 _NAMED_ROWS = 20
 """How many row ids an error names."""
@@ -45,8 +46,6 @@ class StepReport:
     tokens: int
     """Over all ranks, without padding."""
     target_tokens: int
-    tokens_per_second: float
-    """`tokens` over the seconds of the step."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +75,8 @@ def fit(
     batches: Callable[[int], list[MicroBatch]],
     stop: threading.Event,
     save: Callable[[TrainState], None],
-    report: Callable[[StepReport], None],
+    report: Callable[[StepReport, float], None],
+    validate: Callable[[int], bool],
 ) -> bool:
     """Train from `state.step` to `train.steps`, and keep `state` up to date.
 
@@ -88,16 +88,19 @@ def fit(
         batches: this rank's micro batches of a step counted from 0.
         stop: set when the run is asked to stop.
         save: write a checkpoint; called by every rank.
-        report: called by every rank after a step.
+        report: called by every rank after a step, with the seconds that it took.
+        validate: called by every rank with the number of steps done; True to stop early.
 
     Returns:
-        True when the last step is done; False when stopped before it, with a checkpoint of all steps done.
+        True when the last step is done or training stopped early; False when stopped from outside, with a checkpoint
+        of all steps done.
 
     Raises:
         StageError: the loss or the gradient is not finite, or a step has nothing to learn.
     """
     saved = state.step
-    while state.step < train.steps:
+    while state.step < train.steps and not state.stopped_early:
+        began = time.monotonic()
         done = train_step(engine, batches(state.step), step=state.step, train=train, seed=seed, stop=stop)
         if done is None:
             if state.step > saved:
@@ -109,8 +112,9 @@ def fit(
         state.last_loss = done.loss
         if state.first_loss is None:
             state.first_loss = done.loss
-        report(done)
-        if state.step % train.checkpoint_every == 0 or state.step == train.steps:
+        report(done, time.monotonic() - began)
+        state.stopped_early = validate(state.step) and state.step < train.steps
+        if state.step % train.checkpoint_every == 0 or state.step == train.steps or state.stopped_early:
             save(state)
             saved = state.step
     return True
@@ -129,7 +133,6 @@ def train_step(
 
     A step that is given up leaves the weights as they were: it is repeated after the resume.
     """
-    began = time.monotonic()
     ranks, layout, gradient = engine.ranks, engine.layout, engine.gradient
     mine = batches if layout.counts else []
     targets, tokens = ranks.totals([sum(b.num_targets for b in mine), sum(b.num_tokens for b in mine)])
@@ -169,17 +172,7 @@ def train_step(
         grad_norm=norm,
         tokens=tokens,
         target_tokens=targets,
-        tokens_per_second=tokens / max(time.monotonic() - began, 1e-9),
     )
-
-
-def learning_rate(step: int, train: config.Train) -> float:
-    """Of a step counted from 0: linear warm-up to the peak, then a cosine down to its final share at the last step."""
-    if step < train.warmup:
-        return train.learning_rate * (step + 1) / train.warmup
-    falling = max(train.steps - 1 - train.warmup, 1)
-    cosine = 0.5 * (1 + math.cos(math.pi * min((step - train.warmup) / falling, 1.0)))
-    return train.learning_rate * (train.final_learning_rate + (1 - train.final_learning_rate) * cosine)
 
 
 def _seed_dropout(seed: int, step: int, number: int, place: tuple[int, int]) -> None:

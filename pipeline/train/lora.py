@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
-from peft.tuners.lora import Linear as LoraLinear
 from peft.tuners.lora import LoraLayer
 from safetensors.torch import load_file
 from transformers import PreTrainedModel
@@ -19,83 +20,182 @@ from transformers.pytorch_utils import Conv1D
 from pipeline import config
 from pipeline.atomic import write_json
 from pipeline.errors import InputError, RecipeError, did_you_mean
+from pipeline.train.quantize import dequantized
 
-__all__ = ["add_adapters", "load_adapter", "matched_layers", "merged_weights", "save_adapter"]
+__all__ = ["adapted_layers", "add_adapters", "linear_layers", "load_adapter", "merged_weights", "save_adapter"]
 
 _ADAPTER = "default"
 """peft's name for the only adapter."""
 
+_QUANTISED_STATE = re.compile(r"\.weight\.|\.(SCB|weight_format)$")
+"""What bitsandbytes saves beside a weight."""
+
 
 def add_adapters(model: PreTrainedModel, lora: config.Lora, *, seed: int) -> PeftModel:
-    """Freeze the model and put an adapter beside each layer that `lora.target_modules` matches.
+    """Freeze the model and put an adapter beside each layer that `lora` names.
 
-    A is drawn by `seed`, B is zero: the model computes what it did before.
+    A and B are drawn by `seed`; with B zero the model computes what it did before.
 
     Raises:
         RecipeError: a pattern matches no layer.
     """
     torch.manual_seed(seed)
-    names = matched_layers(model, lora.target_modules)
     settings = LoraConfig(
         r=lora.rank,
         lora_alpha=lora.alpha,  # type: ignore[arg-type]  # typed as int, used as a number
-        lora_dropout=lora.dropout,
-        target_modules=names,
+        lora_dropout=lora.dropout if lora.dropout_position == "pre" else 0.0,
+        target_modules=adapted_layers(model, lora),
         task_type="CAUSAL_LM",
         init_lora_weights=True,
+        use_rslora=lora.rslora,
+        use_dora=lora.dora,
     )
-    return get_peft_model(model, settings)
+    # Quantised or in 16 bits, the base is frozen; where peft would cast adapters, the recipe says their type.
+    made = cast(PeftModel, get_peft_model(model, settings, autocast_adapter_dtype=False))
+    for module in made.modules():
+        if isinstance(module, LoraLayer):
+            _draw(module, lora)
+            if lora.dropout and lora.dropout_position == "post":
+                _drop_after(module.lora_B[_ADAPTER], lora.dropout)
+    return made
 
 
-def matched_layers(model: PreTrainedModel, patterns: str | Sequence[str]) -> list[str]:
-    """The full names of the linear layers that take an adapter, sorted.
-
-    `all-linear` is every linear layer but the output's. A pattern is a shell pattern over the dotted name, or over
-    its end: `q_proj`, `mlp.*`, `*.layers.1.*`. A dot is a dot: layer 1 is not layer 10.
+def adapted_layers(model: torch.nn.Module, lora: config.Lora) -> list[str]:
+    """The full names of the layers that take an adapter, sorted; `model` may be on the meta device.
 
     Raises:
-        RecipeError: a pattern matches nothing.
+        RecipeError: a pattern of `target_modules` or `exclude_modules` matches nothing, or nothing is left.
     """
-    head = model.get_output_embeddings()  # type: ignore[no-untyped-call]
-    linear = sorted(
-        name
-        for name, module in model.named_modules()
-        if isinstance(module, torch.nn.Linear | Conv1D) and module is not head
-    )
-    if isinstance(patterns, str):
-        return linear
+    linear = linear_layers(model)
+    found = set(linear)
+    if not isinstance(lora.target_modules, str):
+        found = _matched(linear, lora.target_modules, "target_modules")
+    found -= _matched(linear, lora.exclude_modules, "exclude_modules")
+    if not found:
+        raise RecipeError(
+            "every layer that target_modules matches is excluded",
+            where="train.lora.exclude_modules",
+            mend="remove a pattern; `curate-and-train plan` lists the layers that are left",
+        )
+    return sorted(found)
+
+
+def linear_layers(model: torch.nn.Module) -> list[str]:
+    """The full names of all linear layers but the output's, sorted."""
+    head = cast(PreTrainedModel, model).get_output_embeddings()  # type: ignore[no-untyped-call]
+    return sorted(name for name, module in model.named_modules() if _is_linear(module) and module is not head)
+
+
+def _is_linear(module: torch.nn.Module) -> bool:
+    return isinstance(module, torch.nn.Linear | Conv1D)  # bitsandbytes' layers are subclasses
+
+
+def _matched(linear: Sequence[str], patterns: Sequence[str], key: str) -> set[str]:
     found: set[str] = set()
     for pattern in patterns:
-        matches = {name for name in linear if fnmatchcase(name, pattern) or fnmatchcase(name, f"*.{pattern}")}
+        matches = {name for name in linear if _matches(name, pattern)}
         if not matches:
             kinds = sorted({name.rpartition(".")[2] for name in linear})
             raise RecipeError(
                 f"no layer matches {pattern!r}{did_you_mean(pattern.rpartition('.')[2], kinds)}",
-                where="train.lora.target_modules",
+                where=f"train.lora.{key}",
                 mend=f"the model's linear layers end in {', '.join(kinds)}",
             )
         found |= matches
-    return sorted(found)
+    return found
 
 
+def _matches(name: str, pattern: str) -> bool:
+    """Whether a pattern matches a dotted name or its end, segment by segment: no `*` matches a dot.
+
+    Only a pattern's first or last segment, when it is `*`, is any number of segments: `*.layers.1.*` is all of layer 1.
+    """
+    segments, wanted = name.split("."), pattern.split(".")
+    tail = wanted[-1] == "*" and len(wanted) > 1
+    wanted = wanted[1:] if wanted[0] == "*" and len(wanted) > 1 else wanted  # a pattern may begin anywhere as it is
+    wanted = wanted[:-1] if tail else wanted
+    for begin in range(len(segments) - len(wanted) + 1):
+        rest = len(segments) - begin - len(wanted)
+        if (rest > 0 if tail else rest == 0) and all(
+            fnmatchcase(segment, one) for segment, one in zip(segments[begin:], wanted, strict=False)
+        ):
+            return True
+    return False
+
+
+@torch.no_grad()
+def _draw(module: LoraLayer, lora: config.Lora) -> None:
+    """Draw A and B as the recipe says, in float32, and give the adapter its type."""
+    a, b = (cast(torch.nn.Linear, part[_ADAPTER]) for part in (module.lora_A, module.lora_B))
+    weight = torch.empty(a.weight.shape)
+    match lora.init_a:
+        case "kaiming":
+            torch.nn.init.kaiming_uniform_(weight, a=math.sqrt(5))  # as Microsoft's LoRA, and peft
+        case "xavier":
+            torch.nn.init.xavier_uniform_(weight)
+        case "gaussian":
+            weight.normal_(std=1 / lora.rank)
+        case "uniform":
+            weight.uniform_(-1 / lora.rank, 1 / lora.rank)
+        case "orthogonal":
+            torch.nn.init.orthogonal_(weight)
+    a.weight.copy_(weight)
+    if lora.init_b == "gaussian":
+        b.weight.copy_(torch.empty(b.weight.shape).normal_(std=1 / lora.rank))
+    if lora.dtype is not None:
+        a.to(getattr(torch, lora.dtype))
+        b.to(getattr(torch, lora.dtype))
+    if lora.dora:  # its magnitudes are the norms of W + B A as it begins
+        cast(Any, module).lora_magnitude_vector[_ADAPTER].update_layer(
+            base_layer=module.get_base_layer(),
+            lora_A=a.weight,
+            lora_B=b.weight,
+            scaling=module.scaling[_ADAPTER],
+        )
+
+
+def _drop_after(b: torch.nn.Module, p: float) -> None:
+    """Drop what B gives, in training; peft itself drops only what A takes."""
+    b.register_forward_hook(lambda module, _, output: torch.nn.functional.dropout(output, p, module.training))
+
+
+@torch.no_grad()
 def merged_weights(model: PeftModel) -> dict[str, torch.Tensor]:
-    """Names and weights of the plain model with the adapters added: W + B A × alpha / rank.
+    """Names and weights of the plain model with the adapters added: W + B A × scale, with DoRA of the learnt norms.
 
-    Nothing of `model` is changed: peft's own merge and unmerge do not return to the same bits.
+    Nothing of `model` is changed: peft's own merge and unmerge do not return to the same bits. Quantised weights are
+    dequantised, all of them, so that the merged model is a plain one.
     """
     plain = model.get_base_model()
-    deltas = {
-        f"{name}.weight": cast(LoraLinear, module).get_delta_weight(_ADAPTER)
+    merged = {
+        f"{name}.weight": _merged(module) for name, module in plain.named_modules() if isinstance(module, LoraLayer)
+    }
+    quantised = {
+        f"{name}.weight": weight
         for name, module in plain.named_modules()
-        if isinstance(module, LoraLayer)
+        if (weight := dequantized(module)) is not None
     }
     weights = {}
     for name, tensor in plain.state_dict().items():
-        if ".lora_" in name:
+        if ".lora_" in name or _QUANTISED_STATE.search(name):
             continue
-        name = name.replace(".base_layer.", ".")
-        weights[name] = tensor + deltas[name] if name in deltas else tensor
+        key = name.replace(".base_layer.", ".")
+        weights[key] = merged.get(key, quantised.get(name, tensor))
     return weights
+
+
+def _merged(module: LoraLayer) -> torch.Tensor:
+    layer = cast(Any, module)
+    base = layer.get_base_layer()
+    weight = dequantized(base)
+    weight = base.weight if weight is None else weight
+    delta = layer.get_delta_weight(_ADAPTER).to(weight.dtype)
+    if _ADAPTER not in layer.lora_magnitude_vector:
+        return cast(torch.Tensor, weight + delta)
+    magnitude = layer.lora_magnitude_vector[_ADAPTER].weight
+    inputs = 0 if getattr(layer, "fan_in_fan_out", False) else 1  # Conv1D holds its weight the other way round
+    norms = torch.linalg.norm(weight + delta, dim=inputs)
+    return cast(torch.Tensor, (magnitude / norms).unsqueeze(inputs) * (weight + delta))
 
 
 def save_adapter(model: PeftModel, folder: Path) -> None:

@@ -14,6 +14,7 @@ from pipeline import config
 from pipeline.errors import InputError, RecipeError, did_you_mean
 from pipeline.pack.tokenizer import describe_tokenizer
 from pipeline.train.origin import model_folder
+from pipeline.train.quantize import quantization
 
 __all__ = ["Tokenizer", "load_model", "load_tokenizer"]
 
@@ -48,6 +49,7 @@ def load_model(
     seq_length: int,
     weights: Path | None = None,
     frozen: bool = False,
+    quantize: str | None = None,
 ) -> PreTrainedModel:
     """The model in float32 on the CPU, its vocabulary and special tokens the tokenizer's.
 
@@ -59,6 +61,7 @@ def load_model(
         weights: a folder of weights of this very model, written by a checkpoint, to use in place of those that
             the recipe names.
         frozen: the weights will not be trained (LoRA).
+        quantize: how the frozen weights are held (`nf4`, `fp4`, `int8`); None in float32.
 
     Raises:
         InputError: no such model, one with other attention than packing can serve, or another vocabulary.
@@ -66,10 +69,10 @@ def load_model(
     """
     torch.manual_seed(seed)
     if weights is not None:
-        loaded = _pretrained(str(weights), local=True)
+        loaded = _pretrained(str(weights), local=True, trust=model.trust_remote_code)
     elif model.path is not None:
         name, local = _find(model.path)
-        loaded = _pretrained(name, local=local)
+        loaded = _pretrained(name, local=local, trust=model.trust_remote_code, quantize=quantize)
         _check_vocabulary(name, tokenizer, local=local)
     else:
         loaded = _random(model.config or {}, tokenizer)
@@ -118,22 +121,24 @@ def _find(path: str) -> tuple[str, bool]:
     return path, False
 
 
-def _pretrained(name: str, *, local: bool) -> PreTrainedModel:
+def _pretrained(name: str, *, local: bool, trust: bool, quantize: str | None = None) -> PreTrainedModel:
+    held = {"quantization_config": quantization(quantize)} if quantize else {}
     try:
         loaded = AutoModelForCausalLM.from_pretrained(
             name,
             dtype=torch.float32,
             use_safetensors=True,
-            trust_remote_code=False,
+            trust_remote_code=trust,
             attn_implementation="sdpa",
             local_files_only=local,
+            **held,
         )
     except (OSError, ValueError, ImportError) as error:
         raise InputError(
             f"the model cannot be loaded: {_first_line(error)}",
             where=f"train.model.path: {name}",
             mend="give a folder with config.json and model.safetensors, or the name of a model on the hub "
-            "that needs no code of its own",
+            "that needs no code of its own; code that you have read runs with train.model.trust_remote_code: true",
         ) from None
     return loaded
 

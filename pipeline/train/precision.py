@@ -48,10 +48,17 @@ class Weights:
         return sum(value.numel() for value in self.computed.values())
 
 
-def compute_in(model: torch.nn.Module, dtype: torch.dtype) -> None:
-    """Cast the parameters, and no buffers: the frequencies of rotary positions must stay float32."""
-    for parameter in model.parameters():
-        parameter.data = parameter.data.to(dtype)
+def compute_in(model: torch.nn.Module, dtype: torch.dtype, *, keep: str | None = None) -> None:
+    """Cast the parameters, and no buffers: the frequencies of rotary positions must stay float32.
+
+    Args:
+        model: may hold quantised parameters, which stay as they are.
+        dtype: of the others, …
+        keep: … but of those with this in their names.
+    """
+    for name, parameter in model.named_parameters():
+        if parameter.is_floating_point() and not (keep and keep in name):
+            parameter.data = parameter.data.to(dtype)
 
 
 def to_float8(model: torch.nn.Module, device: torch.device) -> None:

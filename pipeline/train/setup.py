@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from peft import PeftModel
 from torch.distributed.fsdp import FSDPModule
 from transformers import PreTrainedModel
@@ -29,7 +30,6 @@ from pipeline.train.data import MicroBatch, micro_batches
 from pipeline.train.export import export
 from pipeline.train.gradients import FlatGradient, Gradient, ShardedGradient
 from pipeline.train.isolation import isolate, probe_bins
-from pipeline.train.journal import Journal
 from pipeline.train.learner import Isolation, Learner
 from pipeline.train.loop import Engine, StepReport, fit
 from pipeline.train.lora import add_adapters
@@ -40,6 +40,7 @@ from pipeline.train.order import Order
 from pipeline.train.parallel import Ranks
 from pipeline.train.precision import Weights, compute_in, to_float8
 from pipeline.train.shard import decoder_layers, shard
+from pipeline.train.watching import observer_of
 
 __all__ = ["Training", "setup"]
 
@@ -52,6 +53,8 @@ class Training:
     recipe: Recipe
     bins: Bins
     epochs: EpochBins
+    squares: NDArray[np.int64]
+    """Σ length² over the examples of each bin."""
     order: Order
     tokenizer: Tokenizer
     fresh: Callable[[], PreTrainedModel | PeftModel]
@@ -62,25 +65,39 @@ class Training:
     def fit(self, stop: threading.Event) -> bool:
         """Train to the last step, or until `stop` is set on any rank; see `pipeline.train.loop.fit`."""
         ranks, train = self.engine.ranks, self.recipe.training
-        if ranks.is_main:
-            self._journal = Journal(self.run.logs / "train.jsonl", after=self.state.step)
         self._checkpoints = Checkpoints(self.run.path("checkpoints"), ranks, keep_last=train.keep_last)
-        finished = fit(
-            self.engine,
-            self.state,
-            train=train,
-            seed=self.recipe.seed,
-            batches=self._batches,
-            stop=stop,
-            save=self._save,
-            report=self._report,
-        )
+        observer = observer_of(self)
+
+        def report(done: StepReport, seconds: float) -> None:
+            observer.step(done, seconds)
+            self._checkpoints.check()
+
+        try:
+            finished = fit(
+                self.engine,
+                self.state,
+                train=train,
+                seed=self.recipe.seed,
+                batches=self._batches,
+                stop=stop,
+                save=self._save,
+                report=report,
+                validate=observer.validate,
+            )
+        finally:
+            observer.close()
         self._checkpoints.close()
         ranks.barrier()
         return finished
 
+    @property
+    def pad(self) -> int:
+        """The token that fills bins."""
+        ids = (self.tokenizer.pad_token_id, self.tokenizer.eos_token_id)
+        return next((id_ for id_ in ids if id_ is not None), 0)
+
     def _batches(self, step: int) -> list[MicroBatch]:
-        tokenizer, layout = self.tokenizer, self.engine.layout
+        layout = self.engine.layout
         alone = self.engine.learner.isolation == "alone"
         batches = micro_batches(
             self.epochs,
@@ -90,7 +107,7 @@ class Training:
             rank=layout.data,
             world=layout.shares,
             length=self.recipe.pack.seq_length,
-            pad=next((id_ for id_ in (tokenizer.pad_token_id, tokenizer.eos_token_id) if id_ is not None), 0),
+            pad=self.pad,
             multiple=self.recipe.pack.pad_to_multiple_of,
             reshuffle=self.recipe.training.reshuffle,
             alone=alone,
@@ -98,7 +115,8 @@ class Training:
         return [batch.share(*layout.place) for batch in batches] if layout.place[1] > 1 else batches
 
     def _save(self, state: TrainState) -> None:
-        weights, last = self.engine.weights, state.step == self.recipe.training.steps
+        weights = self.engine.weights
+        last = state.step == self.recipe.training.steps or state.stopped_early
         model = self.engine.learner.model
         self._checkpoints.save(
             state,
@@ -116,11 +134,6 @@ class Training:
             if last
             else None,
         )
-
-    def _report(self, report: StepReport) -> None:
-        if self.engine.ranks.is_main:
-            self._journal.write(report, steps=self.recipe.training.steps)
-        self._checkpoints.check()
 
 
 def setup(run: RunDirectory, recipe: Recipe, ranks: Ranks) -> Training:
@@ -145,7 +158,8 @@ def setup(run: RunDirectory, recipe: Recipe, ranks: Ranks) -> Training:
             mend="loosen the rules or the split; the report's funnel shows where the rows went",
         )
     first, lengths = bins.places()
-    costs = attention_cost(lengths, first) if train.balance else np.zeros(len(bins), np.int64)
+    squares = attention_cost(lengths, first)
+    costs = squares if train.balance else np.zeros(len(bins), np.int64)
     order = Order(costs, seed=recipe.seed, global_batch=train.global_batch)
     resumed = checkpoint.newest(run.path("checkpoints"))
     state = (
@@ -156,7 +170,14 @@ def setup(run: RunDirectory, recipe: Recipe, ranks: Ranks) -> Training:
 
     def fresh() -> PreTrainedModel | PeftModel:
         lora = train.method == "lora"
-        plain = load_model(train.model, tokenizer, seed=recipe.seed, seq_length=recipe.pack.seq_length, frozen=lora)
+        plain = load_model(
+            train.model,
+            tokenizer,
+            seed=recipe.seed,
+            seq_length=recipe.pack.seq_length,
+            frozen=lora,
+            quantize=train.lora.quantize if lora else None,
+        )
         return add_adapters(plain, train.lora, seed=recipe.seed) if lora else plain
 
     engine = _engine(fresh(), recipe, ranks, vocab_size=len(tokenizer))
@@ -167,6 +188,7 @@ def setup(run: RunDirectory, recipe: Recipe, ranks: Ranks) -> Training:
         recipe=recipe,
         bins=bins,
         epochs=EpochBins(bins, seed=recipe.seed),
+        squares=squares,
         order=order,
         tokenizer=tokenizer,
         fresh=fresh,
@@ -189,7 +211,7 @@ def _engine(model: PreTrainedModel | PeftModel, recipe: Recipe, ranks: Ranks, *,
     if layout.sharded:
         partial = shard(learner, layout, dtype=dtype)
     else:
-        compute_in(model, dtype)
+        compute_in(model, dtype, keep="lora_" if train.method == "lora" and train.lora.dtype else None)
     torch.nn.Module.to(learner, ranks.device)  # of what is cut, the shards: the whole model is never there
     way = isolate(learner, vocab_size=vocab_size, device=ranks.device, dtype=dtype)
     _warn(way, train, ranks)

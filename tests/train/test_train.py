@@ -122,7 +122,10 @@ def test_stopped_by_sigterm_then_killed_then_resumed_ends_with_the_same_bytes(
 
 
 def journal_without_speed(run: RunDirectory) -> list[dict[str, Any]]:
-    return [{key: value for key, value in line.items() if key != "tokens_per_second"} for line in journal(run)]
+    return [
+        {key: value for key, value in line.items() if key != "seconds" and not key.endswith("_per_second")}
+        for line in journal(run)
+    ]
 
 
 def start_until(run: RunDirectory, *, step: int) -> tuple[subprocess.Popen[str], list[psutil.Process]]:

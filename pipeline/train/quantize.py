@@ -1,0 +1,53 @@
+"""QLoRA (Dettmers et al., 2023): frozen weights in 4 or 8 bits by bitsandbytes, and plain again for the export."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Any
+
+import torch
+from peft.utils.integrations import dequantize_module_weight
+from transformers import BitsAndBytesConfig
+
+from pipeline.errors import RecipeError
+
+__all__ = ["check_quantization", "dequantized", "quantization"]
+
+
+def check_quantization(quantize: str | None) -> None:
+    """Look for bitsandbytes where it is asked for.
+
+    Raises:
+        RecipeError: it is not installed.
+    """
+    if quantize is not None and find_spec("bitsandbytes") is None:
+        raise RecipeError(
+            "bitsandbytes is not installed",
+            where=f"train.lora.quantize: {quantize}",
+            mend="`pip install bitsandbytes` (the extra `qlora`), or remove the key",
+        )
+
+
+def quantization(quantize: str) -> BitsAndBytesConfig:
+    """What transformers needs to know to load weights as `nf4`, `fp4` or `int8`.
+
+    Raises:
+        RecipeError: bitsandbytes is not installed.
+    """
+    check_quantization(quantize)
+    if quantize == "int8":
+        return BitsAndBytesConfig(load_in_8bit=True)  # type: ignore[no-untyped-call]
+    return BitsAndBytesConfig(  # type: ignore[no-untyped-call]
+        load_in_4bit=True,
+        bnb_4bit_quant_type=quantize,
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16 if torch.cuda.is_available() else torch.float32,
+    )
+
+
+def dequantized(module: torch.nn.Module) -> torch.Tensor | None:
+    """The weight of one of bitsandbytes' layers as a plain tensor, or None for any other module."""
+    if not type(module).__module__.startswith("bitsandbytes"):
+        return None
+    layer: Any = module
+    return dequantize_module_weight(layer).to(torch.float32)

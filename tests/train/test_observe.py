@@ -1,0 +1,183 @@
+"""What a run tells of itself is the same whether it was stopped or not, and an early stop is an end."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from pipeline.errors import RecipeError
+from pipeline.pack.bins import Bins
+from pipeline.run import RunDirectory
+from pipeline.train import train
+from pipeline.train.parallel import Ranks
+from pipeline.train.setup import setup
+from pipeline.train.tracking import check_trackers
+from pipeline.train.validation import validation_bins, validation_loss
+from pipeline.train.watching import observer_of
+
+from .conftest import MakeRun, assert_isclose
+
+ALONE = Ranks(0, 1, torch.device("cpu"))
+
+
+def lines(run: RunDirectory, name: str) -> list[dict[str, Any]]:
+    path = run.logs / f"{name}.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def with_validation(made: Any) -> Any:
+    run, recipe = made
+    shutil.copytree(run.path("packed/train"), run.path("packed/validation"))
+    return run, recipe
+
+
+def test_validation_is_the_same_however_it_is_shared(make_run: MakeRun) -> None:
+    run, recipe = with_validation(make_run())
+    training = setup(run, recipe, ALONE)
+    observer = observer_of(training)
+    bins = Bins.open(run.path("packed/validation"))
+    measures = {"loss": observer.loss, "collate": observer.collate, "ranks": ALONE, "counts": True}
+    training.engine.learner.eval()
+    whole, targets = validation_loss([[bins.get(at)] for at in range(len(bins))], **measures)
+    assert targets == sum(int(bins.get(at).loss.sum()) for at in range(len(bins)))
+    for world, micro_batch in ((3, 1), (2, 4)):
+        shares = [
+            validation_bins(bins, count=None, micro_batch=micro_batch, rank=rank, world=world) for rank in range(world)
+        ]
+        assert len({len(share) for share in shares}) == 1
+        parts = [validation_loss(share, **measures) for share in shares]
+        assert sum(count for _, count in parts) == targets
+        assert_isclose(sum(loss * count for loss, count in parts if count) / targets, whole)
+    few = validation_bins(bins, count=3, micro_batch=2, rank=0, world=1)
+    assert validation_loss(few, **measures)[1] == sum(int(bins.get(at).loss.sum()) for at in range(3))
+    observer.close()
+
+
+def test_spikes_name_rows_of_their_step_and_a_resume_tells_the_same(make_run: MakeRun) -> None:
+    settings = {
+        "steps": 12,
+        "checkpoint_every": 6,
+        "learning_rate": 0.5,  # too much: the loss goes up and down
+        "spikes": {"window": 5, "deviations": 0.01},
+        "validation": {"every": 4, "bins": 5},
+    }
+    whole, recipe = with_validation(make_run(**settings))
+    training = setup(whole, recipe, ALONE)
+    assert training.fit(threading.Event())
+    assert [line["step"] for line in lines(whole, "validation")] == [4, 8, 12]
+    spikes = lines(whole, "spikes")
+    assert spikes
+    for spike in spikes:
+        assert spike["step"] > 5
+        assert spike["loss"] > spike["threshold"]
+        of_step = {row for batch in training._batches(spike["step"] - 1) for row in batch.rows}
+        assert {row["id"] for row in spike["rows"]} <= of_step
+    # The same run, killed after step 9 and resumed from step 6.
+    again, recipe = with_validation(make_run(name="again", **settings))
+    setup(again, recipe, ALONE).fit(threading.Event())
+    shutil.rmtree(again.path("checkpoints/step-00000012"))
+    assert setup(again, recipe, ALONE).fit(threading.Event())
+    assert lines(again, "spikes") == spikes
+    told = [{key: value for key, value in line.items() if key != "seconds"} for line in lines(whole, "validation")]
+    assert told == [
+        {key: value for key, value in line.items() if key != "seconds"} for line in lines(again, "validation")
+    ]
+
+
+def test_an_early_stop_is_an_end_with_a_whole_model(make_run: MakeRun, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing can be a new best by 100 nats, so the second validation stops it."""
+    run, recipe = with_validation(
+        make_run(
+            steps=50,
+            method="lora",
+            checkpoint_every=100,
+            validation={"every": 2, "bins": 4, "patience": 1, "min_delta": 100.0},
+        )
+    )
+    assert setup(run, recipe, ALONE).fit(threading.Event())
+    assert [line["step"] for line in lines(run, "train")] == [1, 2, 3, 4]
+    assert "stopped early at step 4: no new best in 1 validations" in capsys.readouterr().out
+    # Killed before the manifest was written: the end is an end, and no step more is done.
+    manifest = train(run, recipe)
+    assert manifest.summary["steps"] == 4
+    assert manifest.summary["stopped_early"]
+    assert (run.path("checkpoints") / manifest.summary["checkpoint"] / "model/model.safetensors").exists()
+    assert len(lines(run, "train")) == 4
+
+
+def test_tensorboard_has_the_numbers_of_the_journal(make_run: MakeRun) -> None:
+    pytest.importorskip("tensorboard", reason="tensorboard is not installed")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    run, recipe = make_run(steps=4, checkpoint_every=2, track={"tensorboard": True, "every": 2, "peak_tflops": 1.0})
+    assert setup(run, recipe, ALONE).fit(threading.Event())
+    events = EventAccumulator(str(run.logs / "tensorboard"))
+    events.Reload()
+    journal = {line["step"]: line for line in lines(run, "train")}
+    for key in ("loss", "grad_norm", "lr", "target_tokens_per_second", "mfu"):
+        scalars = events.Scalars(f"train/{key}")
+        assert [scalar.step for scalar in scalars] == [2, 4]
+        assert [scalar.value for scalar in scalars] == pytest.approx([journal[2][key], journal[4][key]])
+    assert 0 < journal[4]["mfu"] < 1
+
+
+def test_wandb_offline_goes_on_with_its_run(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("wandb", reason="wandb is not installed")
+    for key, value in (("WANDB_MODE", "offline"), ("WANDB_SILENT", "true")):
+        monkeypatch.setenv(key, value)
+    run, recipe = make_run(steps=4, checkpoint_every=2, track={"wandb": "curate-and-train"})
+    assert setup(run, recipe, ALONE).fit(threading.Event())
+    first = json.loads((run.logs / "trackers.json").read_text())
+    assert next(run.logs.glob("wandb/offline-run-*")).name.endswith(first["wandb"])
+    shutil.rmtree(run.path("checkpoints/step-00000004"))
+    assert setup(run, recipe, ALONE).fit(threading.Event())
+    assert json.loads((run.logs / "trackers.json").read_text()) == first
+
+
+def test_mlflow_has_the_numbers_and_one_run(make_run: MakeRun, tmp_path: Path) -> None:
+    mlflow = pytest.importorskip("mlflow", reason="mlflow is not installed")
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    run, recipe = make_run(steps=4, checkpoint_every=2, track={"mlflow": uri})
+    assert setup(run, recipe, ALONE).fit(threading.Event())
+    shutil.rmtree(run.path("checkpoints/step-00000004"))
+    assert setup(run, recipe, ALONE).fit(threading.Event())
+    client = mlflow.MlflowClient(uri)
+    (found,) = client.search_runs(["0"])
+    assert found.data.metrics["train/loss"] == pytest.approx(lines(run, "train")[-1]["loss"])
+    assert found.data.params["steps"] == "4"
+
+
+def test_a_tracker_that_is_not_installed_is_told_with_its_mend(make_run: MakeRun) -> None:
+    _, recipe = make_run(track={"mlflow": "http://127.0.0.1:1"})
+    if find_spec("mlflow") is None:
+        with pytest.raises(RecipeError, match="mlflow is not installed") as caught:
+            check_trackers(recipe.training.track)
+        assert "pip install mlflow" in caught.value.mend
+    else:
+        check_trackers(recipe.training.track)
+
+
+def test_a_tracker_that_fails_does_not_end_the_run(make_run: MakeRun, capsys: pytest.CaptureFixture[str]) -> None:
+    run, recipe = make_run(steps=3)
+    training = setup(run, recipe, ALONE)
+    observer = observer_of(training)
+
+    class Broken:
+        def log(self, step: int, values: Any) -> None:
+            raise ConnectionError("the server is away")
+
+        def close(self) -> None: ...
+
+    observer._trackers._trackers["wandb"] = Broken()
+    entry = {"step": 1, "loss": 1.0}
+    observer._trackers.log(entry, prefix="train")
+    observer._trackers.log(entry, prefix="train")
+    observer.close()
+    assert capsys.readouterr().out.count("wandb is left out from step 1 on: ConnectionError: the server is away") == 1
