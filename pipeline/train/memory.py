@@ -23,7 +23,7 @@ from transformers import AutoModelForCausalLM, PretrainedConfig
 
 from pipeline.config import Recipe, Train
 from pipeline.train.chunked_loss import chunk_rows
-from pipeline.train.lora import matched_layers
+from pipeline.train.lora import adapted_layers
 from pipeline.train.shard import decoder_layers
 
 __all__ = ["MemoryEstimate", "advice", "estimate"]
@@ -150,7 +150,8 @@ def _activations(config: Any, train: Train, *, layers: int, tokens: int) -> int:
 def _a_layer(config: Any, *, tensor: int) -> int:
     """Numbers kept for each token of a layer: both norms (input, and scaled output), queries, keys and values before and
     after rotation, the attention's output twice, both residuals; the gate, its activation, the product beside it, both
-    joined; of each the part that this rank has."""
+    joined; of each the part that this rank has.
+    """
     heads = config.num_attention_heads
     size = getattr(config, "head_dim", None) or config.hidden_size // heads
     keys = getattr(config, "num_key_value_heads", None) or heads
@@ -161,7 +162,7 @@ def _a_layer(config: Any, *, tensor: int) -> int:
 
 def _adapters(model: Any, train: Train) -> int:
     layers = dict(model.named_modules())
-    return sum(train.lora.rank * sum(layers[name].weight.shape) for name in matched_layers(model, train.lora))
+    return sum(train.lora.rank * sum(layers[name].weight.shape) for name in adapted_layers(model, train.lora))
 
 
 def _device(recipe: Recipe) -> str:
