@@ -178,11 +178,11 @@ def real_sets() -> None:
             packing, bound = pack_lengths(lengths, capacity)
             seconds = time.process_time() - began
             greedy = best_fit_decreasing(lengths, capacity).bins
-            label = f"  {path.parent.name}/{path.name.split('.')[0]}"
             over = f"{packing.bins - bound.bins} over the bound (best-fit decreasing: {greedy - bound.bins})"
             print(
-                f"{label:<50}{len(texts):>6} rows, bins of {capacity:>4}: {packing.bins:>5}, {over}, {bound.proved_by}, {seconds:.2f} s"
+                f"  {path.parent.name}/{path.name.split('.')[0]}, {len(texts)} rows, bins of {capacity}: {packing.bins}"
             )
+            print(f"    {over}, {bound.proved_by}, {seconds:.2f} s")
 
 
 def strings(value: Any) -> list[str]:

@@ -3,9 +3,9 @@
 Every filling is used as often as its whole number says. What is left are fewer bins than there are lengths. Of the
 fractions some are rounded up, drawn at random, the larger the likelier, and the rest is packed by best-fit decreasing
 and by filling (`fill`); this is tried with other draws until the bound is reached. Where no draw does, half of the
-fractions stay rounded up and the programme is solved anew for what is left. Almost always the bound rounded up is reached (the
-"integer round-up property": Scheithauer & Terno 1995, "The modified integer round-up property of the one-dimensional
-cutting stock problem", European Journal of Operational Research 84).
+fractions stay rounded up and the programme is solved anew for what is left. Almost always the bound rounded up is
+reached (the "integer round-up property": Scheithauer & Terno 1995, "The modified integer round-up property of the
+one-dimensional cutting stock problem", European Journal of Operational Research 84).
 """
 
 from __future__ import annotations
