@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.pack.bounds import best_bound
+from pipeline.pack.bounds import Bound
 from pipeline.pack.costs import attention_cost, slowest
 
 __all__ = ["Certificate"]
@@ -20,7 +20,11 @@ class Certificate:
 
     bins: int
     lower_bound: int
-    """The higher of Martello and Toth's L2 and Fekete and Schepers' dual bound."""
+    """Fewer bins are impossible."""
+    proved_by: str
+    """What proves that: `Bound.proved_by`."""
+    weights: dict[str, int]
+    """Of a bound that is proved by weights: those of the lengths in slots, or in multiples of slots."""
     gap: int
     """Bins above the bound."""
     slots: int
@@ -35,7 +39,7 @@ class Certificate:
 
     @classmethod
     def of(
-        cls, *, lengths: NDArray[np.int64], first: NDArray[np.int64], seq_length: int, multiple: int, targets: int
+        cls, *, lengths: NDArray[np.int64], first: NDArray[np.int64], seq_length: int, bound: Bound, targets: int
     ) -> Certificate:
         """Measure bins.
 
@@ -43,17 +47,18 @@ class Certificate:
             lengths: tokens of each example, in the order of the bins; shape (n,).
             first: where each bin's examples begin; shape (bins + 1,).
             seq_length: slots in a bin.
-            multiple: an example takes slots in multiples of this.
+            bound: of these lengths.
             targets: tokens that are learnt, in all bins.
         """
         bins = len(first) - 1
         slots = bins * seq_length
-        bound = best_bound(-(-lengths // multiple), seq_length // multiple)
         costs = attention_cost(lengths, first)
         return cls(
             bins=bins,
-            lower_bound=bound,
-            gap=bins - bound,
+            lower_bound=bound.bins,
+            proved_by=bound.proved_by,
+            weights={str(length): weight for length, weight in bound.weights.items()},
+            gap=bins - bound.bins,
             slots=slots,
             efficiency=int(lengths.sum()) / slots if slots else 0.0,
             target_efficiency=targets / slots if slots else 0.0,

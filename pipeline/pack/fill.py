@@ -12,81 +12,79 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.pack.binpack import Packing, best_fit_decreasing, deal, longest_first
-from pipeline.pack.bounds import best_bound
+from pipeline.pack.fillings import Fillings
 
-__all__ = ["pack_lengths"]
+__all__ = ["filled"]
 
-_TOLERANCE = 0.001
-"""Of bins above the bound: below it, best-fit decreasing stands."""
 _NODES = 20_000
 """Fillings looked at for one bin."""
+_ALL_NODES = 200_000_000
+"""Fillings looked at for all bins, a few seconds of one core; from then on each bin gets the least."""
+_LEAST_NODES = 64
 
 
-def pack_lengths(lengths: NDArray[np.int64], capacity: int) -> Packing:
-    """Pack by best-fit decreasing, or by filling where that leaves more than a thousandth and filling less.
+def filled(count: NDArray[np.int64], *, nodes: int = _NODES) -> Fillings:
+    """Fill bins one after another.
 
     Args:
-        lengths: shape (n,), each in 1 … capacity.
-        capacity: of a bin.
+        count: items of each length 0 … capacity, shape (capacity + 1,).
+        nodes: fillings looked at for one bin.
     """
-    packing = best_fit_decreasing(lengths, capacity)
-    bound = best_bound(lengths, capacity)
-    if packing.bins - bound <= _TOLERANCE * bound:
-        return packing
-    count = np.bincount(lengths, minlength=capacity + 1).astype(np.int64)
-    groups, bins = _filled(count.copy(), capacity, _NODES)
-    return deal(groups, bins, longest_first(lengths, count)) if bins < packing.bins else packing
+    return Fillings(*_filled(count.copy(), len(count) - 1, nodes))
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]
-def _filled(count: NDArray[np.int64], capacity: int, nodes: int) -> tuple[NDArray[np.int64], int]:
-    """Groups of equal bins as in `binpack`, shape (groups, 7), and the number of bins; `count` is used up."""
-    item = np.zeros(capacity + 2, dtype=np.int64)  # the next item of each length, in decreasing order
-    for length in range(capacity, 0, -1):
-        item[length - 1] = item[length] + count[length]
-    groups = np.empty((1024, 7), dtype=np.int64)
+def _filled(
+    count: NDArray[np.int64], capacity: int, nodes: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """The arrays of `Fillings`; `count` is used up."""
+    lengths = np.empty(1024, dtype=np.int64)
+    first = np.zeros(1024, dtype=np.int64)
+    times = np.empty(1024, dtype=np.int64)
     made = 0
-    bins = 0
     chosen = np.zeros(capacity + 1, dtype=np.int64)
     best = np.zeros(capacity + 1, dtype=np.int64)
     longest = capacity
+    spare = _ALL_NODES
     while True:
         while longest > 0 and count[longest] == 0:
             longest -= 1
         if longest == 0:
-            return groups[:made].copy(), bins
+            return lengths[: first[made]].copy(), first[: made + 1].copy(), times[:made].copy()
         count[longest] -= 1
-        used = _fill_one(count, capacity - longest, longest, nodes, chosen, best)
+        allowed = max(_LEAST_NODES, min(nodes, spare))
+        used, looked = _fill_one(count, capacity - longest, longest, allowed, chosen, best)
+        spare -= looked
         count[longest] += 1
-        # Lengths of the filling, the longest first, one group each: all of its bins go on to the next length.
-        times = count[longest]
         best[used] = longest
-        for number in range(used + 1):
-            length = best[number]
+        size = used + 1
+        bins = count[longest]
+        for number in range(size):
             takes = 0
-            for other in range(used + 1):
-                takes += best[other] == length
-            times = min(times, count[length] // takes)
-        parent = -1
-        for length in range(longest, 0, -1):
-            takes = 0
-            for number in range(used + 1):
-                takes += best[number] == length
-            if takes == 0:
-                continue
-            if made == len(groups):
-                larger = np.empty((2 * made, 7), dtype=np.int64)
-                larger[:made] = groups
-                groups = larger
-            groups[made] = (parent, bins if parent < 0 else 0, times, 0, takes, item[length], -1)
-            if parent >= 0:
-                groups[parent, 3] = times
-            item[length] += times * takes
-            count[length] -= times * takes
-            parent = made
-            made += 1
-        bins += times
+            for other in range(size):
+                takes += best[other] == best[number]
+            bins = min(bins, count[best[number]] // takes)
+        while first[made] + size > len(lengths):
+            lengths = _doubled(lengths)
+        if made + 1 == len(times):
+            first, times = _doubled(first), _doubled(times)
+        # The longest is the first item; the others were chosen in decreasing order.
+        lengths[first[made]] = longest
+        for number in range(used):
+            lengths[first[made] + 1 + number] = best[number]
+        for number in range(size):
+            count[best[number]] -= bins
+        times[made] = bins
+        first[made + 1] = first[made] + size
+        made += 1
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def _doubled(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    larger = np.empty(2 * len(values), dtype=np.int64)
+    for number in range(len(values)):
+        larger[number] = values[number]
+    return larger
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]
@@ -97,8 +95,12 @@ def _fill_one(
     nodes: int,
     chosen: NDArray[np.int64],
     best: NDArray[np.int64],
-) -> int:
-    """Lengths that fill `room` best, into `best`; how many. Depth first, in decreasing order; `count` comes back."""
+) -> tuple[int, int]:
+    """Lengths that fill `room` best, into `best`: how many, and the fillings looked at; `count` comes back.
+
+    Depth first, in decreasing order.
+    """
+    allowed = nodes
     depth = 0
     kept = 0
     left = room
@@ -108,7 +110,8 @@ def _fill_one(
         nodes -= 1
         # An exact end is seen at once.
         if left > 0 and left <= longest and count[left] > 0:
-            best[:depth] = chosen[:depth]
+            for number in range(depth):
+                best[number] = chosen[number]
             best[depth] = left
             kept = depth + 1
             break
@@ -121,7 +124,8 @@ def _fill_one(
             left -= next_length
             if left < least:
                 least = left
-                best[:depth] = chosen[:depth]
+                for number in range(depth):
+                    best[number] = chosen[number]
                 kept = depth
             next_length = min(next_length, left)
         elif depth > 0:
@@ -134,4 +138,4 @@ def _fill_one(
             break
     for number in range(depth):
         count[chosen[number]] += 1
-    return kept
+    return kept, allowed - nodes

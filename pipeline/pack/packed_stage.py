@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["make_bins", "plan_packed"]
 
-_VERSION = 6
+_VERSION = 7
 _FEW_FILES = 5
 """Files of bins below which starting workers takes longer than the work: one a split, and two more."""
 

@@ -13,10 +13,11 @@ import pyarrow.parquet as pq
 
 from pipeline.atomic import atomic_file
 from pipeline.errors import StageError
+from pipeline.pack.bounds import Bound
 from pipeline.pack.certificate import Certificate
-from pipeline.pack.fill import pack_lengths
 from pipeline.pack.layout import BinLayout
 from pipeline.pack.overflow import Fate
+from pipeline.pack.solve import pack_lengths
 from pipeline.pack.tokens import TokenRows, list_array
 from pipeline.run import PartRecord, Stage
 from pipeline.schema import BINS, LEDGER
@@ -75,7 +76,7 @@ class SplitBins:
     fate: Fate
     layout: BinLayout
     seq_length: int
-    multiple: int
+    bound: Bound
 
     @classmethod
     def of(cls, split: str, rows: TokenRows, fate: Fate, *, seq_length: int, seed: int, multiple: int = 1) -> SplitBins:
@@ -89,9 +90,9 @@ class SplitBins:
             seed: of the order of the bins.
             multiple: an example takes slots in multiples of this (`pack.pad_to_multiple_of`).
         """
-        packing = pack_lengths(-(-fate.lengths // multiple), seq_length // multiple)
+        packing, bound = pack_lengths(-(-fate.lengths // multiple), seq_length // multiple)
         layout = BinLayout.shuffled(packing, fate.slices, seed=seed)
-        return cls(split=split, rows=rows, fate=fate, layout=layout, seq_length=seq_length, multiple=multiple)
+        return cls(split=split, rows=rows, fate=fate, layout=layout, seq_length=seq_length, bound=bound)
 
     def files(self) -> Iterator[BinsFile]:
         """The files that the bins lie in; a split without bins has one empty file."""
@@ -111,7 +112,7 @@ class SplitBins:
             lengths=self.layout.lengths,
             first=self.layout.first,
             seq_length=self.seq_length,
-            multiple=self.multiple,
+            bound=self.bound,
             targets=account.targets,
         )
         return {

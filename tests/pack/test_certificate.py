@@ -26,13 +26,15 @@ def test_numbers_are_those_of_the_bins(lengths: list[int], multiple: int, seed: 
     rounded = -(-taken // multiple)
     packing = best_fit_decreasing(rounded, 24 // multiple)
     plan = BinLayout.shuffled(packing, Slices.fronts(np.arange(len(taken)) + 100, taken), seed=seed)
-    said = Certificate.of(lengths=plan.lengths, first=plan.first, seq_length=24, multiple=multiple, targets=7)
+    bound = best_bound(rounded, 24 // multiple)
+    said = Certificate.of(lengths=plan.lengths, first=plan.first, seq_length=24, bound=bound, targets=7)
     bins = [plan.part(number, number + 1) for number in range(plan.bins)]
     assert sorted(row for one in bins for row in one.rows.tolist()) == list(range(100, 100 + len(taken)))
     assert all((taken[one.rows - 100] == one.lengths).all() for one in bins)
     assert all(sum(-(-length // multiple) * multiple for length in one.lengths.tolist()) <= 24 for one in bins)
     assert said.bins == len(bins)
-    assert said.gap == len(bins) - best_bound(rounded, 24 // multiple) >= 0
+    assert said.gap == len(bins) - bound.bins >= 0
+    assert said.proved_by == bound.proved_by
     assert said.efficiency == pytest.approx(sum(lengths) / (24 * len(bins)))
     assert said.target_efficiency == pytest.approx(7 / (24 * len(bins)))
     costs = attention_cost(plan.lengths, plan.first)
@@ -48,5 +50,5 @@ def test_the_slowest_rank_of_eight() -> None:
 
 def test_no_bins() -> None:
     none = np.empty(0, np.int64)
-    said = Certificate.of(lengths=none, first=np.zeros(1, np.int64), seq_length=8, multiple=1, targets=0)
+    said = Certificate.of(lengths=none, first=np.zeros(1, np.int64), seq_length=8, bound=best_bound(none, 8), targets=0)
     assert (said.bins, said.lower_bound, said.gap, said.efficiency) == (0, 0, 0, 0.0)
