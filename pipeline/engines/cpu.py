@@ -37,6 +37,7 @@ __all__ = [
     "find_ngrams",
     "hash_ngrams",
     "join",
+    "left_to_host",
     "ngram_table",
     "normalise",
     "place_words",
@@ -47,6 +48,15 @@ __all__ = [
     "signals",
     "similarity",
     "sketch",
+    "slice_bytes",
     "stretches",
     "tally_windows",
 ]
+
+slice_bytes = 4 << 20
+"""Few enough to stay near the processor; what an operation makes of them comes on top."""
+
+
+def left_to_host() -> dict[str, int]:
+    """Nothing is left: this is the host."""
+    return {}
