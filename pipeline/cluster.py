@@ -24,11 +24,16 @@ Result = TypeVar("Result")
 
 
 @contextmanager
-def dask_client(cluster: Cluster) -> Iterator[Client]:
-    """Start local worker processes, or join the scheduler at `cluster.address`.
+def dask_client(cluster: Cluster, *, gpus: bool = False) -> Iterator[Client]:
+    """Start local worker processes, or join the scheduler at `cluster.address` or of `cluster.scheduler_file`.
+
+    Args:
+        cluster: of the recipe.
+        gpus: start a worker for each GPU, with a pool of its memory; the processes end with the context, and so does
+            their hold on the GPUs.
 
     Raises:
-        MachineError: no scheduler answers at the address.
+        MachineError: no scheduler answers.
     """
     # A job's failure is raised here as one message; workers inherit this and do not print it a second time.
     os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "critical")
@@ -37,14 +42,16 @@ def dask_client(cluster: Cluster) -> Iterator[Client]:
 
     quiet = {"distributed.worker.memory.terminate": 0.95, "distributed.scheduler.allowed-failures": 2}
     with dask.config.set(quiet):
-        if cluster.address is not None:
+        if cluster.joined:
+            key = "address" if cluster.address is not None else "scheduler_file"
+            place = f"cluster.{key}: {getattr(cluster, key)}"
             try:
-                client = Client(cluster.address, timeout=10)  # type: ignore[no-untyped-call]
+                client = Client(**{key: getattr(cluster, key)}, timeout=10)  # type: ignore[no-untyped-call]
             except (OSError, ValueError) as error:
                 raise MachineError(
                     f"no Dask scheduler answers: {error}",
-                    where=f"cluster.address: {cluster.address}",
-                    mend="start it (`dask scheduler`), or set cluster.address to null for local workers",
+                    where=place,
+                    mend=f"start it (`dask scheduler`), or set cluster.{key} to null for local workers",
                 ) from None
             with client:
                 try:
@@ -52,26 +59,44 @@ def dask_client(cluster: Cluster) -> Iterator[Client]:
                 except TimeoutError:
                     raise MachineError(
                         f"the Dask scheduler has had no worker for {_PATIENCE} s",
-                        where=f"cluster.address: {cluster.address}",
+                        where=place,
                         mend="start workers (`dask worker ADDRESS`) in this environment that see the run directory",
                     ) from None
                 yield client
             return
-        workers = len(os.sched_getaffinity(0)) if cluster.workers == "auto" else cluster.workers
-        with (
-            LocalCluster(  # type: ignore[no-untyped-call]
-                n_workers=workers, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
-            ) as local,
-            Client(local) as client,  # type: ignore[no-untyped-call]
-        ):
+        options: dict[str, Any] = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
+        start: Callable[..., Any] = LocalCluster
+        if gpus:
+            from dask_cuda import LocalCUDACluster
+
+            start = LocalCUDACluster
+            options |= gpu_options(cluster)
+        else:
+            options |= {"n_workers": _workers(cluster), "processes": True}
+        with start(**options) as local, Client(local) as client:  # type: ignore[no-untyped-call]
             yield client
 
 
+def gpu_options(cluster: Cluster) -> dict[str, Any]:
+    """What a `LocalCUDACluster` is started with: a worker a GPU, a pool for cuDF and the kernels, spilling by cuDF."""
+    return {
+        "n_workers": None if cluster.workers == "auto" else cluster.workers,
+        "rmm_pool_size": cluster.pool,
+        "enable_cudf_spill": True,
+        "protocol": "tcp",
+        "pre_import": "cudf",
+    }
+
+
+def _workers(cluster: Cluster) -> int:
+    return len(os.sched_getaffinity(0)) if cluster.workers == "auto" else cluster.workers
+
+
 @contextmanager
-def lazy_client(cluster: Cluster) -> Iterator[Callable[[], Client]]:
+def lazy_client(cluster: Cluster, *, gpus: bool = False) -> Iterator[Callable[[], Client]]:
     """Yield a function that returns the client: workers start when a stage first has work, and once only."""
     with ExitStack() as stack:
-        yield cache(lambda: stack.enter_context(dask_client(cluster)))
+        yield cache(lambda: stack.enter_context(dask_client(cluster, gpus=gpus)))
 
 
 def run_parts(

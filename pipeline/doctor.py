@@ -25,6 +25,8 @@ from urllib.parse import urlsplit
 import psutil
 from packaging.requirements import Requirement
 
+from pipeline.gpus import choose, needs
+
 __all__ = ["Check", "examine"]
 
 _DISTRIBUTION = "curate-and-train"
@@ -64,6 +66,7 @@ def examine(folder: Path) -> Iterator[Check]:
     yield _writable(folder)
     yield _shared_memory()
     yield from _torch()
+    yield from _curation()
     yield _encoding()
     yield _prefect()
 
@@ -174,6 +177,20 @@ def _torch() -> Iterator[Check]:
         yield Check(name=f"cuda:{number}", state="ok", found=shown)
     if not found["devices"]:
         yield Check(name="cuda", state="info", found="no device: `device: auto` trains on the CPU")
+
+
+def _curation() -> Iterator[Check]:
+    """What GPUs need to curate, and what `device: auto` makes of it."""
+    every = needs()
+    there = all(need.met for need in every if need.name in ("driver", "device"))
+    for need in every:
+        if need.met:
+            yield Check(name=f"GPU curation: {need.name}", state="ok", found=need.found)
+        else:  # half a stack is a mistake; none is a machine without a GPU
+            state: Literal["warn", "info"] = "warn" if there else "info"
+            yield Check(name=f"GPU curation: {need.name}", state=state, found=need.found, mend=need.mend)
+    choice = choose("auto")
+    yield Check(name="curation", state="ok", found=f"`device: auto` curates on {choice.device}: {choice.why}")
 
 
 def _encoding() -> Check:

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 LAYERS = (
     ("schema", "signals", "errors", "fingerprint", "mixing", "atomic", "config", "text"),
-    ("recipe",),
+    ("recipe", "gpus"),
     ("run", "cluster", "progress", "failures"),
     ("engines",),
     ("ingest", "curate", "pack", "sources"),
@@ -127,6 +127,8 @@ def test_no_two_parts_import_each_other() -> None:
     ("foreign", "allowed"),
     [
         ("prefect", {"flows"}),
+        ("dask_cuda", {"cluster"}),
+        ("cudf", {"engines"}),
         ("dask", {"cluster", "curate", "ingest", "pack"}),
         ("distributed", {"cluster", "curate", "ingest", "pack"}),
         ("torch", {"train", "evaluate"}),

@@ -64,7 +64,7 @@ class Recipe(Section):
     """The run directory, relative to the working directory."""
     seed: int = Field(0, ge=0, lt=2**63)
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Of training and evaluation; `auto` takes a GPU where torch sees one."""
+    """`auto` trains on a GPU where torch sees one, and curates on GPUs where it can (`docs/cuda.md`)."""
     cluster: Cluster = Cluster()
     ingest: Ingest = Ingest()
     sources: list[Source] = []
@@ -83,6 +83,17 @@ class Recipe(Section):
         if "://" in self.run:
             raise ValueError(f"run: {self.run} is a URL; this version writes to a local or mounted folder")
         return self
+
+    @model_validator(mode="after")
+    def _one_device(self) -> Recipe:
+        if self.cluster.kind == "cuda" and self.device == "cpu":
+            raise ValueError("cluster.kind: cuda curates on GPUs; with `device: cpu` it must be `local`")
+        return self
+
+    @property
+    def curates_on(self) -> Literal["auto", "cpu", "cuda"]:
+        """What is to curate, as `device` says it."""
+        return "cuda" if self.cluster.kind == "cuda" else self.device
 
     @model_validator(mode="after")
     def _something(self) -> Recipe:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, field_validator, model_validator
 
@@ -32,12 +32,27 @@ Format = Literal[
 class Cluster(Section):
     """Where curation and tokenising run."""
 
-    kind: Literal["local"] = "local"
-    """`local` starts one process a worker on this machine."""
+    kind: Literal["local", "cuda"] = "local"
+    """Both start workers on this machine: one a core, or one a GPU where GPUs curate. `cuda` refuses where none can."""
     workers: Literal["auto"] | Annotated[int, Field(ge=1)] = "auto"
-    """How many; `auto` is one a core."""
+    """How many; `auto` is one a core, or one a GPU."""
+    pool: float = Field(0.5, gt=0, lt=1)
+    """Of workers on GPUs: the share of a GPU's memory that one takes at once, and gives back before training."""
     address: str | None = None
     """A running Dask scheduler (`tcp://host:8786`) to use instead."""
+    scheduler_file: str | None = None
+    """The same by the file that `dask scheduler --scheduler-file` writes."""
+
+    @model_validator(mode="after")
+    def _one_scheduler(self) -> Self:
+        if self.address is not None and self.scheduler_file is not None:
+            raise ValueError("give address or scheduler_file, not both")
+        return self
+
+    @property
+    def joined(self) -> bool:
+        """Whether a running scheduler is used."""
+        return self.address is not None or self.scheduler_file is not None
 
 
 class Source(Section):

@@ -14,6 +14,7 @@ from pipeline.config import Recipe
 from pipeline.curate import curated, documents, duplicates
 from pipeline.curate.decontaminate import held_out
 from pipeline.curate.substrings import stage as substrings
+from pipeline.gpus import choose
 from pipeline.run import Manifest, RunDirectory, Stage
 
 __all__ = ["curate", "plan", "plan_as_read"]
@@ -27,7 +28,8 @@ def curate(run: RunDirectory, recipe: Recipe) -> Manifest:
         StageError: a part failed.
     """
     surveys = documents.survey_sources(recipe)
-    with lazy_client(recipe.cluster) as client:
+    gpus = not recipe.cluster.joined and choose(recipe.curates_on).device == "cuda"
+    with lazy_client(recipe.cluster, gpus=gpus) as client:
         documents.run_stage(run, recipe, surveys, client)
         duplicates.run_stage(run, recipe, client)
         held_out.run_stage(run, recipe, client)

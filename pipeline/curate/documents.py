@@ -22,6 +22,7 @@ from pipeline.curate.pii.redact import identity
 from pipeline.curate.rejections import Rejections, check_rejected
 from pipeline.curate.rules import rules_for
 from pipeline.engines import engine_for
+from pipeline.gpus import choose
 from pipeline.ingest import Survey, plan_parts, survey
 from pipeline.progress import Progress
 from pipeline.run import Manifest, PartRecord, Rows, RunDirectory, Stage
@@ -101,7 +102,8 @@ def run_stage(run: RunDirectory, recipe: Recipe, surveys: Sequence[Survey], clie
         for number, blocks in enumerate(parts)
         if f"part-{number:05d}" not in finished
     ]
-    if jobs and recipe.cluster.address is None:
+    if jobs and not recipe.cluster.joined:
+        print(choose(recipe.curates_on).said, file=sys.stderr, flush=True)
         ensure_compiled(_tell_of_compiling)  # else every worker would do it, one core each
     evaluation = _prepare_evaluation(run, recipe)
     rejections = Rejections(run, recipe, parts)
@@ -140,6 +142,7 @@ def run_stage(run: RunDirectory, recipe: Recipe, surveys: Sequence[Survey], clie
             "contaminated": _total(count["contaminated"] for count in counts),
             "cut": sum(count["cut"] for count in counts),
             "identity": row_identity.shown(row_identity.total(tuple(count["identity"]) for count in counts)),
+            "left_to_host": _total(count.get("left_to_host", {}) for count in counts),
             "excerpts": merge_excerpts(count["excerpts"] for count in counts),
         },
     )

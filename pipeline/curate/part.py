@@ -23,10 +23,7 @@ from pipeline.ingest import Block, Ingested, read_slices
 from pipeline.run import PartRecord, Rows, Stage
 from pipeline.schema import DOCUMENTS, KEYS, LEDGER, VERDICTS
 
-__all__ = ["EVALUATION", "SLICE", "PartJob", "curate_part", "total_rules"]
-
-SLICE = 4 << 20
-"""Bytes of rows that are held at once, or a single longer row: what each step makes of them comes on top."""
+__all__ = ["EVALUATION", "PartJob", "curate_part", "total_rules"]
 
 EVALUATION = "documents/_evaluation"
 """Where pass one finds the n-grams of the evaluation sets, while it runs."""
@@ -45,7 +42,7 @@ class PartJob:
 def curate_part(job: PartJob) -> PartRecord:
     """Read the blocks of one part, do all row-wise work, write its files and its record."""
     ensure_compiled()  # a worker of a joined scheduler may be the first on its machine
-    recipe, engine = job.recipe, engine_for("cpu")
+    recipe, engine = job.recipe, engine_for(job.recipe.curates_on)
     name = f"part-{job.number:05d}"
     files = {
         f"documents/{name}.parquet": DOCUMENTS,
@@ -60,7 +57,8 @@ def curate_part(job: PartJob) -> PartRecord:
     counts, excerpts = _Counts(), Excerpts()
     with ExitStack() as writing:
         parts = [writing.enter_context(parquet_part(job.stage.run.path(f), schema)) for f, schema in files.items()]
-        for ingested in read_slices(job.blocks, max_row_bytes=recipe.ingest.max_row_bytes, slice_bytes=SLICE):
+        slices = read_slices(job.blocks, max_row_bytes=recipe.ingest.max_row_bytes, slice_bytes=engine.slice_bytes)
+        for ingested in slices:
             done = curate_slice(ingested, recipe, engine, excerpts.left, evaluation)
             counts.add(ingested, done)
             excerpts.add(done.ledger, done.excerpts)
@@ -71,7 +69,7 @@ def curate_part(job: PartJob) -> PartRecord:
     return job.stage.commit(
         name,
         {file: part.rows for file, part in zip(files, parts, strict=True)},
-        {**counts.to_json(), "excerpts": excerpts.chosen},
+        {**counts.to_json(), "excerpts": excerpts.chosen, "left_to_host": engine.left_to_host()},
     )
 
 

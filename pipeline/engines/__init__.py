@@ -15,7 +15,7 @@ from pipeline.engines.spans import Spans
 from pipeline.engines.stand_ins import StandIns
 from pipeline.engines.stretches import Stretches
 from pipeline.engines.word_ngrams import FoundNgrams, Ngrams, NgramTable, WordPlaces
-from pipeline.errors import MachineError
+from pipeline.gpus import choose
 from pipeline.text.entities import ENTITIES
 
 __all__ = ["CLEANERS", "CLEANING_ROUNDS", "ENTITIES", "Engine", "engine_for"]
@@ -28,7 +28,13 @@ CLEANING_ROUNDS = 16
 
 
 class Engine(Protocol):
-    """What every engine offers; `pipeline.engines.cpu` documents each operation."""
+    """What every engine offers; `pipeline.engines.operations` documents each operation."""
+
+    slice_bytes: int
+    """Bytes of rows that it is best given at once."""
+
+    def left_to_host(self) -> dict[str, int]:
+        """Say which rows a GPU's engine left to the host since this was last asked: reason → rows."""
 
     def clean(self, contents: pa.LargeStringArray, cleaners: Sequence[str]) -> pa.LargeStringArray:
         """Clean every text."""
@@ -147,17 +153,15 @@ def engine_for(device: str) -> Engine:
     """Return the engine of a device.
 
     Args:
-        device: `cpu`, or `auto`, which is the CPU as long as it is the only engine.
+        device: `cpu`, `cuda`, or `auto`, which is a GPU where all is there that it needs (`pipeline.gpus`).
 
     Raises:
-        MachineError: There is no engine for the device.
+        MachineError: Something is missing for `cuda`.
     """
-    if device in ("cpu", "auto"):
-        from pipeline.engines import cpu
+    if choose(device).device == "cuda":
+        from pipeline.engines import cuda
 
-        return cpu
-    raise MachineError(
-        f"no engine curates on {device!r}; there is one for the CPU",
-        where="device",
-        mend="set `device: cpu` for curation; training chooses its device by itself",
-    )
+        return cuda
+    from pipeline.engines import cpu
+
+    return cpu

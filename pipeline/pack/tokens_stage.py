@@ -105,7 +105,7 @@ def make_tokens(stage: Stage, recipe: Recipe) -> Manifest:
         for finished in records:
             count(finished)
         left = [job for job in jobs if job.part not in done]
-        here = recipe.cluster.address is None and sum(job.source.stat().st_size for job in left) < _FEW_BYTES
+        here = not recipe.cluster.joined and sum(job.source.stat().st_size for job in left) < _FEW_BYTES
         make = make_part if here else make_part_on_worker
         records += run_jobs(make, left, recipe.cluster, here=here, stage="tokens", on_done=count)
     splits = {

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.engines.columns import from_arrow
-from pipeline.engines.cpu.disguises import undisguise
+from pipeline.engines.operations.disguises import undisguise
 
 PIECES = ["a", "é", "漢", "＠", "４", "，", "％", "%40", "%4", "\u200b", "\u00ad", "\ufeff", "\u2060", " ", "."]
 PIECES += ["123", "\u00a0", "\u2009", "\u3000", "–", "\u2011", "&#64;", "&commat;", "&#6", "("]

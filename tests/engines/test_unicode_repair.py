@@ -17,7 +17,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.engines import cpu
-from pipeline.engines.cpu.clean import flags_of
+from pipeline.engines.operations.clean import flags_of
 from pipeline.engines.unicode_repair import ENCODING_ONLY, characters
 from pipeline.text.suspects import KIND_BITS, MOJIBAKE, UNNORMAL
 from tests.text.columns import column, shared

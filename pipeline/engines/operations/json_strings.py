@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.engines.columns import TextColumn, from_arrow
+from pipeline.engines.launch import Out, launcher
 from pipeline.engines.write import NOWHERE, write_texts
 from pipeline.text.json_escapes import decode_string
 from pipeline.text.json_strings import KEY, STRING, list_scalars, splice_scalars
@@ -45,11 +46,12 @@ class Scalars(NamedTuple):
 def scalars_of(texts: TextColumn) -> Scalars:
     """List the scalars in which personal data may stand."""
     bounds = np.zeros(texts.rows + 1, np.int64)
-    list_scalar_rows(*texts, NOWHERE, bounds[1:], NOWHERE, NOWHERE, _NO_KINDS, NOWHERE)
+    work, nothing = np.diff(texts.bounds), (NOWHERE, NOWHERE, _NO_KINDS, NOWHERE)
+    launcher().run(list_scalar_rows, work, *texts, NOWHERE, Out(bounds[1:]), *nothing)
     np.cumsum(bounds, out=bounds)
     starts, ends, owners = np.empty((3, bounds[-1]), np.int64)
     kinds = np.empty(bounds[-1], np.int8)
-    list_scalar_rows(*texts, bounds, NOWHERE, starts, ends, kinds, owners)
+    launcher().run(list_scalar_rows, work, *texts, bounds, NOWHERE, *map(Out, (starts, ends, kinds, owners)))
     return Scalars(starts, ends, kinds, owners, bounds)
 
 
@@ -65,9 +67,10 @@ def decode(texts: TextColumn, scalars: Scalars, chosen: np.ndarray) -> pa.LargeS
         k texts. They are UTF-8 save for halves of surrogate pairs, which `pipeline.text.json_escapes` describes, so
         they are not for Python's eyes.
     """
+    starts, ends = scalars.starts[chosen], scalars.ends[chosen]
 
     def loop(places: np.ndarray, lengths: np.ndarray, output: np.ndarray) -> None:
-        decode_scalar_rows(texts.buffer, scalars.starts[chosen], scalars.ends[chosen], places, lengths, output)
+        launcher().run(decode_scalar_rows, ends - starts, texts.buffer, starts, ends, places, Out(lengths), Out(output))
 
     return write_texts(len(chosen), loop)
 
@@ -80,9 +83,11 @@ def decode_in_context(texts: TextColumn, scalars: Scalars) -> tuple[pa.LargeStri
     """
     heads = np.zeros(len(scalars.starts), np.int64)
 
+    starts, ends, kinds, owners, _ = scalars
+
     def loop(places: np.ndarray, lengths: np.ndarray, output: np.ndarray) -> None:
-        starts, ends, kinds, owners, _ = scalars
-        decode_context_rows(texts.buffer, starts, ends, kinds, owners, heads, places, lengths, output)
+        measured = NOWHERE if len(places) else Out(heads), places, Out(lengths), Out(output)
+        launcher().run(decode_context_rows, ends - starts, texts.buffer, starts, ends, kinds, owners, *measured)
 
     context = write_texts(len(scalars.starts), loop)
     bounds = from_arrow(context).bounds
@@ -101,15 +106,18 @@ def splice(texts: TextColumn, scalars: Scalars, chosen: np.ndarray, values: pa.L
     new = from_arrow(values)
     bounds = np.searchsorted(chosen, scalars.bounds)
     some = scalars.starts[chosen], scalars.ends[chosen], scalars.kinds[chosen]
+    work = np.diff(texts.bounds)
 
     def loop(places: np.ndarray, lengths: np.ndarray, output: np.ndarray) -> None:
-        splice_scalar_rows(*texts, *some, bounds, *new, places, lengths, output)
+        launcher().run(splice_scalar_rows, work, *texts, *some, bounds, *new, places, Out(lengths), Out(output))
 
     return write_texts(texts.rows, loop)
 
 
 @compiled
 def list_scalar_rows(
+    first: int,
+    last: int,
     buffer: np.ndarray,
     bounds: np.ndarray,
     places: np.ndarray,
@@ -120,7 +128,7 @@ def list_scalar_rows(
     owners: np.ndarray,
 ) -> None:
     """List the scalars of every JSON text: with empty `places` count them into `lengths`, else write the rest."""
-    for row in range(len(bounds) - 1):
+    for row in range(first, last):
         at = places[row] if len(places) else -1
         found = list_scalars(buffer, bounds[row], bounds[row + 1], starts, ends, kinds, owners, at)
         if len(places) == 0:
@@ -129,6 +137,8 @@ def list_scalar_rows(
 
 @compiled
 def decode_scalar_rows(
+    first: int,
+    last: int,
     buffer: np.ndarray,
     starts: np.ndarray,
     ends: np.ndarray,
@@ -137,7 +147,7 @@ def decode_scalar_rows(
     output: np.ndarray,
 ) -> None:
     """Decode JSON strings, one a row: with empty `places` measure the `lengths`, else write."""
-    for row in range(len(starts)):
+    for row in range(first, last):
         at = places[row] if len(places) else -1
         length = decode_string(buffer, starts[row], ends[row], output, at)
         if len(places) == 0:
@@ -146,6 +156,8 @@ def decode_scalar_rows(
 
 @compiled
 def decode_context_rows(
+    first: int,
+    last: int,
     buffer: np.ndarray,
     starts: np.ndarray,
     ends: np.ndarray,
@@ -157,7 +169,7 @@ def decode_context_rows(
     output: np.ndarray,
 ) -> None:
     """Decode JSON strings with their keys, one a row: with empty `places` measure `heads` and `lengths`, else write."""
-    for row in range(len(starts)):
+    for row in range(first, last):
         at = places[row] if len(places) else -1
         owner = owners[row]
         quotes = 1 if kinds[row] == STRING else 0
@@ -183,6 +195,8 @@ def decode_context_rows(
 
 @compiled
 def splice_scalar_rows(
+    first: int,
+    last: int,
     buffer: np.ndarray,
     bounds: np.ndarray,
     starts: np.ndarray,
@@ -196,7 +210,7 @@ def splice_scalar_rows(
     output: np.ndarray,
 ) -> None:
     """Replace the scalars `scalars[i]…scalars[i + 1] - 1` of text i: with empty `places` measure, else write."""
-    for row in range(len(bounds) - 1):
+    for row in range(first, last):
         at = places[row] if len(places) else -1
         length = splice_scalars(
             buffer,

@@ -9,11 +9,13 @@ import pyarrow as pa
 
 from pipeline.engines import ENTITIES
 from pipeline.engines.columns import TextColumn, from_arrow
-from pipeline.engines.cpu.disguises import undisguise
-from pipeline.engines.cpu.names import known
+from pipeline.engines.launch import Out, bounds_of, launcher
+from pipeline.engines.operations.disguises import undisguise
+from pipeline.engines.operations.names import known
 from pipeline.engines.phones import COUNTRIES, is_phone, unknown_countries
 from pipeline.engines.spans import Spans
 from pipeline.engines.wallets import is_wallet
+from pipeline.engines.write import NOWHERE
 from pipeline.text.find import ANNOUNCED, find_candidates
 from pipeline.text.kernel import compiled, int64
 
@@ -62,6 +64,8 @@ def find_entities(
 def _confirmed(column: TextColumn, wanted: int, countries: tuple[str, ...]) -> Spans:
     """All candidates that are confirmed; they may overlap."""
     rows, starts, ends, kinds = _candidates(column, wanted)
+    asked = (kinds & (ANNOUNCED - 1) == PHONE) | (kinds == CRYPTO)
+    launcher().leave("numbering plans and check sums", len(np.unique(rows[asked])))
     sure = _confirm(column, starts, ends, kinds == PHONE, lambda number: is_phone(number, False, countries))
     sure &= _confirm(column, starts, ends, kinds == PHONE + ANNOUNCED, lambda number: is_phone(number, True, countries))
     sure &= _confirm(column, starts, ends, kinds == CRYPTO, is_wallet)
@@ -71,15 +75,17 @@ def _confirmed(column: TextColumn, wanted: int, countries: tuple[str, ...]) -> S
 def _candidates(column: TextColumn, wanted: int) -> Spans:
     """What the kernels find, in memory that suffices for most texts; if it does not, they look again."""
     counts = np.empty(column.rows, np.int64)
-    room = int(column.bounds[-1] - column.bounds[0]) // 64 + 64
+    # Rows that are looked at side by side know where to write only when all of them have been counted.
+    room = 0 if launcher().parallel else int(column.bounds[-1] - column.bounds[0]) // 64 + 64
+    places = NOWHERE
     while True:
-        starts, ends = np.empty((2, room), np.int64)
-        kinds = np.empty(room, np.int8)
-        find_rows(column.buffer, column.bounds, wanted, counts, starts, ends, kinds)
+        starts, ends, kinds = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.int8)
+        outputs = Out(counts), Out(starts), Out(ends), Out(kinds)
+        launcher().run(find_rows, np.diff(column.bounds), *column, wanted, places, *outputs)
         found = int(counts.sum())
         if found <= room:
             return Spans(np.repeat(np.arange(column.rows), counts), starts[:found], ends[:found], kinds[:found])
-        room = found
+        room, places = found, bounds_of(counts)
 
 
 def _confirm(
@@ -99,17 +105,25 @@ def _confirm(
 
 @compiled
 def find_rows(
+    first: int,
+    last: int,
     buffer: np.ndarray,
     bounds: np.ndarray,
     wanted: int,
+    places: np.ndarray,
     counts: np.ndarray,
     starts: np.ndarray,
     ends: np.ndarray,
     kinds: np.ndarray,
 ) -> None:
-    """Find candidates in every row, one row's after another's as far as there is room, and count them."""
+    """Find candidates in every row and count them.
+
+    They are written from `places[row]` on, or one row's after another's if it is empty, as far as there is room.
+    """
     at = int64(0)  # not a literal, for which the kernel would be compiled a second time
-    for row in range(len(bounds) - 1):
+    for row in range(first, last):
+        if len(places):
+            at = places[row]
         counts[row] = find_candidates(buffer, bounds[row], bounds[row + 1], wanted, starts, ends, kinds, at)
         at += counts[row]
 

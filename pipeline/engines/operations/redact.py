@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from pipeline.engines.cpu.replace import replace
-from pipeline.engines.cpu.settle import Job, Round, settle
+from pipeline.engines.operations.replace import replace
+from pipeline.engines.operations.settle import Job, Round, settle
 from pipeline.engines.phones import COUNTRIES
 from pipeline.engines.redaction import Finder, Redaction
 from pipeline.engines.stand_ins import StandIns

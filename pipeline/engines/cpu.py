@@ -9,17 +9,17 @@ on disk (`NUMBA_CACHE_DIR`, else beside the source, else in the user's cache fol
 from __future__ import annotations
 
 from pipeline.engines import CLEANERS, ENTITIES
-from pipeline.engines.cpu.clean import clean, clean_until_stable
-from pipeline.engines.cpu.entities import find_entities
-from pipeline.engines.cpu.fingerprints import band_keys, combine, digest, normalise, shingles, similarity, sketch
-from pipeline.engines.cpu.join import join
-from pipeline.engines.cpu.redact import redact
-from pipeline.engines.cpu.redact_json import redact_json
-from pipeline.engines.cpu.replace import replace
-from pipeline.engines.cpu.shared import cut_shared, tally_windows
-from pipeline.engines.cpu.signals import signals
-from pipeline.engines.cpu.substrings import cut_spans, digest_spans, stretches
-from pipeline.engines.cpu.word_ngrams import count_words, find_ngrams, hash_ngrams, ngram_table, place_words
+from pipeline.engines.operations.clean import clean, clean_until_stable
+from pipeline.engines.operations.entities import find_entities
+from pipeline.engines.operations.fingerprints import band_keys, combine, digest, normalise, shingles, similarity, sketch
+from pipeline.engines.operations.join import join
+from pipeline.engines.operations.redact import redact
+from pipeline.engines.operations.redact_json import redact_json
+from pipeline.engines.operations.replace import replace
+from pipeline.engines.operations.shared import cut_shared, tally_windows
+from pipeline.engines.operations.signals import signals
+from pipeline.engines.operations.substrings import cut_spans, digest_spans, stretches
+from pipeline.engines.operations.word_ngrams import count_words, find_ngrams, hash_ngrams, ngram_table, place_words
 
 __all__ = [
     "CLEANERS",
@@ -37,6 +37,7 @@ __all__ = [
     "find_ngrams",
     "hash_ngrams",
     "join",
+    "left_to_host",
     "ngram_table",
     "normalise",
     "place_words",
@@ -47,6 +48,15 @@ __all__ = [
     "signals",
     "similarity",
     "sketch",
+    "slice_bytes",
     "stretches",
     "tally_windows",
 ]
+
+slice_bytes = 4 << 20
+"""Few enough to stay near the processor; what an operation makes of them comes on top."""
+
+
+def left_to_host() -> dict[str, int]:
+    """Nothing is left: this is the host."""
+    return {}

@@ -10,10 +10,11 @@ import pyarrow.compute as pc
 
 from pipeline.engines import CLEANERS, CLEANING_ROUNDS
 from pipeline.engines.columns import from_arrow, places_of_both, to_arrow
-from pipeline.engines.cpu.names import known
-from pipeline.engines.cpu.replace import replace
-from pipeline.engines.cpu.rewrite import Rewrite, put_rows, rewrite_where
+from pipeline.engines.launch import Out, launcher
 from pipeline.engines.normal_forms import normal_form
+from pipeline.engines.operations.names import known
+from pipeline.engines.operations.replace import replace
+from pipeline.engines.operations.rewrite import Rewrite, put_rows, rewrite_where
 from pipeline.engines.spans import Spans, values_of
 from pipeline.engines.unicode_repair import characters, follow, repair_lines
 from pipeline.text.kernel import compiled
@@ -100,7 +101,7 @@ def flags_of(texts: pa.LargeStringArray) -> np.ndarray:
     """Return what each text holds, flags of `pipeline.text.suspects`, and `ALWAYS`: int64 (n)."""
     column = from_arrow(texts)
     flags = np.empty(column.rows, np.int64)
-    suspect_rows(column.buffer, column.bounds, characters(), follow(), flags)
+    launcher().run(suspect_rows, np.diff(column.bounds), *column, characters(), follow(), Out(flags))
     return flags | ALWAYS
 
 
@@ -124,6 +125,7 @@ def repair(texts: pa.LargeStringArray, chosen: np.ndarray) -> tuple[pa.LargeStri
         return texts, np.zeros(len(texts), np.bool_)
     rows = np.searchsorted(column.bounds, bounds[here], "right") - 1
     spans = Spans(rows, bounds[here], bounds[here + 1] - broken[here], np.zeros(len(here), np.int8))
+    launcher().leave("ftfy", len(np.unique(rows)))
     new = repair_lines(values_of(some, spans), np.ones(len(here), np.bool_))
     return put_rows(texts, chosen, replace(some, spans, new), certain=False)
 
@@ -131,6 +133,7 @@ def repair(texts: pa.LargeStringArray, chosen: np.ndarray) -> tuple[pa.LargeStri
 def compose(texts: pa.LargeStringArray, chosen: np.ndarray) -> tuple[pa.LargeStringArray, np.ndarray]:
     """Bring the chosen rows into normalisation form C."""
     some = texts if chosen.all() else texts.filter(pa.array(chosen))
+    launcher().leave("normal forms", len(some))
     return put_rows(texts, chosen, normal_form(some, "NFC"), certain=False)
 
 
@@ -161,8 +164,14 @@ STEPS: dict[str, tuple[tuple[int, Change], ...]] = {
 
 @compiled
 def suspect_rows(
-    buffer: np.ndarray, bounds: np.ndarray, table: np.ndarray, follow: np.ndarray, flags: np.ndarray
+    first: int,
+    last: int,
+    buffer: np.ndarray,
+    bounds: np.ndarray,
+    table: np.ndarray,
+    follow: np.ndarray,
+    flags: np.ndarray,
 ) -> None:
     """Flag every row."""
-    for row in range(len(bounds) - 1):
+    for row in range(first, last):
         flags[row] = suspects(buffer, bounds[row], bounds[row + 1], table, follow)

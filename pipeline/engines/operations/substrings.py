@@ -6,10 +6,11 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.engines.columns import from_arrow
+from pipeline.engines.launch import Out, Scratch, launcher
 from pipeline.engines.stretches import Stretches
 from pipeline.text.cutting import cut_bounds
 from pipeline.text.digest import digest
-from pipeline.text.kernel import compiled
+from pipeline.text.kernel import compiled, int64
 from pipeline.text.winnow import stretches as stretches_of
 
 __all__ = ["cut_spans", "digest_spans", "stretches"]
@@ -27,18 +28,18 @@ def stretches(texts: pa.LargeStringArray, length: int) -> Stretches:
     """
     column = from_arrow(texts)
     block = length // 2
-    ring = np.empty(1 << (length - block).bit_length(), np.uint64)
+    ring = Scratch(lambda longest: (1 << (length - block).bit_length(),), np.uint64)
+    kinds = np.uint64, np.int64, np.int64
     found = [Stretches(*(np.zeros(0, kind) for kind in (np.uint64, np.int64, np.int64, np.int64)))]
     low = 0
     while low < column.rows:
         high = int(np.searchsorted(column.bounds, column.bounds[low] + _SLICE, "right")) - 1
         high = min(max(high, low + 1), column.rows)
-        room = int(column.bounds[high] - column.bounds[low])  # memory that is never touched costs nothing
-        keys, firsts, counts = (np.empty(room, kind) for kind in (np.uint64, np.int64, np.int64))
-        many = np.empty(high - low, np.int64)
-        total = stretch_rows(column.buffer, column.bounds, low, length, block, ring, keys, firsts, counts, many)
-        rows = np.repeat(np.arange(low, high), many)
-        found.append(Stretches(keys[:total].copy(), rows, firsts[:total].copy(), counts[:total].copy()))
+        room = np.diff(column.bounds[low : high + 1])
+        arguments = *column, low, length, block, ring
+        (keys, firsts, counts), bounds = launcher().pack(stretch_rows, room, room, kinds, *arguments)
+        rows = np.repeat(np.arange(low, high), np.diff(bounds))
+        found.append(Stretches(keys.copy(), rows, firsts.copy(), counts.copy()))
         low = high
     return Stretches(*map(np.concatenate, zip(*found, strict=True)))
 
@@ -55,7 +56,7 @@ def digest_spans(texts: pa.LargeStringArray, starts: np.ndarray, ends: np.ndarra
         uint64 array (m, 2).
     """
     digests = np.empty((len(starts), 2), np.uint64)
-    digest_span_rows(from_arrow(texts).buffer, starts, ends, digests)
+    launcher().run(digest_span_rows, ends - starts, from_arrow(texts).buffer, starts, ends, Out(digests))
     return digests
 
 
@@ -76,42 +77,50 @@ def cut_spans(
     """
     column = from_arrow(texts)
     bounds = np.empty((len(rows), 2), np.int64)
-    cut_span_rows(column.buffer, column.bounds, rows, starts, ends, lines.astype(np.int64), bounds)
+    launcher().run(cut_span_rows, ends - starts, *column, rows, starts, ends, lines.astype(np.int64), Out(bounds))
     return np.ascontiguousarray(bounds[:, 0]), np.ascontiguousarray(bounds[:, 1])
 
 
 @compiled
 def stretch_rows(
+    first: int,
+    last: int,
     buffer: np.ndarray,
     bounds: np.ndarray,
     low: int,
     length: int,
     block: int,
     ring: np.ndarray,
+    places: np.ndarray,
+    lengths: np.ndarray,
     keys: np.ndarray,
     firsts: np.ndarray,
     counts: np.ndarray,
-    many: np.ndarray,
-) -> int:
-    """Write the stretches of the rows from `low` on, `many[k]` of row `low + k`, and return how many there are."""
-    total = 0
-    for k in range(len(many)):
+) -> None:
+    """Write the stretches of the rows from `low` on; for `Launcher.pack`."""
+    at = int64(0)  # not a literal, for which the kernel would be compiled a second time
+    for k in range(first, last):
+        if len(places):
+            at = places[k]
         start = bounds[low + k]
         end = bounds[low + k + 1]
-        many[k] = stretches_of(buffer, start, end, length, block, ring, keys, firsts, counts, total)
-        total += many[k]
-    return total
+        lengths[k] = stretches_of(buffer, start, end, length, block, ring, keys, firsts, counts, at)
+        at += lengths[k]
 
 
 @compiled
-def digest_span_rows(buffer: np.ndarray, starts: np.ndarray, ends: np.ndarray, digests: np.ndarray) -> None:
+def digest_span_rows(
+    first: int, last: int, buffer: np.ndarray, starts: np.ndarray, ends: np.ndarray, digests: np.ndarray
+) -> None:
     """Write the digest of every span."""
-    for k in range(len(starts)):
+    for k in range(first, last):
         digest(buffer, starts[k], ends[k], digests[k])
 
 
 @compiled
 def cut_span_rows(
+    first: int,
+    last: int,
     buffer: np.ndarray,
     bounds: np.ndarray,
     rows: np.ndarray,
@@ -121,6 +130,6 @@ def cut_span_rows(
     cuts: np.ndarray,
 ) -> None:
     """Write the bounds of the cut within every span."""
-    for k in range(len(rows)):
+    for k in range(first, last):
         row = rows[k]
         cut_bounds(buffer, bounds[row], bounds[row + 1], starts[k], ends[k], lines[k], cuts[k])

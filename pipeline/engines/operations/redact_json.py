@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.engines.columns import TextColumn, from_arrow
-from pipeline.engines.cpu import json_strings
-from pipeline.engines.cpu.json_strings import Scalars
-from pipeline.engines.cpu.replace import replace
-from pipeline.engines.cpu.settle import Job, Round, settle
 from pipeline.engines.json_keys import tell_apart
+from pipeline.engines.operations import json_strings
+from pipeline.engines.operations.json_strings import Scalars
+from pipeline.engines.operations.replace import replace
+from pipeline.engines.operations.settle import Job, Round, settle
 from pipeline.engines.phones import COUNTRIES
 from pipeline.engines.redaction import Finder, Redaction
 from pipeline.engines.spans import Spans, merge

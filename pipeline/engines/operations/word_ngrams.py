@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.engines.columns import TextColumn, from_arrow
+from pipeline.engines.launch import Out, Scratch, Some, launcher
 from pipeline.engines.word_ngrams import FoundNgrams, Ngrams, NgramTable, WordPlaces
 from pipeline.text.hashing import table_size
 from pipeline.text.kernel import compiled
@@ -107,21 +108,11 @@ def _scan(
     powers = np.ones((len(wanted), 2), np.uint64)
     for k, length in enumerate(wanted.tolist()):
         powers[k] = [pow(int(factor), length, 1 << 64) for factor in FACTORS]
-    ring = np.zeros(2 << longest.bit_length(), np.uint64)
+    ring = Scratch(lambda bytes_: (2 << longest.bit_length(),), np.uint64)
     counts = np.zeros(column.rows, np.int64)
-    scan_rows(
-        column.buffer,
-        column.bounds,
-        wanted,
-        powers.reshape(-1),
-        ring,
-        first,
-        second,
-        starts,
-        counts,
-        hashes,
-        places,
-    )
+    arguments = *column, wanted, powers.reshape(-1), ring, first, second, starts
+    outputs = Some(counts), Out(hashes), Out(places)
+    launcher().run(scan_rows, np.diff(column.bounds), *arguments, *outputs)
     return counts
 
 
@@ -143,6 +134,8 @@ def _read_only(array: np.ndarray) -> np.ndarray:
 
 @compiled
 def scan_rows(
+    begin: int,
+    stop: int,
     buffer: np.ndarray,
     bounds: np.ndarray,
     lengths: np.ndarray,
@@ -156,7 +149,7 @@ def scan_rows(
     places: np.ndarray,
 ) -> None:
     """Scan every row: with empty `starts` count, else write from `starts[row]` on, unless it is negative."""
-    for row in range(len(bounds) - 1):
+    for row in range(begin, stop):
         at = starts[row] if len(starts) else -1
         if len(starts) and at < 0:
             continue

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.engines.columns import from_arrow
+from pipeline.engines.launch import Out, launcher
 from pipeline.engines.write import write_texts
 from pipeline.text.join import join_contents
 from pipeline.text.kernel import compiled
@@ -27,14 +28,18 @@ def join(messages: pa.ListArray) -> pa.LargeStringArray:
         return messages.flatten().field("content")
     contents = from_arrow(messages.values.field("content"))
 
+    work = np.diff(contents.bounds[lists])
+
     def loop(places: np.ndarray, lengths: np.ndarray, output: np.ndarray) -> None:
-        join_rows(contents.buffer, contents.bounds, lists, places, lengths, output)
+        launcher().run(join_rows, work, *contents, lists, places, Out(lengths), Out(output))
 
     return write_texts(len(messages), loop)
 
 
 @compiled
 def join_rows(
+    first: int,
+    last: int,
     buffer: np.ndarray,
     bounds: np.ndarray,
     lists: np.ndarray,
@@ -43,7 +48,7 @@ def join_rows(
     output: np.ndarray,
 ) -> None:
     """Join contents `lists[i]…lists[i + 1] - 1`: with empty `places` measure the `lengths`, else write."""
-    for row in range(len(lists) - 1):
+    for row in range(first, last):
         at = places[row] if len(places) else -1
         length = join_contents(buffer, bounds, lists[row], lists[row + 1], output, at)
         if len(places) == 0:

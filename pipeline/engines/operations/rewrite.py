@@ -9,8 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.engines.columns import from_arrow, to_arrow
-from pipeline.engines.cpu.loops import edge_rows, header_rows, markup_rows, passage_rows
+from pipeline.engines.launch import Loop, Out, Scratch, bounds_of, launcher
+from pipeline.engines.operations.loops import edge_rows, header_rows, markup_rows, passage_rows
 from pipeline.engines.write import NOTHING, NOWHERE
+from pipeline.text.markdown import SCRATCH
 
 __all__ = ["Rewrite", "put_rows", "rewrite_where"]
 
@@ -30,10 +32,17 @@ class Rewrite(IntEnum):
     C4_LINES = 32
 
 
-LOOPS = {1: header_rows, 2: markup_rows, 3: passage_rows}
-"""By the tens digit, beside `edge_rows`. Kernels that hardly a run uses are in loops of their own, so that they are
-compiled only where they are used."""
+_MARKS = Scratch(lambda longest: (SCRATCH,), np.int64)
 
+LOOPS: dict[int, tuple[Loop, tuple[Scratch, ...]]] = {
+    1: (header_rows, ()),
+    2: (markup_rows, (_MARKS,)),
+    3: (passage_rows, ()),
+}
+"""By the tens digit, beside `edge_rows`: the loop, and the scratch that it takes last.
+
+Kernels that hardly a run uses are in loops of their own, so that they are compiled only where they are used.
+"""
 
 SAME_LENGTH = (Rewrite.C4_LINES,)
 """Kernels that may change a row and leave it as long as it was."""
@@ -57,27 +66,25 @@ def rewrite_where(
     """
     column = from_arrow(texts)
     rows = np.flatnonzero(chosen)
+    before = np.diff(column.bounds)[rows]
     if which in EXACT:
-        lengths, before = np.empty(len(rows), np.int64), np.diff(column.bounds)[rows]
-        output = np.empty(int(before.sum()), np.uint8)
-        edge_rows(which, column.buffer, column.bounds, rows, lengths, output)
-        bounds = np.concatenate(([0], np.cumsum(lengths)))
+        (output,), bounds = launcher().pack(edge_rows, before, before, [np.uint8], int(which), *column, rows)
         # An earlier cleaner may have changed what the flag was for.
-        certain = bool((lengths < before).all())
-        return put_rows(texts, chosen, to_arrow(output[: bounds[-1]], bounds), certain=certain)
-    run = LOOPS[which // 10]
+        certain = bool((np.diff(bounds) < before).all())
+        return put_rows(texts, chosen, to_arrow(output, bounds), certain=certain)
+    loop, scratch = LOOPS[which // 10]
     lengths = np.empty(len(rows), np.int64)
-    run(which % 10, column.buffer, column.bounds, rows, NOWHERE, lengths, NOTHING)
+    launcher().run(loop, before, which % 10, *column, rows, NOWHERE, Out(lengths), NOTHING, *scratch)
     if which not in SAME_LENGTH:
-        changes = lengths != np.diff(column.bounds)[rows]
-        rows, lengths = rows[changes], lengths[changes]
+        changes = lengths != before
+        rows, lengths, before = rows[changes], lengths[changes], before[changes]
     changed = np.zeros(column.rows, np.bool_)
     changed[rows] = True
     if len(rows) == 0:
         return texts, changed
-    bounds = np.concatenate(([0], np.cumsum(lengths)))
+    bounds = bounds_of(lengths)
     output = np.empty(bounds[-1], np.uint8)
-    run(which % 10, column.buffer, column.bounds, rows, bounds, NOWHERE, output)
+    launcher().run(loop, before, which % 10, *column, rows, bounds, NOWHERE, Out(output), *scratch)
     return put_rows(texts, changed, to_arrow(output, bounds), certain=which not in SAME_LENGTH)
 
 

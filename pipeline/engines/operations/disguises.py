@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.engines.columns import TextColumn
+from pipeline.engines.launch import Out, launcher
 from pipeline.engines.write import NOTHING, NOWHERE
 from pipeline.text.disguises import is_disguised
 from pipeline.text.disguises import undisguise as undisguise_row
@@ -50,30 +51,35 @@ class Plain(NamedTuple):
 def undisguise(column: TextColumn) -> Plain:
     """Take the disguises off the texts that have some."""
     flags = np.zeros(column.rows, np.bool_)
-    flag_disguised(column.buffer, column.bounds, flags)
+    launcher().run(flag_disguised, np.diff(column.bounds), *column, Out(flags))
     rows = np.flatnonzero(flags)
     bounds = np.zeros(len(rows) + 1, np.int64)
     entries = np.zeros(len(rows) + 1, np.int64)
-    undisguise_rows(column.buffer, column.bounds, rows, NOWHERE, bounds[1:], NOTHING, NOWHERE, entries[1:], NOWHERE)
+    work = np.diff(column.bounds)[rows]
+    counted = Out(bounds[1:]), NOTHING, NOWHERE, Out(entries[1:]), NOWHERE
+    launcher().run(undisguise_rows, work, *column, rows, NOWHERE, *counted)
     np.cumsum(entries, out=entries)
     np.cumsum(bounds, out=bounds)
     output = np.empty(bounds[-1], np.uint8)
     places, sources = np.empty((2, entries[-1]), np.int64)
-    undisguise_rows(column.buffer, column.bounds, rows, bounds, NOWHERE, output, entries, places, sources)
+    written = NOWHERE, Out(output), entries, Out(places), Out(sources)
+    launcher().run(undisguise_rows, work, *column, rows, bounds, *written)
     for array in (output, bounds):
         array.flags.writeable = False  # as of any column: for Numba that is a type of its own
     return Plain(rows, TextColumn(output, bounds), places, sources)
 
 
 @compiled
-def flag_disguised(buffer: np.ndarray, bounds: np.ndarray, flags: np.ndarray) -> None:
+def flag_disguised(first: int, last: int, buffer: np.ndarray, bounds: np.ndarray, flags: np.ndarray) -> None:
     """Flag the rows with disguised characters."""
-    for row in range(len(bounds) - 1):
+    for row in range(first, last):
         flags[row] = is_disguised(buffer, bounds[row], bounds[row + 1]) != 0
 
 
 @compiled
 def undisguise_rows(
+    first: int,
+    last: int,
     buffer: np.ndarray,
     bounds: np.ndarray,
     rows: np.ndarray,
@@ -85,7 +91,7 @@ def undisguise_rows(
     sources: np.ndarray,
 ) -> None:
     """Undisguise some rows: with empty `starts` measure the `lengths` and count the `places`, else write."""
-    for k in range(len(rows)):
+    for k in range(first, last):
         start = bounds[rows[k]]
         end = bounds[rows[k] + 1]
         if len(starts) == 0:

@@ -8,11 +8,12 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.engines.columns import from_arrow, to_arrow
+from pipeline.engines.launch import Out, Scratch, launcher
 from pipeline.engines.normal_forms import normal_form
 from pipeline.text.bands import band_keys as band_keys_of
 from pipeline.text.bands import count_equal
 from pipeline.text.digest import digest as digest_row
-from pipeline.text.kernel import compiled
+from pipeline.text.kernel import compiled, int64
 from pipeline.text.normalise import GROWTH, fold, needs_tables
 from pipeline.text.shingles import CHARACTERS, SCRATCH, WORDS, write_shingles
 from pipeline.text.sketch import TABLE
@@ -36,14 +37,15 @@ def normalise(texts: pa.LargeStringArray) -> pa.LargeStringArray:
     """
     column = from_arrow(texts)
     flags = np.empty(column.rows, np.bool_)
-    flag_rows(column.buffer, column.bounds, flags)
-    others = from_arrow(normal_form(texts if flags.all() else texts.filter(pa.array(flags)), "NFKC"))
     lengths = np.diff(column.bounds)
-    # Memory that is never touched costs nothing.
-    room = int(lengths[~flags].sum() + GROWTH * np.diff(others.bounds).sum())
-    output, bounds = np.empty(room, np.uint8), np.zeros(column.rows + 1, np.int64)
-    fold_rows(*column, *others, flags, output, bounds)
-    return to_arrow(output[: bounds[-1]], bounds)
+    launcher().run(flag_rows, lengths, *column, Out(flags))
+    launcher().leave("normal forms", int(flags.sum()))
+    others = from_arrow(normal_form(texts if flags.all() else texts.filter(pa.array(flags)), "NFKC"))
+    lengths[flags] = GROWTH * np.diff(others.bounds)
+    places = np.full(column.rows, -1, np.int64)
+    places[flags] = np.arange(others.rows)
+    (output,), bounds = launcher().pack(fold_rows, lengths, lengths, [np.uint8], *column, *others, places)
+    return to_arrow(output, bounds)
 
 
 def digest(texts: pa.LargeStringArray, *, normalised: bool = False) -> np.ndarray:
@@ -58,7 +60,7 @@ def digest(texts: pa.LargeStringArray, *, normalised: bool = False) -> np.ndarra
     """
     column = from_arrow(texts if normalised else normalise(texts))
     digests = np.empty((column.rows, 2), np.uint64)
-    digest_rows(column.buffer, column.bounds, digests)
+    launcher().run(digest_rows, np.diff(column.bounds), *column, Out(digests))
     return digests.astype("<u8", copy=False).view(np.uint8)
 
 
@@ -78,7 +80,7 @@ def combine(digests: np.ndarray, bounds: np.ndarray) -> np.ndarray:
     places = 16 * bounds
     places.flags.writeable = False
     combined = np.empty((len(bounds) - 1, 2), np.uint64)
-    digest_rows(buffer, places, combined)
+    launcher().run(digest_rows, np.diff(places), buffer, places, Out(combined))
     return combined.astype("<u8", copy=False).view(np.uint8)
 
 
@@ -102,8 +104,8 @@ def sketch(
     """
     column = from_arrow(normalised)
     sketches = np.empty((column.rows, values), np.uint32)
-    window, table, best = (np.empty(size, np.uint64) for size in (shingle + SCRATCH, TABLE, values))
-    sketch_rows(column.buffer, column.bounds, UNITS[unit], shingle, window, table, best, sketches)
+    scratch = (_words(size) for size in (shingle + SCRATCH, TABLE, values))
+    launcher().run(sketch_rows, np.diff(column.bounds), *column, UNITS[unit], shingle, *scratch, Out(sketches))
     return sketches
 
 
@@ -122,11 +124,9 @@ def shingles(
         ascending, each once. In memory at once are 16 bytes for each byte of the texts.
     """
     column = from_arrow(normalised)
-    hashes = np.empty(int(column.bounds[-1] - column.bounds[0]), np.uint64)
-    bounds = np.zeros(column.rows + 1, np.int64)
-    window = np.empty(shingle + SCRATCH, np.uint64)
-    shingle_rows(column.buffer, column.bounds, UNITS[unit], shingle, window, hashes, bounds)
-    hashes = hashes[: bounds[-1]]
+    sizes = np.diff(column.bounds)
+    arguments = *column, UNITS[unit], shingle, _words(shingle + SCRATCH)
+    (hashes,), bounds = launcher().pack(shingle_rows, sizes, sizes, [np.uint64], *arguments)
     row = np.repeat(np.arange(column.rows), np.diff(bounds))
     order = np.argsort(hashes)
     order = order[np.argsort(row[order], kind="stable")]
@@ -152,7 +152,8 @@ def similarity(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     if a.shape != b.shape:
         raise ValueError(f"sketches of shape {a.shape} and {b.shape} cannot be compared")
     equal = np.empty(len(a), np.int64)
-    equal_rows(np.ascontiguousarray(a, np.uint32), np.ascontiguousarray(b, np.uint32), equal)
+    pairs = np.ascontiguousarray(a, np.uint32), np.ascontiguousarray(b, np.uint32)
+    launcher().run(equal_rows, np.full(len(a), 8 * a.shape[1]), *pairs, Out(equal))
     share: np.ndarray = equal / max(a.shape[1], 1)
     return share
 
@@ -174,47 +175,59 @@ def band_keys(sketches: np.ndarray, bands: int, rows: int) -> np.ndarray:
     if bands * rows > sketches.shape[1]:
         raise ValueError(f"{bands} bands of {rows} rows need more than the {sketches.shape[1]} values of a sketch")
     keys = np.empty((len(sketches), bands), np.uint64)
-    band_rows(np.ascontiguousarray(sketches, np.uint32), rows, keys)
+    values = np.ascontiguousarray(sketches, np.uint32)
+    launcher().run(band_rows, np.full(len(keys), 4 * bands * rows), values, rows, Out(keys))
     return keys
 
 
+def _words(size: int) -> Scratch:
+    return Scratch(lambda longest: (size,), np.uint64)
+
+
 @compiled
-def digest_rows(buffer: np.ndarray, bounds: np.ndarray, digests: np.ndarray) -> None:
+def digest_rows(first: int, last: int, buffer: np.ndarray, bounds: np.ndarray, digests: np.ndarray) -> None:
     """Write the digest of every row, two uint64."""
-    for row in range(len(bounds) - 1):
+    for row in range(first, last):
         digest_row(buffer, bounds[row], bounds[row + 1], digests[row])
 
 
 @compiled
-def flag_rows(buffer: np.ndarray, bounds: np.ndarray, flags: np.ndarray) -> None:
+def flag_rows(first: int, last: int, buffer: np.ndarray, bounds: np.ndarray, flags: np.ndarray) -> None:
     """Flag the rows that `fold` does not know the normal form of."""
-    for row in range(len(bounds) - 1):
+    for row in range(first, last):
         flags[row] = needs_tables(buffer, bounds[row], bounds[row + 1]) != 0
 
 
 @compiled
 def fold_rows(
+    first: int,
+    last: int,
     buffer: np.ndarray,
     bounds: np.ndarray,
     others: np.ndarray,
     other_bounds: np.ndarray,
-    flags: np.ndarray,
-    output: np.ndarray,
+    which: np.ndarray,
     places: np.ndarray,
+    lengths: np.ndarray,
+    output: np.ndarray,
 ) -> None:
-    """Write the normal form of every row, of a flagged one from `others`; `places` becomes the bounds."""
-    other = 0
-    for row in range(len(bounds) - 1):
-        if flags[row]:
-            length = fold(others, other_bounds[other], other_bounds[other + 1], output, places[row])
-            other += 1
+    """Write the normal form of every row, of one whose `which` is not negative from `others`; for `Launcher.pack`."""
+    at = int64(0)  # not a literal, for which the kernel would be compiled a second time
+    for row in range(first, last):
+        if len(places):
+            at = places[row]
+        other = which[row]
+        if other >= 0:
+            lengths[row] = fold(others, other_bounds[other], other_bounds[other + 1], output, at)
         else:
-            length = fold(buffer, bounds[row], bounds[row + 1], output, places[row])
-        places[row + 1] = places[row] + length
+            lengths[row] = fold(buffer, bounds[row], bounds[row + 1], output, at)
+        at += lengths[row]
 
 
 @compiled
 def sketch_rows(
+    first: int,
+    last: int,
     buffer: np.ndarray,
     bounds: np.ndarray,
     unit: int,
@@ -225,35 +238,41 @@ def sketch_rows(
     sketches: np.ndarray,
 ) -> None:
     """Write the sketch of every row."""
-    for row in range(len(bounds) - 1):
+    for row in range(first, last):
         sketch_row(buffer, bounds[row], bounds[row + 1], unit, width, window, table, best, sketches[row])
 
 
 @compiled
 def shingle_rows(
+    first: int,
+    last: int,
     buffer: np.ndarray,
     bounds: np.ndarray,
     unit: int,
     width: int,
     window: np.ndarray,
-    hashes: np.ndarray,
     places: np.ndarray,
+    lengths: np.ndarray,
+    hashes: np.ndarray,
 ) -> None:
-    """Write the hashes of the shingles of every row; `places` becomes the bounds."""
-    for row in range(len(bounds) - 1):
-        count = write_shingles(buffer, bounds[row], bounds[row + 1], unit, width, window, hashes, places[row])
-        places[row + 1] = places[row] + count
+    """Write the hashes of the shingles of every row; for `Launcher.pack`."""
+    at = int64(0)  # not a literal, for which the kernel would be compiled a second time
+    for row in range(first, last):
+        if len(places):
+            at = places[row]
+        lengths[row] = write_shingles(buffer, bounds[row], bounds[row + 1], unit, width, window, hashes, at)
+        at += lengths[row]
 
 
 @compiled
-def band_rows(sketches: np.ndarray, rows: int, keys: np.ndarray) -> None:
+def band_rows(first: int, last: int, sketches: np.ndarray, rows: int, keys: np.ndarray) -> None:
     """Write the band keys of every sketch."""
-    for row in range(len(sketches)):
+    for row in range(first, last):
         band_keys_of(sketches[row], rows, keys[row])
 
 
 @compiled
-def equal_rows(a: np.ndarray, b: np.ndarray, equal: np.ndarray) -> None:
+def equal_rows(first: int, last: int, a: np.ndarray, b: np.ndarray, equal: np.ndarray) -> None:
     """Count the equal values of every pair of sketches."""
-    for row in range(len(a)):
+    for row in range(first, last):
         equal[row] = count_equal(a[row], b[row])

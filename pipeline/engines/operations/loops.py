@@ -1,9 +1,8 @@
 """Loops over the rows of a column that a kernel writes anew.
 
-Each takes which of its kernels to run, the column's buffer and bounds, the rows (int64), and `lengths` and `output`.
-`edge_rows` writes the rows one behind the other, and fills their `lengths`. The others take `places` before these two,
-as of `pipeline.engines.write`, one entry for each of the rows: with empty `places` they measure the new `lengths`, else
-they write row k from `places[k]` on.
+Each takes which of its kernels to run, the column's buffer and bounds, the rows (int64), and `places`, `lengths` and
+`output`, one entry of the first two for each of the rows. `edge_rows` is one for `Launcher.pack`. The others are as of
+`pipeline.engines.write`: with empty `places` they measure the new `lengths`, else they write row k from `places[k]` on.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from pipeline.text.controls import remove_controls
 from pipeline.text.html_remnants import remove_html
 from pipeline.text.kernel import compiled
 from pipeline.text.licence_header import remove_licence_header
-from pipeline.text.markdown import SCRATCH, plain_markdown
+from pipeline.text.markdown import plain_markdown
 from pipeline.text.newlines import unify_newlines
 from pipeline.text.quotes import straighten_quotes
 from pipeline.text.signature import remove_signature
@@ -27,11 +26,21 @@ __all__ = ["edge_rows", "header_rows", "markup_rows", "passage_rows"]
 
 @compiled
 def edge_rows(
-    which: int, buffer: np.ndarray, bounds: np.ndarray, rows: np.ndarray, lengths: np.ndarray, output: np.ndarray
+    first: int,
+    last: int,
+    which: int,
+    buffer: np.ndarray,
+    bounds: np.ndarray,
+    rows: np.ndarray,
+    places: np.ndarray,
+    lengths: np.ndarray,
+    output: np.ndarray,
 ) -> None:
     """Controls, line breaks, whitespace: what is flagged changes, and never grows, so it is written at once."""
     at = 0
-    for k in range(len(rows)):
+    for k in range(first, last):
+        if len(places):
+            at = places[k]
         start = bounds[rows[k]]
         end = bounds[rows[k] + 1]
         if which == 0:
@@ -46,6 +55,8 @@ def edge_rows(
 
 @compiled
 def header_rows(
+    first: int,
+    last: int,
     which: int,
     buffer: np.ndarray,
     bounds: np.ndarray,
@@ -55,7 +66,7 @@ def header_rows(
     output: np.ndarray,
 ) -> None:
     """Licence headers."""
-    for k in range(len(rows)):
+    for k in range(first, last):
         start = bounds[rows[k]]
         end = bounds[rows[k] + 1]
         at = places[k] if len(places) else -1
@@ -66,6 +77,8 @@ def header_rows(
 
 @compiled
 def markup_rows(
+    first: int,
+    last: int,
     which: int,
     buffer: np.ndarray,
     bounds: np.ndarray,
@@ -73,10 +86,10 @@ def markup_rows(
     places: np.ndarray,
     lengths: np.ndarray,
     output: np.ndarray,
+    scratch: np.ndarray,
 ) -> None:
-    """HTML, Markdown, quotation marks."""
-    scratch = np.empty(SCRATCH, np.int64)
-    for k in range(len(rows)):
+    """HTML, Markdown, quotation marks; the scratch is `pipeline.text.markdown.SCRATCH` values long."""
+    for k in range(first, last):
         start = bounds[rows[k]]
         end = bounds[rows[k] + 1]
         at = places[k] if len(places) else -1
@@ -92,6 +105,8 @@ def markup_rows(
 
 @compiled
 def passage_rows(
+    first: int,
+    last: int,
     which: int,
     buffer: np.ndarray,
     bounds: np.ndarray,
@@ -101,7 +116,7 @@ def passage_rows(
     output: np.ndarray,
 ) -> None:
     """Signatures, boilerplate, lines of C4."""
-    for k in range(len(rows)):
+    for k in range(first, last):
         start = bounds[rows[k]]
         end = bounds[rows[k] + 1]
         at = places[k] if len(places) else -1

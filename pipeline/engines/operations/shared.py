@@ -6,8 +6,9 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.engines.columns import from_arrow, to_arrow
+from pipeline.engines.launch import launcher
 from pipeline.text.hashing import table_size
-from pipeline.text.kernel import compiled
+from pipeline.text.kernel import compiled, int64
 from pipeline.text.shared import FREE
 from pipeline.text.shared import cut_shared as cut_row
 from pipeline.text.shared import tally_windows as tally_row
@@ -29,6 +30,7 @@ def tally_windows(normalised: pa.LargeStringArray, *, width: int) -> tuple[np.nd
     column = from_arrow(normalised)
     slots = table_size(max(1, int(column.bounds[-1] - column.bounds[0])))
     table, counts, rows = np.full(slots, FREE), np.zeros(slots, np.uint32), np.zeros(slots, np.uint32)
+    launcher().leave("one table of windows", column.rows)
     tally_rows(column.buffer, column.bounds, width, table, counts, rows)
     found = np.flatnonzero(counts)
     found = found[np.argsort(table[found])]
@@ -49,10 +51,9 @@ def cut_shared(normalised: pa.LargeStringArray, shared: np.ndarray, *, width: in
     column = from_arrow(normalised)
     table = np.full(table_size(max(1, len(shared))), FREE)
     enter_all(np.ascontiguousarray(shared, np.uint64), table)
-    output = np.empty(int(column.bounds[-1] - column.bounds[0]), np.uint8)
-    bounds = np.zeros(column.rows + 1, np.int64)
-    cut_rows(column.buffer, column.bounds, width, table, output, bounds)
-    return to_arrow(output[: bounds[-1]], bounds)
+    sizes = np.diff(column.bounds)
+    (output,), bounds = launcher().pack(cut_rows, sizes, sizes, [np.uint8], *column, width, table)
+    return to_arrow(output, bounds)
 
 
 @compiled
@@ -77,9 +78,20 @@ def enter_all(hashes: np.ndarray, table: np.ndarray) -> None:
 
 @compiled
 def cut_rows(
-    buffer: np.ndarray, bounds: np.ndarray, width: int, table: np.ndarray, output: np.ndarray, places: np.ndarray
+    first: int,
+    last: int,
+    buffer: np.ndarray,
+    bounds: np.ndarray,
+    width: int,
+    table: np.ndarray,
+    places: np.ndarray,
+    lengths: np.ndarray,
+    output: np.ndarray,
 ) -> None:
-    """Write every row without what is shared; `places` becomes the bounds."""
-    for row in range(len(bounds) - 1):
-        length = cut_row(buffer, bounds[row], bounds[row + 1], width, table, output, places[row])
-        places[row + 1] = places[row] + length
+    """Write every row without what is shared; for `Launcher.pack`."""
+    at = int64(0)  # not a literal, for which the kernel would be compiled a second time
+    for row in range(first, last):
+        if len(places):
+            at = places[row]
+        lengths[row] = cut_row(buffer, bounds[row], bounds[row + 1], width, table, output, at)
+        at += lengths[row]

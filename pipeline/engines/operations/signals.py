@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.engines.columns import from_arrow
+from pipeline.engines.launch import Out, Scratch, launcher
 from pipeline.text.code import CODE_MEASURES, derive_code, measure_code
 from pipeline.text.derive import derive
 from pipeline.text.hashing import table_size
@@ -37,33 +38,44 @@ def signals(texts: pa.LargeStringArray, families: np.ndarray | None = None) -> d
         families = np.full(column.rows, -1, np.int8)
     if families.shape != (column.rows,):
         raise ValueError(f"{column.rows} texts need as many families, not an array of shape {families.shape}")
-    longest = int(np.diff(column.bounds).max(initial=0))
-    # Memory that is never touched costs nothing, so the scratch is made for a text of one-letter words and empty lines.
-    words = min((longest + 1) // 2, WORDS_COMPARED)
     measures = np.empty((column.rows, MEASURES), np.int64)
     code_measures = np.empty((column.rows, len(CODE_MEASURES)), np.int64)
-    measure_rows(
-        column.buffer,
-        column.bounds,
+    launcher().run(
+        measure_rows,
+        np.diff(column.bounds),
+        *column,
         np.ascontiguousarray(families, np.int64),
-        np.empty(words, np.uint32),
-        np.empty(words, np.uint32),
-        np.empty(words, np.uint64),
-        np.empty(table_size(words), np.uint32),
-        np.empty((4, words), np.uint32),
-        np.empty(part_table_size(longest), np.uint64),
-        np.empty(STATE, np.int64),
-        np.empty(3, np.uint64),
-        measures,
-        code_measures,
+        *_SCRATCH,
+        Out(measures),
+        Out(code_measures),
     )
     measures = np.asfortranarray(measures)  # it is read by columns from here on
     found = derive(measures)
     return found | derive_phrases(measures) | derive_code(code_measures, found["char_count"])
 
 
+def _words(longest: int) -> int:
+    """As many words as a text may have that are compared: for one of one-letter words."""
+    return min((longest + 1) // 2, WORDS_COMPARED)
+
+
+_SCRATCH = (
+    Scratch(lambda longest: (_words(longest),), np.uint32),
+    Scratch(lambda longest: (_words(longest),), np.uint32),
+    Scratch(lambda longest: (_words(longest),), np.uint64),
+    Scratch(lambda longest: (table_size(_words(longest)),), np.uint32),
+    Scratch(lambda longest: (4, _words(longest)), np.uint32),
+    Scratch(lambda longest: (part_table_size(longest),), np.uint64),
+    Scratch(lambda longest: (STATE,), np.int64),
+    Scratch(lambda longest: (3,), np.uint64),
+)
+"""What `measure` writes into, in its order; for a text of one-letter words and empty lines."""
+
+
 @compiled
 def measure_rows(
+    first: int,
+    last: int,
     buffer: np.ndarray,
     bounds: np.ndarray,
     families: np.ndarray,
@@ -79,7 +91,7 @@ def measure_rows(
     code_measures: np.ndarray,
 ) -> None:
     """Measure every row, as text and as code; the scratch suits the longest."""
-    for row in range(len(bounds) - 1):
+    for row in range(first, last):
         start = bounds[row]
         end = bounds[row + 1]
         measure(buffer, start, end, words, lengths, vocabulary, table, grams, parts, state, folds, measures[row])

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.engines import ENTITIES
-from pipeline.engines.cpu.entities import find_entities
+from pipeline.engines.operations.entities import find_entities
 from pipeline.engines.redaction import Finder, Redaction
 from pipeline.engines.spans import Spans, merge, values_of
 from pipeline.engines.stand_ins import STAND_IN, StandIns, tags

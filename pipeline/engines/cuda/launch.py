@@ -1,0 +1,171 @@
+"""Loops over rows on a GPU: arguments copied there, launches planned, results copied back."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numba import cuda
+
+from pipeline.engines.cuda.kernels import WARP, kernel_of, mover
+from pipeline.engines.cuda.mirrors import Mirrors
+from pipeline.engines.cuda.schedule import Plan, plan
+from pipeline.engines.launch import Loop, Out, Scratch, Some, bounds_of, on_host
+
+__all__ = ["Gpu"]
+
+_BLOCK = 128
+"""Threads of a block, where the scratch suffices for so many."""
+
+_MOST_BLOCKS = 1 << 16
+"""Of the launches that move rows."""
+
+
+class Gpu:
+    """The GPU of this process. Nothing happens there before the first loop is run.
+
+    Memory there is bounded: `scratch` bytes for what kernels write while they work on a row, `kept` bytes for texts
+    that stay between operations, and besides these the arguments of the one loop that runs.
+    """
+
+    parallel = True
+
+    def __init__(self, *, scratch: int = 4 << 30, kept: int = 2 << 30, threads: int = 1 << 18) -> None:
+        """Take bounds.
+
+        Args:
+            scratch: Bytes of device memory for scratch.
+            kept: Bytes of device memory for texts between operations.
+            threads: That are started in a launch at most; the rows are divided among them.
+        """
+        self._scratch, self._threads = scratch, threads
+        self.mirrors = Mirrors(kept)
+        self.left: Counter[str] = Counter()
+
+    def leave(self, reason: str, rows: int) -> None:
+        """Count rows that an operation computes on the host."""
+        if rows:
+            self.left[reason] += rows
+
+    def run(self, loop: Loop, work: np.ndarray, *arguments: Any) -> None:
+        """Run a loop on every row."""
+        if not len(work):
+            return
+        whose = self._plan(work, arguments)
+        there = [self._put(one) for one in arguments]
+        self._launch(loop, whose, work, arguments, there)
+        for one, copy in zip(arguments, there, strict=True):
+            if isinstance(one, Out | Some) and one.array.size:
+                copy.copy_to_host(one.array)
+                if isinstance(one, Out) and one.array.dtype == np.uint8 and not len(whose.host):
+                    self.mirrors.keep(one.array, copy)
+        self._run_here(loop, whose.host, work, arguments)
+
+    def pack(
+        self, loop: Loop, work: np.ndarray, room: np.ndarray, kinds: Sequence[type[np.generic]], *arguments: Any
+    ) -> tuple[list[np.ndarray], np.ndarray]:
+        """Write each row where it has room, then move the rows together."""
+        whose = self._plan(work, arguments)
+        places = bounds_of(room)[:-1]
+        total, lengths = int(room.sum()), np.zeros(len(work), np.int64)
+        there = [self._put(one) for one in (*arguments, places)]
+        written = [cuda.device_array(total, kind) for kind in kinds]
+        counted = cuda.device_array(len(work), np.int64)
+        outputs = [Out(lengths), *(Out(np.empty(0, kind)) for kind in kinds)]
+        self._launch(loop, whose, work, (*arguments, places, *outputs), [*there, counted, *written])
+        if len(work):
+            counted.copy_to_host(lengths)
+        # Memory that is never touched costs nothing: only rows that are left to the host are written here.
+        here = [np.empty(total if len(whose.host) else 0, kind) for kind in kinds]
+        self._run_here(loop, whose.host, work, (*arguments, places, lengths, *here))
+        bounds = bounds_of(lengths)
+        packed = [self._move(one, places, bounds, whose) for one in written]
+        for row in whose.host.tolist():
+            for source, target in zip(here, packed, strict=True):
+                target[bounds[row] : bounds[row + 1]] = source[places[row] : places[row] + lengths[row]]
+        return packed, bounds
+
+    def _plan(self, work: np.ndarray, arguments: Sequence[Any]) -> Plan:
+        """Who works on which rows, as far as there is scratch for a thread at least."""
+        grows = _scratch_bytes(arguments, 1 << 20) > _scratch_bytes(arguments, 1)
+        launches, host = plan(work, by_length=grows)
+        share = self._scratch // max(1, len(launches))
+        fit = [_scratch_bytes(arguments, int(work[rows[0]])) <= share for rows in launches]
+        host = np.concatenate([host, *(rows for rows, fits in zip(launches, fit, strict=True) if not fits)])
+        self.leave("long rows", len(host))
+        return Plan([rows for rows, fits in zip(launches, fit, strict=True) if fits], host)
+
+    def _launch(
+        self, loop: Loop, whose: Plan, work: np.ndarray, arguments: Sequence[Any], there: Sequence[Any]
+    ) -> None:
+        """Run all launches side by side, and wait for them."""
+        own = tuple(isinstance(one, Scratch) for one in arguments)
+        kernel, streams, held = kernel_of(loop, own), [], []
+        share = self._scratch // max(1, len(whose.launches))
+        for rows in whose.launches:
+            longest = int(work[rows[0]])
+            most = min(self._threads, share // max(1, _scratch_bytes(arguments, longest)))
+            block = min(_BLOCK, most)
+            blocks = min(most // block, -(-len(rows) // block))
+            scratch = [
+                cuda.device_array((blocks * block, *one.shape(longest)), one.kind)
+                for one in arguments
+                if isinstance(one, Scratch)
+            ]
+            passed, order = iter(scratch), cuda.to_device(rows)
+            stream = cuda.stream()
+            kernel[blocks, block, stream](
+                order, *(next(passed) if mine else copy for mine, copy in zip(own, there, strict=True))
+            )
+            streams.append(stream)
+            held.append((order, scratch))  # until the kernel has ended
+        for stream in streams:
+            stream.synchronize()
+
+    def _run_here(self, loop: Loop, rows: np.ndarray, work: np.ndarray, arguments: Sequence[Any]) -> None:
+        """Run the loop on some rows on the processor; scratch is made for the longest of them."""
+        if len(rows):
+            passed = on_host(arguments, int(work[rows].max()))
+            for row in rows.tolist():
+                loop(row, row + 1, *passed)
+
+    def _put(self, one: Any) -> Any:
+        """An argument as a kernel takes it: a copy on the device, made unless there is one."""
+        if isinstance(one, Out):
+            return cuda.device_array(one.array.shape, one.array.dtype)
+        if isinstance(one, Some):
+            return cuda.to_device(one.array)
+        if not isinstance(one, np.ndarray):
+            return one  # an integer; scratch is made for each launch
+        array = np.ascontiguousarray(one)
+        if (copy := self.mirrors.find(array)) is not None:
+            return copy
+        copy = cuda.to_device(array)
+        if not one.flags.writeable:  # a column's bytes or bounds
+            self.mirrors.keep(one, copy)
+        return copy
+
+    def _move(self, source: Any, places: np.ndarray, bounds: np.ndarray, whose: Plan) -> np.ndarray:
+        """The rows that the device wrote, one behind the other, with gaps for those that it did not write."""
+        target = np.empty(int(bounds[-1]), source.dtype)
+        if not len(target):
+            return target
+        if np.array_equal(places, bounds[:-1]) and source.size == len(target):
+            packed = source
+        else:
+            packed = cuda.device_array(len(target), source.dtype)
+            rows = np.sort(np.concatenate(whose.launches))
+            here = [cuda.to_device(one) for one in (places, bounds, rows)]
+            mover()[min(len(rows), _MOST_BLOCKS), WARP](source, here[0], packed, here[1], here[2])
+        packed.copy_to_host(target)
+        if target.dtype == np.uint8 and not len(whose.host):
+            self.mirrors.keep(target, packed)
+        return target
+
+
+def _scratch_bytes(arguments: Sequence[Any], longest: int) -> int:
+    """Bytes of scratch that a thread needs for a row of so many bytes."""
+    own = [one for one in arguments if isinstance(one, Scratch)]
+    return sum(int(np.prod(one.shape(longest))) * np.dtype(one.kind).itemsize for one in own)

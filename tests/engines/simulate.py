@@ -1,0 +1,34 @@
+"""Run every operation of the CUDA engine in Numba's simulator and write the results; run by `test_cuda`.
+
+With the JIT switched off the simulator interprets loops and kernels themselves, by the engine's own launch code.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+import warnings
+from pathlib import Path
+
+os.environ["NUMBA_ENABLE_CUDASIM"] = "1"
+os.environ["NUMBA_DISABLE_JIT"] = "1"
+
+from pipeline.engines import cuda
+from pipeline.engines.cuda import schedule
+from pipeline.engines.cuda.launch import Gpu
+from tests.engines.operations import results
+
+
+def main(path: str) -> None:
+    warnings.filterwarnings("ignore", "overflow", RuntimeWarning)  # hashes wrap around
+    found = []
+    # Fewer threads than rows; then hardly scratch for one, and long rows left to the processor.
+    for gpu, long in ((Gpu(threads=5), 1 << 20), (Gpu(scratch=48 << 10, kept=8 << 10, threads=3), 100)):
+        cuda.GPU, schedule.LONG = gpu, long
+        found.append((results(cuda), cuda.left_to_host()))
+    Path(path).write_bytes(pickle.dumps(found))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
