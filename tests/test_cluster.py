@@ -20,7 +20,7 @@ from pipeline.errors import MachineError, ProjectError, StageError
 from pipeline.recipe import load_recipe
 from pipeline.run import RunDirectory
 from pipeline.stages import run_stage
-from tests.conftest import ROOT, TINY, FinishedRun, command
+from tests.conftest import ROOT, TINY, command, run_command
 
 
 @pytest.fixture
@@ -90,9 +90,18 @@ def worker_at(scheduler: str, host: str, folder: Path, *options: str) -> Iterato
         process.wait(timeout=20)
 
 
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Curation by this machine's own workers."""
+    root = tmp_path_factory.mktemp("undisturbed") / "run"
+    done = run_command(["curate", str(TINY), f"run={root}"])
+    assert done.returncode == 0, done.stderr
+    return root
+
+
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "hung"])
 def test_a_run_over_two_addresses_survives_one_of_them(
-    how: signal.Signals, scheduler: str, tmp_path: Path, tiny_run: FinishedRun
+    how: signal.Signals, scheduler: str, tmp_path: Path, undisturbed: Path
 ) -> None:
     """The scheduler at one address, a worker at each of two others, by `cluster.address`; one is lost on the way.
 
@@ -107,9 +116,11 @@ def test_a_run_over_two_addresses_survives_one_of_them(
         client.wait_for_workers(2, timeout=30)
         hosts = {worker["host"] for worker in client.scheduler_info()["workers"].values()}
         assert hosts == {"127.0.0.2", "127.0.0.3"}
-        options = [f"run={root}", f"cluster.address={scheduler}", "train=null"]
         run = subprocess.Popen(
-            command("run", str(TINY), *options), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            command("curate", str(TINY), f"run={root}", f"cluster.address={scheduler}"),
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
         )
         deadline = time.monotonic() + 120
         while not list(root.glob("documents/part-*.parquet")):
@@ -118,10 +129,10 @@ def test_a_run_over_two_addresses_survives_one_of_them(
         lost.send_signal(how)
         output, _ = run.communicate(timeout=240)
     assert run.returncode == 0, output.decode()
-    for folder in ("documents", "curated", "ledger", "packed"):
+    for folder in ("documents", "keys", "curated", "ledger"):
         found = {path.relative_to(root): path.read_bytes() for path in (root / folder).rglob("*.*") if path.is_file()}
         assert found
-        assert [path for path, content in found.items() if content != (tiny_run.root / path).read_bytes()] == []
+        assert [path for path, content in found.items() if content != (undisturbed / path).read_bytes()] == []
 
 
 def _waits(seconds: float) -> None:

@@ -141,10 +141,15 @@ class PrefectSite:
             time.sleep(0.3)
         return state
 
-    def messages(self, run: Mapping[str, Any]) -> str:
-        """What a flow run has logged, as the server has it."""
-        logs = self.api("logs/filter", {"logs": {"flow_run_id": {"any_": [run["id"]]}}, "sort": "TIMESTAMP_ASC"})
-        return "\n".join(line["message"] for line in logs)
+    def messages(self, run: Mapping[str, Any], *, until: str = "") -> str:
+        """What a flow run has logged, as the server has it; it arrives late, so wait a while for `until`."""
+        wanted = {"logs": {"flow_run_id": {"any_": [run["id"]]}}, "sort": "TIMESTAMP_ASC"}
+        deadline = time.monotonic() + 30
+        while True:
+            text = "\n".join(line["message"] for line in self.api("logs/filter", wanted))
+            if until in text or time.monotonic() > deadline:
+                return text
+            time.sleep(0.3)
 
     def artifact(self, key: str) -> Any:
         return self.api(f"artifacts/{key}/latest")

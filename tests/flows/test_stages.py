@@ -7,7 +7,6 @@ import os
 import socketserver
 import threading
 from http.server import SimpleHTTPRequestHandler
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,7 @@ from prefect.settings import (
 )
 from prefect.states import Failed
 
-from flows.artifacts import funnel_table, metrics_table
+from flows.artifacts import metrics_table
 from flows.checkout import enter_checkout
 from flows.curate_and_train import curate_and_train
 from flows.health import main as health
@@ -31,7 +30,7 @@ from flows.stages import can_heal, run_stage
 from pipeline.errors import InputError, MachineError, Preempted, RecipeError, RunDirectoryError, StageError
 from pipeline.failures import explained
 from pipeline.run import RunDirectory
-from tests.conftest import ROOT, FinishedRun
+from tests.conftest import ROOT
 
 
 def heals(error: BaseException) -> bool:
@@ -93,16 +92,6 @@ def test_a_flow_runs_in_the_checkout_wherever_the_worker_was_started(
     monkeypatch.chdir(tmp_path)
     assert enter_checkout() == {"directory": str(ROOT)}
     assert Path(os.getcwd()) == ROOT
-
-
-def test_the_tables_show_where_rows_went_and_what_was_measured(tiny_run: FinishedRun) -> None:
-    run = RunDirectory(tiny_run.root)
-    funnel, metrics = funnel_table(run), metrics_table(run)
-    assert [step["step"] for step in funnel[:2]] == ["rows in", "ingest"]
-    assert all(before["rows"] - step["dropped"] == step["rows"] for before, step in pairwise(funnel))
-    loss = next(row for row in metrics if (row["split"], row["metric"]) == ("test", "loss"))
-    assert float(loss["after"]) < float(loss["before"])
-    assert loss["champion"] == ""
 
 
 def test_a_run_that_has_measured_nothing_has_no_metrics(tmp_path: Path) -> None:
