@@ -6,7 +6,6 @@ import asyncio
 import json
 import re
 import secrets
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,8 +57,7 @@ def composed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Composed]:
         here.postgres.start()
         here.start("server")
         here.site.wait_until_healthy("server")
-        program, flag, script = here.command("prepare")
-        done = here.site.run(program, flag, script.replace("python", sys.executable), timeout=300)
+        done = here.site.run(*here.command("prepare"), timeout=300)
         assert done.returncode == 0, done.stdout
         yield here
     finally:
@@ -118,7 +116,7 @@ def test_the_docker_worker_serves_its_pool(composed: Composed) -> None:
 
 def test_the_services_say_that_they_are_well(composed: Composed) -> None:
     check = [loopback(word, composed.ports) for word in composed.services["server"]["healthcheck"]["test"][2:]]
-    assert composed.site.run(sys.executable, *check).returncode == 0
+    assert composed.site.run("python", *check).returncode == 0
     assert composed.postgres.ready()
 
 

@@ -23,8 +23,6 @@ from tests.conftest import ROOT
 
 __all__ = ["PrefectSite", "alive", "free_port"]
 
-_PROGRAMS = {"prefect": str(Path(sys.executable).with_name("prefect")), "python": sys.executable}
-"""Those of the environment that runs the tests."""
 _STARTS_WITHIN = 180.0  # 20 s on an idle machine, most of it the database's migrations
 _STOPS_WITHIN = 40.0
 _ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
@@ -54,6 +52,8 @@ class PrefectSite:
         mine = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
         return {
             **mine,
+            # `python`, `prefect` and `dask` are those of the environment that runs the tests.
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "DO_NOT_TRACK": "1",
             "NO_COLOR": "1",
             "COLUMNS": "200",
@@ -72,7 +72,7 @@ class PrefectSite:
         """Start a command in the background, in a process group of its own."""
         with (self.home / f"{name}.log").open("ab") as log:
             started = subprocess.Popen(
-                [_PROGRAMS.get(command[0], command[0]), *command[1:]],
+                command,
                 cwd=self.home,  # not the checkout: the deployment must find it by itself
                 env=self.environment,
                 stdout=log,
@@ -89,7 +89,7 @@ class PrefectSite:
     def run(self, *command: str, timeout: float = 180) -> subprocess.CompletedProcess[str]:
         """Run a command in the checkout to its end."""
         return subprocess.run(
-            [_PROGRAMS.get(command[0], command[0]), *command[1:]],
+            command,
             cwd=ROOT,
             env=self.environment,
             stdout=subprocess.PIPE,

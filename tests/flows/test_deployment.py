@@ -133,14 +133,19 @@ def test_a_wrong_recipe_ends_failed_once_with_the_message(site: PrefectSite, tmp
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize(
-    "parameters", [{"steps": 5}, {"recipe": ""}, {"overrides": ["train.steps"]}, {"overrides": "train.steps=5"}]
-)
+@pytest.mark.parametrize("parameters", [{"recipe": ""}, {"overrides": ["train.steps"]}, {"overrides": "train.steps=5"}])
 def test_wrong_parameters_are_refused_before_anything_runs(site: PrefectSite, parameters: dict[str, Any]) -> None:
     found = site.api("deployments/name/curate-and-train/local")
     with pytest.raises(urllib.error.HTTPError) as refused:
         site.api(f"deployments/{found['id']}/create_flow_run", {"parameters": parameters})
     assert refused.value.code in (409, 422)
+
+
+def test_a_parameter_that_does_not_exist_is_refused_with_those_that_do(site: PrefectSite) -> None:
+    done = site.prefect("deployment", "run", "curate-and-train/local", "-p", "steps=5")
+    assert done.returncode == 1
+    assert "steps" in done.stdout
+    assert "recipe" in done.stdout
 
 
 def test_a_name_without_the_deployment_is_refused(site: PrefectSite) -> None:
