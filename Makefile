@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test check format bench lock clean
+.PHONY: setup demo test test-image check format bench lock clean
 
 setup: .venv/.runtime
 
@@ -32,6 +32,10 @@ demo: setup
 test: .venv/.test check
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
+# The container image, built for real; apart, because it takes minutes, root, buildah and debootstrap.
+test-image: .venv/.test
+	$(BIN)/python -m pytest -m image -rs tests/containers
+
 check: .venv/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -56,7 +60,7 @@ bench: .venv/.bench
 # Resolves runtime and all extras together, so that one lock serves machines with and without a GPU. Versions stay unless
 # they must change; `uv pip compile --upgrade` moves them. Used as pip constraints.
 lock:
-	uv pip compile pyproject.toml --extra gpu --extra language --extra ner --extra remote --extra delta --extra test \
+	uv pip compile pyproject.toml --extra gpu --extra language --extra ner --extra remote --extra delta --extra docker --extra test \
 	  --extra bench --python-version 3.11 --no-annotate --custom-compile-command "make lock" --quiet --output-file requirements.lock
 
 clean:

@@ -8,6 +8,7 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
 from flows.artifacts import publish
+from flows.parameters import DEMO, Overrides, RecipePath
 from flows.stages import held_run, run_stage
 from pipeline.config import Recipe
 from pipeline.failures import explained
@@ -18,17 +19,18 @@ __all__ = ["curate_and_train"]
 
 
 @flow(name="curate-and-train")
-def curate_and_train(recipe: str = "data/demo.yaml", overrides: list[str] = []) -> list[dict[str, Any]]:  # noqa: B006
+def curate_and_train(recipe: RecipePath = DEMO, overrides: Overrides = []) -> list[dict[str, Any]]:  # noqa: B006
     """Curate, pack, train, evaluate, promote and report; what is unchanged is reused.
 
     Args:
-        recipe: path of a recipe, relative to the checkout that the worker's environment is installed from.
-        overrides: changes to it, such as `train.steps=50`.
+        recipe: Path of a recipe, relative to the checkout that the worker's environment is installed from.
+        overrides: Changes to it, each `key.path=value`, such as `train.steps=50`.
     """
     with held_run(recipe, overrides) as (run, loaded):
-        done = [run_stage(name, run, loaded) for name in order(loaded)]
+        stages = order(loaded)
+        done = [run_stage(name, run, loaded) for name in stages]
         write_report(run, loaded)
-        publish(run, done)
+        publish(run, stages)
     return done
 
 

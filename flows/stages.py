@@ -13,7 +13,9 @@ from typing import Any
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.runtime import flow_run
 
+from flows.progress import progress_shown
 from pipeline import preflight, stages
 from pipeline.config import Recipe
 from pipeline.errors import PASSING, Preempted, ProjectError
@@ -56,7 +58,8 @@ def run_stage(name: str, run: RunDirectory, recipe: Recipe) -> dict[str, Any]:
     Returns:
         The stage, the fingerprint of its output, and where the rows went (None where no rows pass).
     """
-    manifest = stages.run_stage(name, run, recipe)
+    with progress_shown(name):
+        manifest = stages.run_stage(name, run, recipe)
     return {"stage": name, "content": manifest.content, "rows": manifest.rows}
 
 
@@ -73,7 +76,7 @@ def held_run(
     try:
         loaded = load_recipe(recipe, overrides)
         preflight.check(loaded)
-        with stages.hold(loaded, needs_before=needs_before) as run:
+        with stages.hold(loaded, needs_before=needs_before, name=f"flow run {flow_run.name}") as run:
             logger.info("run directory: %s", run.root.resolve())
             yield run, loaded
     except ProjectError as error:

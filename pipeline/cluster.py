@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
@@ -18,6 +19,9 @@ __all__ = ["dask_client", "lazy_client", "result_of", "run_parts"]
 
 _PATIENCE = 30
 """Seconds to wait for a scheduler's first worker."""
+
+_LOOK = 1.0
+"""Seconds between two looks at whether a worker is left."""
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -110,7 +114,11 @@ def run_parts(
     """Run `function` on every job, a few in flight for each worker, and return results in the jobs' order.
 
     A `ProjectError` raised by a job stops the rest and is raised here as it is; any other failure becomes a
-    `StageError` that names the job.
+    `StageError` that names the job. A worker that is lost, or silent for longer than the scheduler's `worker-ttl`, has
+    its jobs done by the others.
+
+    Raises:
+        MachineError: all workers are gone.
     """
     from distributed import as_completed
 
@@ -129,7 +137,7 @@ def run_parts(
     try:
         while waiting and len(running) < width:
             submit()
-        for future in completed:
+        for future in _finished(completed, client, stage):
             number = running.pop(future)
             result: Result = result_of(future, stage, f"part {number}")
             results[number] = result
@@ -139,6 +147,25 @@ def run_parts(
     finally:
         client.cancel(list(running), force=True)  # type: ignore[no-untyped-call]
     return [results[number] for number in sorted(results)]
+
+
+def _finished(completed: Any, client: Client, stage: str) -> Iterator[Any]:
+    """Futures as they finish. Dask itself would wait for ever for a worker where none is left."""
+    since = time.monotonic()
+    while not completed.is_empty():
+        with completed.thread_condition:
+            if not completed.has_ready():
+                completed.thread_condition.wait(timeout=_LOOK)
+        if completed.has_ready():
+            yield next(completed)
+            since = time.monotonic()
+        elif client.scheduler_info(n_workers=1)["workers"]:
+            since = time.monotonic()
+        elif time.monotonic() - since > _PATIENCE:
+            raise MachineError(
+                f"{stage}: the Dask scheduler has had no worker for {_PATIENCE} s",
+                mend="start workers again and run the same command: finished parts are kept",
+            )
 
 
 def result_of(future: Any, stage: str, what: str) -> Any:

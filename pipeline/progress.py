@@ -4,17 +4,32 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-__all__ = ["Progress"]
+__all__ = ["Progress", "told"]
 
 _PLAIN_EVERY = 10.0
 """Seconds between plain lines."""
+
+_Listener = TypeVar("_Listener", bound="Callable[[Progress], None]")
+_listeners: list[Callable[[Progress], None]] = []
+
+
+@contextmanager
+def told(listener: _Listener) -> Iterator[_Listener]:
+    """Call `listener` whenever a stage of this process has advanced; it should be quick."""
+    _listeners.append(listener)
+    try:
+        yield listener
+    finally:
+        _listeners.remove(listener)
 
 
 class Progress:
@@ -61,6 +76,8 @@ class Progress:
         self.bytes += bytes
         self.dropped += dropped
         self.note = note or self.note
+        for listener in _listeners:
+            listener(self)
         now = time.monotonic()
         if self._live is None and now - self._shown >= _PLAIN_EVERY:
             self._shown = now

@@ -44,7 +44,7 @@ class _Plan(Protocol):
 
 
 @contextmanager
-def hold(recipe: Recipe, *, needs_before: str | None = None) -> Iterator[RunDirectory]:
+def hold(recipe: Recipe, *, needs_before: str | None = None, name: str = "") -> Iterator[RunDirectory]:
     """Open the recipe's run directory and hold it for this process.
 
     Everything that can be refused is refused before the first byte is written, and the recipe in the directory
@@ -53,6 +53,7 @@ def hold(recipe: Recipe, *, needs_before: str | None = None) -> Iterator[RunDire
     Args:
         recipe: whose run it is.
         needs_before: a stage whose upstream must be finished.
+        name: of the holder, for whoever is refused meanwhile; its process id is told in any case.
 
     Raises:
         RecipeError: this machine only takes part in another's training.
@@ -77,7 +78,7 @@ def hold(recipe: Recipe, *, needs_before: str | None = None) -> Iterator[RunDire
             where=str(run.root),
             mend="point `run:` at a folder that you may write to",
         ) from None
-    with run.lock():
+    with run.lock(name):
         yield RunDirectory.open(recipe)
 
 

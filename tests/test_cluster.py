@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,15 +20,16 @@ from pipeline.errors import MachineError, ProjectError, StageError
 from pipeline.recipe import load_recipe
 from pipeline.run import RunDirectory
 from pipeline.stages import run_stage
-from tests.conftest import TINY
+from tests.conftest import ROOT, TINY, command, run_command
 
 
 @pytest.fixture
-def scheduler(tmp_path: Path) -> Iterator[str]:
-    """The address of a scheduler process without workers."""
+def scheduler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a scheduler process without workers; a silent worker is given up after seconds, not minutes."""
+    monkeypatch.setenv("DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL", "5s")
     file = tmp_path / "scheduler.json"
-    command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0"]
-    process = subprocess.Popen([*command, "--no-dashboard", "--scheduler-file", str(file)], cwd=tmp_path)
+    start = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0"]
+    process = subprocess.Popen([*start, "--no-dashboard", "--scheduler-file", str(file)], cwd=tmp_path)
     try:
         with Client(scheduler_file=str(file), timeout=30) as client:
             address = client.scheduler.address
@@ -52,8 +57,8 @@ def test_curation_on_workers_with_threads_and_another_working_directory(
     """The same rows as on local workers, with a run directory that is relative to the command's folder."""
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    command = [sys.executable, "-m", "distributed.cli.dask_worker", scheduler, "--nthreads", "2", "--no-dashboard"]
-    worker = subprocess.Popen([*command, "--local-directory", str(elsewhere)], cwd=elsewhere)
+    start = [sys.executable, "-m", "distributed.cli.dask_worker", scheduler, "--nthreads", "2", "--no-dashboard"]
+    worker = subprocess.Popen([*start, "--local-directory", str(elsewhere)], cwd=elsewhere)
     try:
         contents = []
         for name, address in (("joined", scheduler), ("local", None)):
@@ -71,6 +76,77 @@ def test_curation_on_workers_with_threads_and_another_working_directory(
     finally:
         worker.terminate()
         worker.wait(timeout=20)
+
+
+@contextmanager
+def worker_at(scheduler: str, host: str, folder: Path, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker process at an address of its own."""
+    start = [sys.executable, "-m", "distributed.cli.dask_worker", scheduler, "--host", host, "--nthreads", "1"]
+    process = subprocess.Popen([*start, "--no-dashboard", "--no-nanny", "--local-directory", str(folder), *options])
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait(timeout=20)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Curation by this machine's own workers."""
+    root = tmp_path_factory.mktemp("undisturbed") / "run"
+    done = run_command(["curate", str(TINY), f"run={root}"])
+    assert done.returncode == 0, done.stderr
+    return root
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "hung"])
+def test_a_run_over_two_addresses_survives_one_of_them(
+    how: signal.Signals, scheduler: str, tmp_path: Path, undisturbed: Path
+) -> None:
+    """The scheduler at one address, a worker at each of two others, by `cluster.address`; one is lost on the way.
+
+    The parts it had are done by the other one, and the run ends with the bytes of an undisturbed one.
+    """
+    root = tmp_path / "run"
+    with (
+        worker_at(scheduler, "127.0.0.2", tmp_path) as lost,
+        worker_at(scheduler, "127.0.0.3", tmp_path),
+        Client(scheduler, timeout=30) as client,
+    ):
+        client.wait_for_workers(2, timeout=30)
+        hosts = {worker["host"] for worker in client.scheduler_info()["workers"].values()}
+        assert hosts == {"127.0.0.2", "127.0.0.3"}
+        run = subprocess.Popen(
+            command("curate", str(TINY), f"run={root}", f"cluster.address={scheduler}"),
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        deadline = time.monotonic() + 120
+        while not list(root.glob("documents/part-*.parquet")):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        lost.send_signal(how)
+        output, _ = run.communicate(timeout=240)
+    assert run.returncode == 0, output.decode()
+    for folder in ("documents", "keys", "curated", "ledger"):
+        found = {path.relative_to(root): path.read_bytes() for path in (root / folder).rglob("*.*") if path.is_file()}
+        assert found
+        assert [path for path, content in found.items() if content != (undisturbed / path).read_bytes()] == []
+
+
+def _waits(seconds: float) -> None:
+    time.sleep(seconds)
+
+
+def test_a_cluster_that_has_lost_its_last_worker_is_said(
+    scheduler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "_PATIENCE", 2)
+    with worker_at(scheduler, "127.0.0.2", tmp_path) as only, cluster.dask_client(Cluster(address=scheduler)) as client:
+        threading.Timer(1, only.kill).start()
+        with pytest.raises(MachineError, match="s: the Dask scheduler has had no worker for 2 s"):
+            cluster.run_parts(client, _waits, [60, 60], stage="s")
 
 
 def _fails(number: int) -> int:

@@ -285,18 +285,23 @@ _HOLD = """
 import sys, time
 from pathlib import Path
 from pipeline.run import RunDirectory
-with RunDirectory(Path(sys.argv[1])).lock():
+with RunDirectory(Path(sys.argv[1])).lock(sys.argv[2]):
     print("held", flush=True)
     time.sleep(60)
 """
 
 
-def test_a_held_directory_is_refused_with_the_holders_name_until_the_holder_dies(run: RunDirectory) -> None:
-    holder = subprocess.Popen([sys.executable, "-c", _HOLD, str(run.root)], stdout=subprocess.PIPE, text=True)
+@pytest.mark.parametrize(
+    ("name", "shown"), [("", "process {pid} on "), ("flow run a-b", r"flow run a-b \(process {pid} on ")]
+)
+def test_a_held_directory_is_refused_with_the_holders_name_until_the_holder_dies(
+    run: RunDirectory, name: str, shown: str
+) -> None:
+    holder = subprocess.Popen([sys.executable, "-c", _HOLD, str(run.root), name], stdout=subprocess.PIPE, text=True)
     try:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
-        with pytest.raises(RunDirectoryError, match=rf"in use by process {holder.pid} on "), run.lock():
+        with pytest.raises(RunDirectoryError, match=f"in use by {shown.format(pid=holder.pid)}"), run.lock():
             pass
     finally:
         holder.kill()  # however it ends

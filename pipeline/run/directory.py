@@ -95,8 +95,11 @@ class RunDirectory:
         return self.root / name
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self, name: str = "") -> Iterator[None]:
         """Hold the directory for this process; the kernel lets go when the process ends, however it ends.
+
+        Args:
+            name: what people call this process, a flow run's name say; whoever is refused is told.
 
         Raises:
             RunDirectoryError: another process holds it.
@@ -117,7 +120,8 @@ class RunDirectory:
                     mend="wait for it, stop it, or give this run a `run:` of its own",
                 ) from None
             os.ftruncate(handle, 0)
-            os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+            process = f"process {os.getpid()} on {socket.gethostname()}"
+            os.pwrite(handle, f"{name} ({process})\n".encode() if name else f"{process}\n".encode(), 0)
             yield
         finally:
             os.close(handle)

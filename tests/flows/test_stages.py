@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import errno
 import os
+import socketserver
+import threading
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 
 import pytest
+from docker.types import DeviceRequest
+from prefect.settings import (
+    PREFECT_API_URL,
+    PREFECT_CLIENT_MAX_RETRIES,
+    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+    temporary_settings,
+)
 from prefect.states import Failed
 
-from flows.artifacts import summary
+from flows.artifacts import metrics_table
 from flows.checkout import enter_checkout
 from flows.curate_and_train import curate_and_train
+from flows.health import main as health
+from flows.prepare import silent_for, variables
+from flows.progress import progress_shown
 from flows.single import curate, evaluate, pack, promote, train
 from flows.stages import can_heal, run_stage
-from pipeline.atomic import write_json
 from pipeline.errors import InputError, MachineError, Preempted, RecipeError, RunDirectoryError, StageError
 from pipeline.failures import explained
 from pipeline.run import RunDirectory
@@ -70,6 +82,7 @@ def test_every_flow_has_the_same_flat_parameters() -> None:
     for flow in flows:
         assert list(flow.parameters.properties) == ["recipe", "overrides"]
         assert not flow.parameters.required
+        assert all(field["description"] for field in flow.parameters.properties.values())
         assert flow.retries == 0
 
 
@@ -81,14 +94,34 @@ def test_a_flow_runs_in_the_checkout_wherever_the_worker_was_started(
     assert Path(os.getcwd()) == ROOT
 
 
-def test_the_summary_shows_where_rows_went_and_what_was_measured(tmp_path: Path) -> None:
-    run = RunDirectory(tmp_path)
-    metrics = {"test": {"loss": {"before": 6.5, "after": 3.25, "champion": None}}}
-    write_json(run.path("evaluation") / "metrics.json", metrics)
-    rows = {"in": 1200, "kept": 1000, "dropped": 190, "rejected": 10}
-    done = [{"stage": "curate", "rows": rows}, {"stage": "evaluate", "rows": None}]
-    shown = summary(run, done)
-    assert "| curate | 1,200 | 1,000 | 190 | 10 |" in shown
-    assert "| evaluate |  |  |  |  |" in shown
-    assert "| test | loss | 6.5 | 3.25 |  |" in shown
-    assert "| test |" not in summary(run, done[:1])  # the metrics of an older evaluation are not this run's
+def test_a_run_that_has_measured_nothing_has_no_metrics(tmp_path: Path) -> None:
+    assert metrics_table(RunDirectory(tmp_path)) == []
+
+
+@pytest.mark.parametrize("server", ["http://127.0.0.1:9/api", "not an address"])
+def test_a_server_that_is_away_holds_no_stage_up(server: str) -> None:
+    with temporary_settings({PREFECT_API_URL: server, PREFECT_CLIENT_MAX_RETRIES: 0}), progress_shown("curate"):
+        stage = "ran"
+    assert stage == "ran"
+
+
+def test_containers_ask_for_gpus_only_when_told_to() -> None:
+    assert variables(gpu=False) == {"training_image": "curate-and-train:cpu", "training_devices": []}
+    with_gpu = variables(gpu=True)
+    assert with_gpu["training_image"] == "curate-and-train:gpu"
+    assert [DeviceRequest(**device)["Capabilities"] for device in with_gpu["training_devices"]] == [[["gpu"]]]
+
+
+def test_a_run_is_given_up_after_three_missed_heartbeats() -> None:
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: 30}):
+        assert silent_for().total_seconds() == 90
+
+
+def test_health_is_the_address_s_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    assert health([]) == 0  # a run by hand has no server
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    assert health([]) == 1
+    with socketserver.TCPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler) as server:
+        threading.Thread(target=server.handle_request).start()
+        assert health([f"http://127.0.0.1:{server.server_address[1]}/"]) == 0

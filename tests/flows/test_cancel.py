@@ -1,0 +1,148 @@
+"""A training that is stopped, however it is: nobody is left, a checkpoint is, and the next run goes on from there."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.conftest import TINY, run_command
+from tests.flows.site import PrefectSite, alive, children
+
+pytestmark = pytest.mark.timeout(900)
+
+SECRET = "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"
+GONE_WITHIN = 30
+"""Seconds: Prefect kills the flow process 30 s after it has asked it to stop."""
+
+
+class Training:
+    """A flow run of `train/local` that would take for ever, and what it has left in the run directory."""
+
+    def __init__(self, site: PrefectSite, root: Path) -> None:
+        self.site = site
+        self.root = root
+        self.overrides = [f"run={root}", "train.steps=1000000", "train.checkpoint_every=1000000"]
+        self.run: dict[str, Any] = {}
+
+    def begin(self) -> None:
+        env = {"PREFECT_LOGGING_EXTRA_LOGGERS": "pipeline", "HF_TOKEN": "{{ prefect.blocks.secret.hf-token }}"}
+        self.run = self.site.begin("train/local", str(TINY), self.overrides, env=env)
+
+    def steps(self) -> list[int]:
+        journal = self.root / "logs" / "train.jsonl"
+        lines = journal.read_text().splitlines() if journal.exists() else []
+        return [json.loads(line)["step"] for line in lines if line.endswith("}")]
+
+    def checkpoints(self) -> list[int]:
+        return sorted(int(path.name.removeprefix("step-")) for path in self.root.glob("checkpoints/step-*"))
+
+    def wait_for_steps(self, after: int, of: Callable[[], object] = lambda: None) -> None:
+        """Return once steps beyond `after` are done."""
+        deadline = time.monotonic() + 180
+        while max(self.steps(), default=0) < after + 3:
+            assert time.monotonic() < deadline, self.site.log("worker")
+            assert self.site.state(self.run)["type"] not in ("FAILED", "CRASHED"), self.site.messages(self.run)
+            of()
+            time.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def training(site: PrefectSite, tmp_path_factory: pytest.TempPathFactory) -> Training:
+    """Rows packed for it, and a secret that Prefect keeps."""
+    kind = site.api("block_types/slug/secret")["id"]
+    schema = site.api("block_schemas/filter", {"block_schemas": {"block_type_id": {"any_": [kind]}}})[0]["id"]
+    block = {"name": "hf-token", "block_type_id": kind, "block_schema_id": schema, "data": {"value": SECRET}}
+    site.api("block_documents/", block)
+    started = Training(site, tmp_path_factory.mktemp("cancel") / "run")
+    for stage in ("curate", "pack"):
+        done = run_command([stage, str(TINY), *started.overrides])
+        assert done.returncode == 0, done.stderr
+    return started
+
+
+def family_of(worker: int) -> list[psutil.Process]:
+    """The flow process, torchrun and its ranks: whatever the worker has started."""
+    found = children(worker)
+    commands = [" ".join(one.cmdline()) for one in found]
+    assert sum("pipeline.train.agent" in command for command in commands) == 1, commands
+    assert sum("-m pipeline.train " in f"{command} " for command in commands) >= 2, commands
+    return found
+
+
+def assert_gone(family: Sequence[psutil.Process]) -> None:
+    _, left = psutil.wait_procs(family, timeout=GONE_WITHIN)
+    assert alive(left) == []
+
+
+def assert_went_on(training: Training, last: int) -> int:
+    """Every step once, the newest checkpoint at the last of them and beyond `last`; returns its step."""
+    steps, newest = training.steps(), training.checkpoints()[-1]
+    assert newest > last
+    assert steps == list(range(1, len(steps) + 1)), "no step was lost or repeated"
+    assert newest == steps[-1], "stopped after a step, with that step saved"
+    return newest
+
+
+def test_whatever_stops_it_the_next_run_goes_on(site: PrefectSite, training: Training) -> None:
+    """Prefect's cancel, SIGTERM to the worker, SIGTERM to a container's own process: one after the other."""
+    worker = site.running["worker"]
+    training.begin()
+    training.wait_for_steps(0)
+    family = family_of(worker.pid)
+    assert SECRET in {one.environ().get("HF_TOKEN") for one in family}, "the block's value reaches the process"
+
+    # Two runs on one run directory: the second is refused with the first's name.
+    second = site.begin("pack/local", str(TINY), training.overrides)
+    assert site.ended(second)["type"] == "FAILED"
+    refused = f"in use by flow run {training.run['name']} (process "
+    assert refused in site.messages(second, until=refused)
+    by_hand = run_command(["train", str(TINY), *training.overrides])
+    assert by_hand.returncode == 2
+    assert refused in by_hand.stderr
+
+    cancelled = site.prefect("flow-run", "cancel", training.run["id"])
+    assert cancelled.returncode == 0, cancelled.stdout
+    assert_gone(family)
+    assert site.ended(training.run)["type"] == "CANCELLED"
+    last = assert_went_on(training, 0)
+
+    training.begin()
+    training.wait_for_steps(last)
+    family = family_of(worker.pid)
+    worker.send_signal(signal.SIGTERM)
+    assert_gone([psutil.Process(worker.pid), *family])
+    last = assert_went_on(training, last)
+    assert not [line for line in site.log("worker").splitlines() if SECRET in line]
+
+    # What the docker worker starts in a container: no worker beside it, and SIGTERM from `docker stop`.
+    training.begin()
+    del site.running["worker"]
+    container = site.start("container", "prefect", "flow-run", "execute", training.run["id"])
+    training.wait_for_steps(last)
+    family = family_of(container.pid)
+    container.send_signal(signal.SIGTERM)
+    assert_gone([psutil.Process(container.pid), *family])
+    assert_went_on(training, last)
+
+
+def test_the_secret_stands_in_no_file_and_no_log(site: PrefectSite, training: Training) -> None:
+    for root in (site.home, training.root):
+        for path in root.rglob("*"):
+            if path.is_file():
+                assert SECRET.encode() not in path.read_bytes(), path
+    assert SECRET not in json.dumps(site.api("logs/filter", {"logs": {}}))
+
+
+def test_nobody_is_left_but_the_server(site: PrefectSite, training: Training) -> None:
+    server = psutil.Process(site.running["server"].pid)
+    known = {server.pid, *(one.pid for one in children(server.pid))}
+    left = [" ".join(one.cmdline()) for one in alive(children(os.getpid())) if one.pid not in known]
+    assert [command for command in left if "prefect" in command or "pipeline" in command or "flows" in command] == []
