@@ -1,106 +1,88 @@
-"""Token loss over bins, in streaming sums: nothing grows with the number of rows."""
+"""Token loss over bins, example by example."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
-
+import numpy as np
+import pyarrow as pa
 import torch
+from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 
 from pipeline.errors import StageError
-from pipeline.pack.bins import Bins
-from pipeline.train.data import collate
-from pipeline.train.loop import nll
+from pipeline.evaluate.scores import LOSSES
+from pipeline.pack.bins import Bin, Bins
+from pipeline.train.attention import logits_of
+from pipeline.train.data import IGNORED, MicroBatch, collate
 from pipeline.train.model import Tokenizer
 
-__all__ = ["LOSSES", "SplitLoss", "split_loss", "target_bytes"]
-
-LOSSES = ("loss", "perplexity", "bits_per_byte")
-
-_MAX_EXPONENT = 700.0
-"""exp of more is not a finite float64."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SplitLoss:
-    """What a model makes of the target tokens of a split.
-
-    Args:
-        nll: negative log-likelihood in nats, summed over the targets.
-        targets: target tokens.
-        bytes: UTF-8 bytes of the text of the targets.
-    """
-
-    nll: float
-    targets: int
-    bytes: int
-
-    def metrics(self) -> dict[str, float | None]:
-        """Nats a target token; its exponential; bits a byte of target text. None where there is no target.
-
-        Bits a byte do not depend on how a tokenizer cuts the text, so models with different tokenizers compare.
-        """
-        loss = self.nll / self.targets if self.targets else None
-        return {
-            "loss": loss,
-            "perplexity": math.exp(loss) if loss is not None and loss < _MAX_EXPONENT else None,
-            "bits_per_byte": self.nll / math.log(2) / self.bytes if self.bytes else None,
-        }
+__all__ = ["example_losses", "target_bytes"]
 
 
 @torch.inference_mode()
-def split_loss(
+def example_losses(
     model: PreTrainedModel,
     tokenizer: Tokenizer,
     bins: Bins,
+    numbers: range,
     *,
-    batch: int,
     length: int,
     device: torch.device,
-    on_bins: Callable[[int], None],
-) -> SplitLoss:
-    """Measure a model on every bin, each example as if it were alone (the mask and the loss are training's own).
+) -> pa.Table:
+    """Measure a model on some bins, each example as if it were alone (mask, positions and labels are training's own).
 
     Args:
         model: in evaluation mode, on `device`.
         tokenizer: that the bins were made with.
-        bins: of one split; may be empty.
-        batch: bins that go through the model at once.
+        bins: of one split.
+        numbers: the bins that go through the model at once.
         length: tokens that a bin is padded to.
         device: of the model.
-        on_bins: called with the number of bins after each batch.
+
+    Returns:
+        `LOSSES`, an example a row. A row that was split over bins has several.
 
     Raises:
         StageError: a loss is not finite; names the rows.
     """
-    total, targets, text = 0.0, 0, 0
-    for first in range(0, len(bins), batch):
-        numbers = range(first, min(first + batch, len(bins)))
-        # The padding's value is never seen: it is a segment of its own and has no label.
-        packed = collate([bins.get(number) for number in numbers], length=length, pad=0)
-        value = float(nll(model, packed.to(device)))
-        if not math.isfinite(value):
-            raise StageError(
-                f"self-check: the loss is {value}",
-                where="rows " + ", ".join(packed.rows[:20]),
-                mend="look at these rows (`curate-and-train inspect RUN --row ID`), or lower the learning rate",
-            )
-        total += value
-        targets += packed.num_targets
-        text += sum(target_bytes(tokenizer, bins, number) for number in numbers)
-        on_bins(len(numbers))
-    return SplitLoss(nll=total, targets=targets, bytes=text)
+    several = [bins.get(number) for number in numbers]
+    # The padding's value is never seen: it is a segment of its own and has no label.
+    packed = collate(several, length=length, pad=0).to(device)
+    logits = logits_of(model, packed).float()
+    lost = cross_entropy(logits.flatten(0, 1), packed.labels.flatten(), ignore_index=IGNORED, reduction="none")
+    nll, targets = _by_example(lost.view_as(packed.labels), packed, several)
+    if not np.isfinite(nll).all():
+        odd = [packed.rows[at] for at in np.flatnonzero(~np.isfinite(nll))[:20]]
+        raise StageError(
+            f"self-check: the loss is {nll[~np.isfinite(nll)][0]}",
+            where="rows " + ", ".join(odd),
+            mend="look at these rows (`curate-and-train inspect RUN --row ID`), or lower the learning rate",
+        )
+    text = [count for one in several for count in target_bytes(tokenizer, one)]
+    return pa.table({"id": list(packed.rows), "nll": nll, "targets": targets, "bytes": text}, schema=LOSSES)
 
 
-def target_bytes(tokenizer: Tokenizer, bins: Bins, number: int) -> int:
-    """UTF-8 bytes of the targets' text in one bin, without control tokens, decoded example by example."""
-    tokens, loss, starts, _ = bins.get(number)
+def target_bytes(tokenizer: Tokenizer, one: Bin) -> list[int]:
+    """UTF-8 bytes of the targets' text of each example of a bin, without control tokens."""
+    tokens, loss, starts, _ = one
     ends = [*starts[1:].tolist(), len(tokens)]
     texts = tokenizer.batch_decode(
         [tokens[a:b][loss[a:b]].tolist() for a, b in zip(starts.tolist(), ends, strict=True)],
         skip_special_tokens=True,
         clean_up_tokenization_spaces=False,
     )
-    return sum(len(text.encode(errors="replace")) for text in texts)
+    return [len(text.encode(errors="replace")) for text in texts]
+
+
+def _by_example(
+    lost: torch.Tensor, packed: MicroBatch, bins: list[Bin]
+) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], np.ndarray[tuple[int], np.dtype[np.int64]]]:
+    """Sums over the segments of (B, L) losses, in float64; the padding behind the last example is left out."""
+    nll, targets = [], []
+    for b, one in enumerate(bins):
+        segments = packed.segments[b].cpu().numpy()
+        counted = (packed.labels[b] != IGNORED).cpu().numpy()
+        examples = len(one.rows)
+        values = lost[b].double().cpu().numpy()
+        nll.append(np.bincount(segments, weights=values, minlength=examples)[:examples])
+        targets.append(np.bincount(segments, weights=counted, minlength=examples)[:examples].astype(np.int64))
+    return np.concatenate(nll), np.concatenate(targets)

@@ -40,7 +40,7 @@ from pipeline.ingest.blocks import Block
 from pipeline.ingest.lines import Line, too_long
 from pipeline.ingest.rejected import Rejected
 
-__all__ = ["Target", "TargetShard", "lines_of_target", "load_target", "sharded", "survey_target"]
+__all__ = ["Target", "TargetShard", "lines_of_target", "load_module", "load_target", "sharded", "survey_target"]
 
 _SHARDS = "__shards__"
 _HALVES = ("get_context", "get_target")
@@ -88,7 +88,7 @@ def load_target(source: Source) -> Target:
     where = f"source {source.name}, target: {source.target}"
     module_name, _, name = str(source.target).rpartition(":")
     try:
-        module = _module(module_name)
+        module = load_module(module_name)
     except Exception as error:
         raise InputError(
             f"the target's module cannot be imported: {type(error).__name__}: {error}",
@@ -118,7 +118,7 @@ def load_target(source: Source) -> Target:
     return function  # type: ignore[no-any-return]
 
 
-def _module(name: str) -> ModuleType:
+def load_module(name: str) -> ModuleType:
     """Import a module by its name or its file."""
     if not name.endswith(".py"):
         if os.getcwd() not in sys.path:
