@@ -29,8 +29,8 @@ class UnitTests(Section):
     """Generated Python is run on the unit tests that a row brings along, in a sandbox: pass@k."""
 
     field: str = "test"
-    """The key of the row's metadata that holds the tests: Python that fails with an exception. Where it defines `check`,
-    as HumanEval's does, that is called with the function."""
+    """The key of the row's metadata that holds the tests: Python that fails with an exception. Where it
+    defines `check`, as HumanEval's does, that is called with the function."""
     entry_point: str = "entry_point"
     """The key that holds the name of the function that is tested."""
     samples: int = Field(1, ge=1, le=200)

@@ -95,12 +95,12 @@ def generate_answers(
         sampling = GenerationConfig(  # type: ignore[no-untyped-call]
             do_sample=True, temperature=temperature, top_k=0, num_return_sequences=min(batch, count), **common
         )
-        ids = torch.tensor([fitting[key]], device=device)
+        asked = torch.tensor([fitting[key]], device=device)
         while len(texts[key]) <= count:
             output = model.generate(  # type: ignore[operator]
-                input_ids=ids, attention_mask=torch.ones_like(ids), generation_config=sampling
+                input_ids=asked, attention_mask=torch.ones_like(asked), generation_config=sampling
             )
-            texts[key] += [_text(tokenizer, answer, stop_ids) for answer in output[:, ids.shape[1] :].tolist()]
+            texts[key] += [_text(tokenizer, answer, stop_ids) for answer in output[:, asked.shape[1] :].tolist()]
         del texts[key][count + 1 :]
     return Answers(
         prompts={

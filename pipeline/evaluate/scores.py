@@ -1,6 +1,7 @@
 """Scores row by row: what means, intervals and the gate are computed from.
 
-A measure of some rows is Σ value ÷ Σ weight: of the loss, nats and target tokens; of a score in [0, 1], the score and 1.
+A measure of some rows is Σ value ÷ Σ weight: of the loss, nats and target tokens; of a score in [0, 1], the score and
+1.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ def of_losses(losses: pa.Table) -> dict[str, NDArray[np.float64]]:
 
 
 def mean(scores: NDArray[np.float64]) -> float | None:
-    """Σ value ÷ Σ weight of float64 [rows, 2], summed exactly, so that no order of rows matters; None without weight."""
+    """Σ value ÷ Σ weight of float64 [rows, 2], summed exactly: no order of rows matters; None without weight."""
     weight = math.fsum(scores[:, 1])
     return math.fsum(scores[:, 0]) / weight if weight else None
 

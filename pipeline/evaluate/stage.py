@@ -1,4 +1,4 @@
-"""The stage `evaluate`: start the measuring processes, and sum up what they found. Nothing of torch is imported here."""
+"""The stage `evaluate`: start the measuring processes, and sum up what they found; without torch in this one."""
 
 from __future__ import annotations
 

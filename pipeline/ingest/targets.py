@@ -26,7 +26,7 @@ import inspect
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -140,8 +140,12 @@ def load_module(name: str) -> ModuleType:
     return sys.modules[known]
 
 
-def survey_target(source: Source) -> tuple[list[Block], str]:
-    """The blocks of a target, one a shard in the order of their names, and their fingerprint.
+def survey_target(source: Source, only: Collection[str] | None = None) -> tuple[list[tuple[Block, str]], str]:
+    """The blocks of a target, one a shard in the order of their names, each with the shard's fingerprint; and all's.
+
+    Args:
+        source: the target.
+        only: the shards that are wanted; all without.
 
     Raises:
         InputError: it cannot be loaded, its shards fail or share a name.
@@ -161,20 +165,26 @@ def survey_target(source: Source) -> tuple[list[Block], str]:
         raise InputError(
             "two shards of the target have the same name", where=where, mend="give each its own; names begin ids"
         )
+    shards = [shard for shard in shards if only is None or shard.name in only]
+    code = [_code_of(function), source.args]
     blocks = [
-        Block(
-            source=source,
-            shard=shard.name,
-            location="",
-            container="target",
-            offset=0,
-            length=-1,
-            first_row=0,
-            bytes=shard.bytes,
+        (
+            Block(
+                source=source,
+                shard=shard.name,
+                location="",
+                container="target",
+                offset=0,
+                length=-1,
+                first_row=0,
+                bytes=shard.bytes,
+            ),
+            # What a shard says of its data; one that says nothing is known by its code alone.
+            shard.fingerprint or fingerprint.of_value(code),
         )
         for shard in shards
     ]
-    made_from = [_code_of(function), source.args, [[shard.name, shard.fingerprint] for shard in shards]]
+    made_from = [*code, [[shard.name, shard.fingerprint] for shard in shards]]
     return blocks, fingerprint.of_value(made_from)
 
 

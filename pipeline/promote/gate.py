@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -80,9 +80,9 @@ def judge(pairs: Pairs, settings: Promote, measures: Mapping[str, bool], *, has_
         has_champion: whether there is a champion to beat.
         seed: of the bootstrap.
     """
-    bounds = {"margin": settings.margin, "confidence": settings.confidence}
+    verdict = Verdict(promoted=False, reason="", margin=settings.margin, confidence=settings.confidence)
     if not has_champion:
-        return Verdict(promoted=True, reason="there is no champion yet", **bounds)
+        return replace(verdict, promoted=True, reason="there is no champion yet")
     metric = settings.metric
     ours, theirs = pairs(metric)
     if not _weighs(ours, theirs) and metric.partition("@")[0] == "loss":
@@ -90,26 +90,20 @@ def judge(pairs: Pairs, settings: Promote, measures: Mapping[str, bool], *, has_
         ours, theirs = pairs(metric)
     shown = _shown(metric)
     if not _weighs(ours, theirs):
-        reason = f"there are no test rows with a {shown} to compare it with the champion on"
-        return Verdict(promoted=False, reason=reason, **bounds)
-    better = measures[metric.partition("@")[0]]
-    candidate, champion = _mean(ours), _mean(theirs)
-    found = {"metric": metric, "candidate": candidate, "champion": champion, **bounds}
+        return replace(verdict, reason=f"there are no test rows with a {shown} to compare it with the champion on")
+    verdict = replace(verdict, metric=metric, candidate=_mean(ours), champion=_mean(theirs))
     if len(ours) < settings.min_rows:
         reason = f"{len(ours)} test rows are too few to tell; promote.min_rows asks for {settings.min_rows}"
-        return Verdict(promoted=False, reason=reason, **found)
-    improvement = paired_bootstrap(
-        ours, theirs, higher_is_better=better, confidence=settings.confidence, seed=seed
-    )
+        return replace(verdict, reason=reason)
+    better = measures[metric.partition("@")[0]]
+    improvement = paired_bootstrap(ours, theirs, higher_is_better=better, confidence=settings.confidence, seed=seed)
     guards = [_guard(pairs, name, tolerance, measures) for name, tolerance in sorted(settings.guards.items())]
-    broken = [guard for guard in guards if not guard.held]
+    verdict = replace(verdict, improvement=vars(improvement), guards=guards)
     won = improvement.low > settings.margin
-    return Verdict(
-        promoted=won and not broken,
-        reason=_reason(shown, candidate, champion, improvement, settings, better, broken),
-        improvement=vars(improvement),
-        guards=guards,
-        **found,
+    return replace(
+        verdict,
+        promoted=won and all(guard.held for guard in guards),
+        reason=_reason(verdict, "above" if better else "below", improvement, won=won),
     )
 
 
@@ -125,28 +119,18 @@ def _guard(pairs: Pairs, metric: str, tolerance: float, measures: Mapping[str, b
     return Guard(metric=metric, tolerance=tolerance, candidate=candidate, champion=champion, held=held)
 
 
-def _reason(
-    shown: str,
-    candidate: float,
-    champion: float,
-    improvement: Improvement,
-    settings: Promote,
-    higher_is_better: bool,
-    broken: list[Guard],
-) -> str:
-    won = improvement.low > settings.margin
-    needed = f" by more than {settings.margin:g}" if settings.margin else ""
+def _reason(verdict: Verdict, side: str, improvement: Improvement, *, won: bool) -> str:
+    needed = f" by more than {verdict.margin:g}" if verdict.margin else ""
     sure = "surely" if won else "not surely"
-    side = "above" if higher_is_better else "below"
     reason = (
-        f"its test {shown} {candidate:.4f} is {sure} {side} the champion's {champion:.4f}{needed}: better by "
-        f"{improvement.estimate:.4f}, {settings.confidence:.0%} interval {improvement.low:.4f} to "
-        f"{improvement.high:.4f} on {improvement.rows:,} rows"
+        f"its test {_shown(verdict.metric or '')} {verdict.candidate:.4f} is {sure} {side} the champion's "
+        f"{verdict.champion:.4f}{needed}: better by {improvement.estimate:.4f}, {verdict.confidence:.0%} interval "
+        f"{improvement.low:.4f} to {improvement.high:.4f} on {improvement.rows:,} rows"
     )
-    for guard in broken:
+    for guard in verdict.guards:
         if guard.candidate is None or guard.champion is None:
             reason += f"; the guard {guard.metric} was not measured on both"
-        else:
+        elif not guard.held:
             reason += (
                 f"; the guard {guard.metric} went from {guard.champion:.4f} to {guard.candidate:.4f}, "
                 f"worse by more than {guard.tolerance:g}"

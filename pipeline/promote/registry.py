@@ -28,8 +28,8 @@ def entry(
     """A decision.
 
     Args:
-        event: `promoted`; `kept`: the champion that there was; `rolled_back`: to this model, from `against`; `restored`:
-            to this model, which had been taken back.
+        event: `promoted`; `kept`: the champion that there was; `rolled_back`: to this model, from `against`;
+            `restored`: to this model, which had been taken back.
         champion: the model that was decided about, as it would stand in the pointer.
         reason: the gate's sentence.
         against: the champion of that moment.

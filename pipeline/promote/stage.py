@@ -112,12 +112,12 @@ def _verdict(
     run: RunDirectory, recipe: Recipe, candidate: Candidate, standing: Standing | None, rival: Champion | None
 ) -> Verdict:
     section = recipe.promote
-    bounds = {"margin": section.margin, "confidence": section.confidence}
+    verdict = Verdict(promoted=False, reason="", margin=section.margin, confidence=section.confidence)
     if _holds(candidate, standing):
-        return Verdict(promoted=True, reason="it is the champion already; nothing was changed", **bounds)
+        return replace(verdict, promoted=True, reason="it is the champion already; nothing was changed")
     if standing and (when := is_rolled_back(standing.history, candidate.model)):
         reason = f"it was taken back on {when}; `promote --rollback --to {candidate.model[:12]}` brings it back"
-        return Verdict(promoted=False, reason=reason, **bounds)
+        return replace(verdict, reason=reason)
     scores = run.path("evaluation/scores.parquet")
     return judge(
         lambda metric: pairs(scores, metric),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -166,6 +165,7 @@ def test_memory_is_bounded_and_rows_of_any_number_are_drawn(monkeypatch: pytest.
     from pipeline.evaluate import bootstrap
 
     ours, theirs = scores(noise(500, 11)), scores(noise(500, 12))
+
     def interval(held: int) -> tuple[float, float]:
         monkeypatch.setattr(bootstrap, "_HELD", held)
         found = bootstrap.paired_bootstrap(ours, theirs, higher_is_better=False, confidence=0.95, seed=0)
@@ -173,5 +173,3 @@ def test_memory_is_bounded_and_rows_of_any_number_are_drawn(monkeypatch: pytest.
 
     whole, pieces = interval(1 << 20), interval(100)
     assert pieces == pytest.approx(whole, abs=0.03)
-
-

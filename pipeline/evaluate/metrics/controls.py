@@ -49,4 +49,3 @@ def _distinct(prompts: Sequence[Prompt]) -> list[str]:
         return []
     letters = {"".join(filter(str.isalnum, text.lower())) for text in texts}
     return ["exact_match", "rouge_l"] if len(letters) > 1 else ["exact_match"]
-

@@ -20,7 +20,8 @@ Measure = Callable[[str, Prompt], float | None]
 def load_measure(name: str, metric: CustomMetric) -> Measure:
     """Load a measure; it is called as `function(prediction, reference, row)`.
 
-    `row` holds `id`, `source`, `kind`, `messages` (those before the answer), `tools` and `metadata` (exact JSON or None).
+    `row` holds `id`, `source`, `kind`, `messages` (those before the answer), `reference`, and `tools` and `metadata`,
+    exact JSON or None.
 
     Raises:
         InputError: there is no such function.

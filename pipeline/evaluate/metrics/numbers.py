@@ -18,9 +18,9 @@ _LAST = 1 << 14
 
 
 def numeric(prediction: str, reference: str) -> float:
-    """Whether an answer ends with the reference's number: 1,000 is 1000 and 1000.0.
+    r"""Whether an answer ends with the reference's number: 1,000 is 1000 and 1000.0.
 
-    The last marked number (`#### 42`, `\\boxed{42}`, `the answer is 42`) counts, else the last number at all, as
+    The last marked number (`#### 42`, `\boxed{42}`, `the answer is 42`) counts, else the last number at all, as
     lm-evaluation-harness has it for GSM8K (`flexible-extract`).
     """
     wanted, found = marked_number(reference), final_number(prediction)

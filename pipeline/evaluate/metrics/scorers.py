@@ -11,7 +11,7 @@ from pipeline.evaluate.metrics.custom import Measure, load_measure
 from pipeline.evaluate.metrics.numbers import marked_number, numeric
 from pipeline.evaluate.metrics.text import exact_match, f1, rouge_l
 from pipeline.evaluate.metrics.tools import tool_call
-from pipeline.evaluate.metrics.unit_tests import Tests, pass_at, passed, tests_of
+from pipeline.evaluate.metrics.unit_tests import RowTests, pass_at, passed, tests_of
 from pipeline.evaluate.prompts import Prompt
 
 __all__ = ["Scorers", "mean_scores"]
@@ -57,7 +57,7 @@ class Scorers:
         """Rows of Verilog that nothing is said about, because the compiler is not installed."""
         return 0 if self._iverilog else sum(looks_like_verilog(prompt.reference) for prompt in prompts)
 
-    def tests(self, prompt: Prompt) -> Tests | None:
+    def tests(self, prompt: Prompt) -> RowTests | None:
         """The unit tests of a row, where it has some and the recipe runs them."""
         return tests_of(prompt, self._settings.unit_tests) if self._settings.unit_tests else None
 

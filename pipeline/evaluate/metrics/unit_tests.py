@@ -13,11 +13,11 @@ from pipeline.evaluate.metrics.code import code_of
 from pipeline.evaluate.prompts import Prompt
 from pipeline.evaluate.sandbox import passes
 
-__all__ = ["Tests", "pass_at", "passed", "tests_of"]
+__all__ = ["RowTests", "pass_at", "passed", "tests_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tests:
+class RowTests:
     """What a row brings along to test an answer with."""
 
     prompt: str
@@ -26,24 +26,26 @@ class Tests:
     entry_point: str
 
 
-def tests_of(prompt: Prompt, settings: UnitTests) -> Tests | None:
+def tests_of(prompt: Prompt, settings: UnitTests) -> RowTests | None:
     """The tests of a row, from its metadata; None where it has none."""
     try:
         keys = json.loads(prompt.metadata) if prompt.metadata else {}
     except ValueError:
         return None
-    test, name = (keys.get(field) if isinstance(keys, dict) else None for field in (settings.field, settings.entry_point))
+    test, name = (
+        keys.get(field) if isinstance(keys, dict) else None for field in (settings.field, settings.entry_point)
+    )
     if not isinstance(test, str) or not isinstance(name, str) or not name.isidentifier():
         return None
     asked = next((message["content"] for message in reversed(prompt.messages) if message["role"] == "user"), "")
-    return Tests(prompt=asked, test=test, entry_point=name)
+    return RowTests(prompt=asked, test=test, entry_point=name)
 
 
-def passed(answer: str, tests: Tests, settings: UnitTests) -> bool:
+def passed(answer: str, tests: RowTests, settings: UnitTests) -> bool:
     """Whether an answer passes, in the sandbox.
 
-    An answer that defines the function is put behind the prompt's code (its imports and helpers), another is taken to go
-    on from the prompt, as HumanEval's are.
+    An answer that defines the function is put behind the prompt's code (its imports and helpers), another is taken to
+    go on from the prompt, as HumanEval's are.
 
     Raises:
         MachineError: the machine allows no sandbox.
