@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from pipeline.cli.history import add_rollback, rollback
 from pipeline.cli.recipe import add_recipe, read_recipe
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ def add_commands(
         one = commands.add_parser(name, parents=[shared], help=text)
         add_recipe(one)
         one.set_defaults(command=_one, stage=name)
+        if name == "promote":
+            add_rollback(one)
     page = commands.add_parser("report", parents=[shared], help="write the HTML page of a run again")
     page.add_argument("run", metavar="RUN", help="the run directory")
     page.set_defaults(command=_report)
@@ -53,6 +56,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _one(arguments: argparse.Namespace) -> int:
+    if arguments.stage == "promote" and (arguments.rollback or arguments.to):
+        return rollback(arguments)
     from pipeline import preflight
     from pipeline.stages import hold, run_stage
 

@@ -12,7 +12,7 @@ from pipeline.config.clean import Clean
 from pipeline.config.curate import Curate, Split
 from pipeline.config.decontaminate import Decontaminate
 from pipeline.config.dedup import Dedup, Fuzzy, Substrings
-from pipeline.config.evaluate import Evaluate, Promote
+from pipeline.config.evaluate import CustomMetric, Evaluate, Promote, UnitTests
 from pipeline.config.lora import Lora
 from pipeline.config.pack import Pack, Roles
 from pipeline.config.parallel import Parallel
@@ -31,6 +31,7 @@ __all__ = [
     "Clean",
     "Cluster",
     "Curate",
+    "CustomMetric",
     "Decontaminate",
     "Dedup",
     "Evaluate",
@@ -53,6 +54,7 @@ __all__ = [
     "Substrings",
     "Track",
     "Train",
+    "UnitTests",
     "Validation",
 ]
 
@@ -150,6 +152,20 @@ class Recipe(Section):
             raise ValueError(f"blend.weights: source {missing[0]!r} has no weight; 0 leaves it out")
         if not any(self.blend.weights.values()):
             raise ValueError("blend.weights: every weight is 0, so nothing would be trained on")
+        return self
+
+    @model_validator(mode="after")
+    def _gated(self) -> Recipe:
+        known = self.evaluate.measures()
+        slices = {source.name for source in self.sources} | {source.kind for source in self.sources}
+        for where, name in [("metric", self.promote.metric), *(("guards", name) for name in self.promote.guards)]:
+            measure, at, part = name.partition("@")
+            if measure not in known:
+                near = did_you_mean(measure, known)
+                raise ValueError(f"promote.{where}: there is no measure {measure!r}{near}; one of {', '.join(known)}")
+            if at and part not in slices:
+                near = did_you_mean(part, slices)
+                raise ValueError(f"promote.{where}: {name}: no source or kind of the recipe is called {part!r}{near}")
         return self
 
     def fingerprint(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,8 @@ class Champion:
         recipe: fingerprint of its recipe.
         data: fingerprint of its curated rows.
         tokenizer: fingerprint of its tokenizer and chat template.
+        template: fingerprint of its chat template alone.
+        code: version and fingerprint of the code that trained and measured it.
         metrics: its values on its own test rows when it was promoted.
     """
 
@@ -53,6 +55,8 @@ class Champion:
     data: str
     tokenizer: str
     metrics: dict[str, float | None]
+    template: str = ""
+    code: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The form that the pointer holds."""
@@ -61,10 +65,19 @@ class Champion:
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """What the pointer says: who is the champion, and over whom it was promoted."""
+    """What the pointer says: who is the champion, over whom it was promoted, and what was decided before.
+
+    `history` is the registry: one entry for each decision, the oldest first (`pipeline.promote.registry`).
+    """
 
     champion: Champion
     promoted_over: Champion | None
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """The form of the file."""
+        over = self.promoted_over.to_json() if self.promoted_over else None
+        return {**self.champion.to_json(), "promoted_over": over, "history": self.history}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,8 +110,11 @@ def read_pointer(path: Path) -> Standing | None:
     """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-        over = value.pop("promoted_over")
-        return Standing(champion=_champion(value), promoted_over=_champion(over) if over is not None else None)
+        over, history = value.pop("promoted_over"), value.pop("history", [])
+        if not isinstance(history, list) or not all(isinstance(one, dict) and "event" in one for one in history):
+            raise ValueError("history is not a list of decisions")
+        former = _champion(over) if over is not None else None
+        return Standing(champion=_champion(value), promoted_over=former, history=history)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
@@ -168,7 +184,7 @@ def tokenizer_fingerprint(folder: Path) -> str:
 
 def _champion(value: dict[str, Any]) -> Champion:
     champion = Champion(**value)
-    for name in ("run", "checkpoint", "model", "recipe", "data", "tokenizer"):
+    for name in ("run", "checkpoint", "model", "recipe", "data", "tokenizer", "template", "code"):
         if not isinstance(getattr(champion, name), str):
             raise ValueError(f"{name} is not a string")
     if not isinstance(champion.metrics, dict):

@@ -1,10 +1,15 @@
-"""The measuring process: contenders on rows, self-checks, and the two files of `evaluation/`."""
+"""The measuring processes: each rank takes its share of blocks, contender by contender, and records each as a part.
+
+A block is some bins, or some prompts, of one contender. Which blocks there are depends on the run alone, so a run that
+was stopped goes on with the blocks that are missing, also with another number of ranks.
+"""
 
 from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,35 +17,26 @@ import pyarrow.parquet as pq
 import torch
 from transformers.utils import logging as transformers_logging
 
-from pipeline.atomic import atomic_file, write_json
+from pipeline.atomic import atomic_file
 from pipeline.config import Recipe
 from pipeline.errors import StageError
 from pipeline.evaluate.champion import pointer_path
-from pipeline.evaluate.contenders import MEASURED, Contender, Measurement, contenders, measure
-from pipeline.evaluate.loss import LOSSES
-from pipeline.evaluate.metrics import SCORES, check_controls, is_python, join, mean_scores, score
+from pipeline.evaluate.contenders import Opened, contenders
+from pipeline.evaluate.generate import generate_answers
+from pipeline.evaluate.loss import example_losses
+from pipeline.evaluate.metrics.controls import check_controls
+from pipeline.evaluate.metrics.scorers import Scorers
 from pipeline.evaluate.prompts import Prompt, choose_prompts
-from pipeline.evaluate.stage import PART, plan, rivals
+from pipeline.evaluate.scores import ANSWERS, LOSSES
+from pipeline.evaluate.stage import CONTROLS, MEASURED, plan, rivals
 from pipeline.pack.bins import Bins
-from pipeline.run import Manifest, RunDirectory, Stage
+from pipeline.run import RunDirectory, Stage
 from pipeline.train.parallel import Ranks
 
-__all__ = ["PREDICTIONS", "main", "measure_run"]
+__all__ = ["main", "measure_run"]
 
-_COLUMNS = ("before", "after", "champion")
-
-PREDICTIONS = pa.schema(
-    [
-        pa.field("id", pa.string(), nullable=False),
-        pa.field("prompt", pa.large_string(), nullable=False),
-        pa.field("reference", pa.large_string(), nullable=False),
-        pa.field("prediction", pa.large_string(), nullable=False),
-        pa.field("exact_match", pa.bool_(), nullable=False),
-        pa.field("rouge_l", pa.float64(), nullable=False),
-        pa.field("parses", pa.bool_()),  # null where the reference is not Python
-    ]
-)
-"""`evaluation/predictions.parquet`: what the trained model answered, by row id."""
+_BATCHES = 8
+"""In a block."""
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -61,134 +57,120 @@ def main(arguments: Sequence[str]) -> None:
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     torch.use_deterministic_algorithms(True)
     with Ranks.join(recipe.device) as ranks:
-        measure_run(stage, run, recipe, ranks.device)
+        measure_run(stage, run, recipe, ranks.device, rank=ranks.rank, world=ranks.world)
 
 
-def measure_run(stage: Stage, run: RunDirectory, recipe: Recipe, device: torch.device) -> None:
-    """Measure every contender and commit the part.
+def measure_run(
+    stage: Stage, run: RunDirectory, recipe: Recipe, device: torch.device, *, rank: int = 0, world: int = 1
+) -> None:
+    """Commit every block that is this rank's and is not there yet.
 
     Raises:
-        StageError: a self-check failed; nothing is written.
+        StageError: a self-check failed.
         InputError: a model or a tokenizer cannot be loaded.
     """
     prompts = choose_prompts(run.path("curated/test"), recipe.evaluate.generate, seed=recipe.seed)
-    references = {prompt.id: prompt.reference for prompt in prompts}
-    python = {key: is_python(reference) for key, reference in references.items()}
-    controls = check_controls(references, python) if references else {}
+    scorers = Scorers(recipe.evaluate)
     candidate, champion = rivals(run, recipe)
     assert candidate is not None  # `plan` saw it
-    found = list(contenders(run, recipe, candidate, champion, pointer_path(run, recipe)))
-    report = _Reporter(run, prompts, len(found))
-    measured: dict[str, Measurement] = {}
+    found = contenders(run, recipe, candidate, champion, pointer_path(run, recipe))
+    done = stage.finished()
+    if rank == 0 and CONTROLS not in done:
+        controls = check_controls(prompts, scorers) if prompts else {}
+        stage.commit(CONTROLS, {}, {"controls": controls, "uncompiled": scorers.uncompiled(prompts)})
+    bins = sum(len(Bins.open(run.path(f"packed/{split}"))) for split in MEASURED)
+    total = len(found) * (bins + len(prompts))
     for contender in found:
-        report.note = contender.name
-        measured[contender.name] = measure(contender, run, recipe, prompts, device=device, on_done=report.add)
-        _check_targets(contender, measured[contender.name], run)
+        if rank == 0:
+            stage.commit(f"{contender.name}-tokens", {}, {"same": contender.same_tokens})
+        with Opened.of(contender, run, recipe, device) as opened:
+            for number, block in enumerate(_blocks(opened, prompts, scorers, recipe)):
+                if number % world != rank:
+                    continue
+                if block.part not in done:
+                    block.measure(stage)
+                print(json.dumps({"add": block.size, "total": total, "note": contender.name}), flush=True)
+        del opened
         gc.collect()  # one model in memory at a time
-    metrics = _metrics(found, measured, references, python)
-    write_json(run.path("evaluation/metrics.json"), metrics)
-    _write_predictions(run.path("evaluation/predictions.parquet"), measured["after"], references, python)
-    stage.commit(
-        PART,
-        {"evaluation/metrics.json": 0, "evaluation/predictions.parquet": len(references)},
-        {
-            "metrics": metrics,
-            "targets": {split: measured["after"].losses[split].targets for split in MEASURED},
-            "prompts": len(prompts),
-            "controls": controls,
-            "notes": _notes(found, measured, prompts, recipe),
-        },
-    )
 
 
-class _Reporter:
-    """Prints a line for the launcher after each batch."""
+@dataclass(frozen=True, kw_only=True)
+class _Block:
+    part: str
+    size: int
+    file: str
+    make: Callable[[], tuple[pa.Table, dict[str, int]]]
 
-    def __init__(self, run: RunDirectory, prompts: Sequence[Prompt], models: int) -> None:
-        bins = sum(len(Bins.open(run.path(f"packed/{split}"))) for split in MEASURED)
-        self.total, self.done, self.note = models * (bins + len(prompts)), 0, ""
+    def measure(self, stage: Stage) -> None:
+        table, counts = self.make()
+        path: Path = stage.run.path(self.file)
+        with atomic_file(path) as beside:
+            pq.write_table(table, beside, compression="zstd")
+        stage.commit(self.part, {self.file: len(table)}, counts)
 
-    def add(self, count: int) -> None:
-        self.done += count
-        print(json.dumps({"done": self.done, "total": self.total, "note": self.note}), flush=True)
 
-
-def _check_targets(contender: Contender, measurement: Measurement, run: RunDirectory) -> None:
-    """The tokens that were counted must be those that the packed manifest promises."""
-    if not contender.same_tokens:
-        return
-    manifest = Manifest.read(run.path("packed"))
-    assert manifest is not None  # `plan` saw it
+def _blocks(opened: Opened, prompts: Sequence[Prompt], scorers: Scorers, recipe: Recipe) -> Iterator[_Block]:
+    batch = recipe.evaluate.batch
+    name, several = opened.contender.name, batch * _BATCHES
     for split in MEASURED:
-        counted, promised = measurement.losses[split].targets, manifest.summary["splits"][split]["targets"]
-        if counted != promised:
-            raise StageError(
-                f"self-check: {counted} target tokens were measured in {split}, but {promised} were packed",
-                where=str(run.path(f"packed/{split}")),
-                mend="this is a defect of the project: please report it with the run's manifests",
-            )
+        bins = opened.bins(split)
+        for first in range(0, len(bins), several):
+            block = range(first, min(first + several, len(bins)))
+            part = f"{name}-{split}-{first // several:05d}"
+
+            def losses(block: range = block, bins: Bins = bins) -> tuple[pa.Table, dict[str, int]]:
+                tables = [
+                    example_losses(
+                        opened.learner,
+                        opened.tokenizer,
+                        bins,
+                        block[at : at + batch],
+                        length=opened.contender.seq_length,
+                        device=opened.device,
+                    )
+                    for at in range(0, len(block), batch)
+                ]
+                return pa.concat_tables([LOSSES.empty_table(), *tables]), {}
+
+            yield _Block(part=part, size=len(block), file=f"evaluation/losses/{part}.parquet", make=losses)
+    for first in range(0, len(prompts), several):
+        chosen = prompts[first : first + several]
+        part = f"{name}-answers-{first // several:05d}"
+
+        def answers(chosen: Sequence[Prompt] = chosen) -> tuple[pa.Table, dict[str, int]]:
+            return _answers(opened, chosen, scorers, recipe)
+
+        yield _Block(part=part, size=len(chosen), file=f"evaluation/answers/{part}.parquet", make=answers)
 
 
-def _metrics(
-    found: Sequence[Contender],
-    measured: Mapping[str, Measurement],
-    references: Mapping[str, str],
-    python: Mapping[str, bool],
-) -> dict[str, dict[str, dict[str, float | None]]]:
-    """`{split: {metric: {before, after, champion}}}`; null where a number does not exist or cannot be compared."""
-    values: dict[str, dict[str, dict[str, float | None]]] = {
-        split: {name: dict.fromkeys(_COLUMNS) for name in (*LOSSES, *(SCORES if split == "test" else ()))}
-        for split in MEASURED
-    }
-    for contender in found:
-        for split in MEASURED:
-            for name, value in measured[contender.name].losses[split].metrics().items():
-                # A loss a token, of other tokens, is another quantity.
-                if contender.same_tokens or name == "bits_per_byte":
-                    values[split][name][contender.name] = value
-        scores = [
-            score(prediction, reference, python=python[key])
-            for key, prediction, reference in join(measured[contender.name].answers.texts, references)
-        ]
-        for name, value in mean_scores(scores).items():
-            values["test"][name][contender.name] = value
-    return values
-
-
-def _write_predictions(
-    path: Path, after: Measurement, references: Mapping[str, str], python: Mapping[str, bool]
-) -> None:
-    rows = []
-    for key, prediction, reference in join(after.answers.texts, references):
-        one = score(prediction, reference, python=python[key])
-        rows.append(
-            {
-                "id": key,
-                "prompt": after.answers.prompts[key],
-                "reference": reference,
-                "prediction": prediction,
-                "exact_match": one.exact_match == 1.0,
-                "rouge_l": one.rouge_l,
-                "parses": None if one.parses is None else one.parses == 1.0,
-            }
-        )
-    with atomic_file(path) as beside:
-        pq.write_table(pa.Table.from_pylist(rows, schema=PREDICTIONS), beside, compression="zstd")
-
-
-def _notes(
-    found: Sequence[Contender], measured: Mapping[str, Measurement], prompts: Sequence[Prompt], recipe: Recipe
-) -> list[str]:
-    """What a reader of the numbers must know."""
-    notes = []
-    if len(prompts) < recipe.evaluate.generate:
-        notes.append(f"{len(prompts)} test rows have a prompt and an answer; evaluate.generate asks for more")
-    for contender in found:
-        if cut := measured[contender.name].answers.cut:
-            notes.append(f"{contender.name}: {cut} prompts were too long for the model and lost their beginning")
-        if not contender.same_tokens:
-            notes.append(
-                f"{contender.name}: it has another tokenizer or a shorter context, "
-                "so its loss a token cannot be compared; bits a byte can"
-            )
-    return notes
+def _answers(
+    opened: Opened, prompts: Sequence[Prompt], scorers: Scorers, recipe: Recipe
+) -> tuple[pa.Table, dict[str, int]]:
+    """Let a contender answer some prompts, and score what it says."""
+    tests = recipe.evaluate.unit_tests
+    drawn = {prompt.id: tests.samples for prompt in prompts if tests and tests.samples > 1 and scorers.tests(prompt)}
+    answers = generate_answers(
+        opened.model,
+        opened.tokenizer,
+        prompts,
+        stop_ids=opened.facts["stop_ids"],
+        pad_id=opened.facts["pad_id"],
+        context=opened.context,
+        max_new_tokens=recipe.evaluate.max_new_tokens,
+        batch=recipe.evaluate.batch,
+        device=opened.device,
+        drawn=drawn,
+        temperature=tests.temperature if tests else 1.0,
+        seed=recipe.seed,
+    )
+    rows = [
+        {
+            "id": prompt.id,
+            "prompt": answers.prompts[prompt.id],
+            "reference": prompt.reference,
+            "prediction": answers.texts[prompt.id][0],
+            "scores": sorted(scorers.score(prompt, answers.texts[prompt.id]).items()),
+        }
+        for prompt in prompts
+    ]
+    return pa.Table.from_pylist(rows, schema=ANSWERS), {"cut": answers.cut}

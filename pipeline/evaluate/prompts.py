@@ -11,10 +11,11 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from pipeline import fingerprint
+from pipeline.evaluate.metrics.tools import calls_of, written
 
 __all__ = ["Prompt", "choose_prompts"]
 
-_COLUMNS = ["id", "kind", "messages", "tools", "metadata"]
+_COLUMNS = ["id", "source", "kind", "messages", "tools", "metadata"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,24 +24,36 @@ class Prompt:
 
     Args:
         id: of the row.
+        source: its source.
+        kind: its kind.
         messages: `{role, content, extra}` of every message before the last answer of the assistant.
         tools: the row's tools as exact JSON, or None.
         metadata: the row's other keys as exact JSON, or None; a prompt template may name them.
-        reference: that last answer.
+        reference: that last answer; where it calls tools, the calls as `metrics.tools.written` writes them.
+        calls: whether it calls tools.
     """
 
     id: str
+    source: str
+    kind: str
     messages: list[dict[str, Any]]
     tools: str | None
     metadata: str | None = None
     reference: str
+    calls: bool = False
+
+    def row(self) -> dict[str, Any]:
+        """What a measure of the recipe's own is given of the row."""
+        return {
+            name: getattr(self, name) for name in ("id", "source", "kind", "messages", "tools", "metadata", "reference")
+        }
 
 
 def choose_prompts(folder: Path, count: int, *, seed: int) -> list[Prompt]:
     """Choose `count` rows of a curated split by a seeded hash of their ids, and return them by id.
 
     The choice depends on the ids and the seed only: not on the parts, the order of rows or the machine. Rows
-    without a user's message, or whose answer is blank, have nothing to generate and are passed over.
+    without a user's message, or whose answer is blank and calls no tool, have nothing to generate and are passed over.
 
     Args:
         folder: of a curated split.
@@ -68,8 +81,16 @@ def _prompt(row: dict[str, Any]) -> Prompt | None:
     if not answers:
         return None
     before, answer = messages[: answers[-1]], messages[answers[-1]]
-    if not answer["content"].strip() or not any(message["role"] == "user" for message in before):
+    calls = calls_of(answer["extra"])
+    if not (answer["content"].strip() or calls) or not any(message["role"] == "user" for message in before):
         return None
     return Prompt(
-        id=row["id"], messages=before, tools=row["tools"], metadata=row["metadata"], reference=answer["content"]
+        id=row["id"],
+        source=row["source"],
+        kind=row["kind"],
+        messages=before,
+        tools=row["tools"],
+        metadata=row["metadata"],
+        reference=written(calls) if calls else answer["content"],
+        calls=bool(calls),
     )

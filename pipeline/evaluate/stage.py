@@ -1,4 +1,4 @@
-"""The stage `evaluate`: start the measuring process, and keep its record. Nothing of torch is imported here."""
+"""The stage `evaluate`: start the measuring processes, and sum up what they found; without torch in this one."""
 
 from __future__ import annotations
 
@@ -8,23 +8,26 @@ from typing import Any
 from pipeline.config import Recipe
 from pipeline.errors import RunDirectoryError
 from pipeline.evaluate.champion import Candidate, Champion, find_candidate, pointer_path, read_pointer, rival_of
+from pipeline.evaluate.metrics.custom import measure_fingerprint
+from pipeline.evaluate.prompts import choose_prompts
+from pipeline.evaluate.summary import CONTROLS, MEASURED, PART, summarise
 from pipeline.progress import Progress
 from pipeline.run import Manifest, RunDirectory, Stage
 from pipeline.train.launcher import launch
 
-__all__ = ["PART", "evaluate", "plan", "rivals"]
+__all__ = ["CONTROLS", "MEASURED", "evaluate", "finish", "plan", "rivals"]
 
-VERSION = 1
-
-PART = "evaluation"
-"""The only part's name."""
+VERSION = 2
 
 
 def evaluate(run: RunDirectory, recipe: Recipe) -> Manifest:
     """Measure the model before and after training, and the champion, and write `evaluation/`.
 
+    A run that was stopped goes on with the blocks that are missing.
+
     Raises:
-        InputError: the champion's pointer cannot be read, or its model is gone.
+        InputError: the champion's pointer cannot be read, or its model is gone; a measure cannot be loaded.
+        MachineError: unit tests are asked for, and the machine allows no sandbox.
         RunDirectoryError: training has not finished.
         StageError: a self-check failed.
         Preempted: stopped from outside.
@@ -38,18 +41,35 @@ def evaluate(run: RunDirectory, recipe: Recipe) -> Manifest:
         )
     if done := stage.manifest():
         return done
-    record = stage.begin().get(PART)
-    if record is None:
+    if PART not in stage.begin():
         with Progress("evaluate", unit="bins and prompts") as progress:
             launch(
                 "pipeline.evaluate",
                 [str(run.root), stage.fingerprint],
-                nproc=1,
+                nproc=recipe.evaluate.nproc,
                 grace=recipe.training.launch.grace,
                 log=run.logs / "evaluate.log",
                 on_line=lambda line: _show(line, progress),
             )
-        record = stage.begin()[PART]
+    return finish(stage, run, recipe)
+
+
+def finish(stage: Stage, run: RunDirectory, recipe: Recipe) -> Manifest:
+    """Sum up the blocks, all of which are there, and write the manifest.
+
+    Raises:
+        StageError: a self-check failed.
+    """
+    record = stage.finished().get(PART)
+    if record is None:
+        prompts = choose_prompts(run.path("curated/test"), recipe.evaluate.generate, seed=recipe.seed)
+        parts = stage.finished()
+        names = {
+            name: parts[f"{name}-tokens"].counts["same"]
+            for name in ("before", "after", "champion")
+            if f"{name}-tokens" in parts
+        }
+        record = summarise(stage, run, recipe, prompts, names)
     return stage.finish(summary=record.counts)
 
 
@@ -63,12 +83,14 @@ def plan(run: RunDirectory, recipe: Recipe) -> Stage | None:
     candidate, champion = rivals(run, recipe)
     if packed is None or curated is None or tokenizer is None or candidate is None:
         return None
+    section = recipe.evaluate
     return Stage(
         run=run,
         name="evaluate",
         version=VERSION,
         config={
-            **recipe.evaluate.model_dump(mode="json"),
+            **section.model_dump(mode="json", exclude={"nproc"}),
+            "measures": {name: measure_fingerprint(metric) for name, metric in section.metrics.items()},
             "seed": recipe.seed,
             "seq_length": recipe.pack.seq_length,
             "base": recipe.training.model.model_dump(mode="json"),
@@ -92,10 +114,10 @@ def rivals(run: RunDirectory, recipe: Recipe) -> tuple[Candidate | None, Champio
 
 
 def _show(line: str, progress: Progress) -> None:
-    """Take the measuring process's progress lines; whatever else it prints is in the log."""
+    """Take the measuring processes' progress lines; whatever else they print is in the log."""
     try:
         event: Any = json.loads(line)
         progress.total = event["total"]
-        progress.advance(event["done"] - progress.done, note=event["note"])
+        progress.advance(event["add"], note=event["note"])
     except (ValueError, KeyError, TypeError):
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pipeline.config import Source
 
@@ -56,6 +56,8 @@ class Survey:
     """In the order of the shards' names, then of the rows."""
     fingerprint: str
     """Of everything that decides the rows: names and contents of files, or code, arguments and shards of a target."""
+    shards: dict[str, str] = field(default_factory=dict)
+    """Name of a shard → fingerprint of its content."""
 
 
 def plan_parts(surveys: Sequence[Survey], part_bytes: int) -> list[tuple[Block, ...]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from pipeline import fingerprint
 from pipeline.config import Source
+from pipeline.errors import InputError
 from pipeline.ingest.blocks import Block, Survey
 from pipeline.ingest.containers import CONTAINERS, check_columns, container_of
 from pipeline.ingest.formats import adapter_for
@@ -39,12 +40,13 @@ _WITHOUT_BLANKS = ("parquet", "json", "document")
 """Containers of which every counted row is one."""
 
 
-def survey(source: Source, *, part_bytes: int) -> Survey:
+def survey(source: Source, *, part_bytes: int, only: Collection[str] | None = None) -> Survey:
     """Find what a source holds; every byte of its files is read once, save of Parquet files that their store versions.
 
     Args:
         source: files or a target.
         part_bytes: about the size of a block, in bytes of the file; a block ends with a row.
+        only: the names of the shards to look at; all without.
 
     Raises:
         RecipeError: its format, kind and columns do not go together.
@@ -53,21 +55,41 @@ def survey(source: Source, *, part_bytes: int) -> Survey:
     adapter = adapter_for(source)
     settings = source.model_dump(mode="json", include=_SETTINGS)
     if source.target is not None:
-        target_blocks, content = survey_target(source)
-        return Survey(blocks=tuple(target_blocks), fingerprint=fingerprint.of_value([settings, source.target, content]))
+        found_shards, content = survey_target(source, only)
+        return Survey(
+            blocks=tuple(block for block, _ in found_shards),
+            fingerprint=fingerprint.of_value([settings, source.target, content]),
+            shards={block.shard: its for block, its in found_shards},
+        )
     blocks: list[Block] = []
     contents: list[list[object]] = [[path.name, fingerprint.of_file(path)] for path in _corpus_files(source)]
+    shards: dict[str, str] = {}
     for origin in find_origins(source):
         found: list[list[Block]] = []
+        if only is not None and origin.slice is not None:
+            raise InputError(
+                "a slice of a split cannot be read shard by shard: it counts rows over all of them",
+                where=f"source {source.name}, split: {source.split}",
+                mend="name the whole split for retraining",
+            )
         for shard in origin.shards:
+            if only is not None and shard.name not in only:
+                continue
             container = CONTAINERS[container_of(source, shard.location)]
             cut, content = container.survey(source, shard, part_bytes=part_bytes)
             if cut and cut[0].header:
                 check_columns(adapter.needed, [*cut[0].header, *dict(shard.constants)], shard.location)
             found.append(cut)
             contents.append([shard.name, content, shard.constants])
+            shards[shard.name] = fingerprint.of_value([content, shard.constants])
         blocks += _sliced(found, origin.slice) if origin.slice else [block for cut in found for block in cut]
-    return Survey(blocks=tuple(blocks), fingerprint=fingerprint.of_value([settings, contents]))
+    if only is not None and (gone := sorted(set(only) - set(shards))):
+        raise InputError(
+            f"{len(gone)} shards of this batch are gone",
+            where=f"source {source.name}, {gone[0]}",
+            mend="bring them back until the batch is finished; a finished one is not read again",
+        )
+    return Survey(blocks=tuple(blocks), fingerprint=fingerprint.of_value([settings, contents]), shards=shards)
 
 
 def check_source(source: Source) -> None:

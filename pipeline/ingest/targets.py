@@ -26,7 +26,7 @@ import inspect
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -40,7 +40,7 @@ from pipeline.ingest.blocks import Block
 from pipeline.ingest.lines import Line, too_long
 from pipeline.ingest.rejected import Rejected
 
-__all__ = ["Target", "TargetShard", "lines_of_target", "load_target", "sharded", "survey_target"]
+__all__ = ["Target", "TargetShard", "lines_of_target", "load_module", "load_target", "sharded", "survey_target"]
 
 _SHARDS = "__shards__"
 _HALVES = ("get_context", "get_target")
@@ -88,7 +88,7 @@ def load_target(source: Source) -> Target:
     where = f"source {source.name}, target: {source.target}"
     module_name, _, name = str(source.target).rpartition(":")
     try:
-        module = _module(module_name)
+        module = load_module(module_name)
     except Exception as error:
         raise InputError(
             f"the target's module cannot be imported: {type(error).__name__}: {error}",
@@ -118,7 +118,7 @@ def load_target(source: Source) -> Target:
     return function  # type: ignore[no-any-return]
 
 
-def _module(name: str) -> ModuleType:
+def load_module(name: str) -> ModuleType:
     """Import a module by its name or its file."""
     if not name.endswith(".py"):
         if os.getcwd() not in sys.path:
@@ -140,8 +140,12 @@ def _module(name: str) -> ModuleType:
     return sys.modules[known]
 
 
-def survey_target(source: Source) -> tuple[list[Block], str]:
-    """The blocks of a target, one a shard in the order of their names, and their fingerprint.
+def survey_target(source: Source, only: Collection[str] | None = None) -> tuple[list[tuple[Block, str]], str]:
+    """The blocks of a target, one a shard in the order of their names, each with the shard's fingerprint; and all's.
+
+    Args:
+        source: the target.
+        only: the shards that are wanted; all without.
 
     Raises:
         InputError: it cannot be loaded, its shards fail or share a name.
@@ -161,20 +165,26 @@ def survey_target(source: Source) -> tuple[list[Block], str]:
         raise InputError(
             "two shards of the target have the same name", where=where, mend="give each its own; names begin ids"
         )
+    shards = [shard for shard in shards if only is None or shard.name in only]
+    code = [_code_of(function), source.args]
     blocks = [
-        Block(
-            source=source,
-            shard=shard.name,
-            location="",
-            container="target",
-            offset=0,
-            length=-1,
-            first_row=0,
-            bytes=shard.bytes,
+        (
+            Block(
+                source=source,
+                shard=shard.name,
+                location="",
+                container="target",
+                offset=0,
+                length=-1,
+                first_row=0,
+                bytes=shard.bytes,
+            ),
+            # What a shard says of its data; one that says nothing is known by its code alone.
+            shard.fingerprint or fingerprint.of_value(code),
         )
         for shard in shards
     ]
-    made_from = [_code_of(function), source.args, [[shard.name, shard.fingerprint] for shard in shards]]
+    made_from = [*code, [[shard.name, shard.fingerprint] for shard in shards]]
     return blocks, fingerprint.of_value(made_from)
 
 

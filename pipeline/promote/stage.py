@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,15 @@ from pipeline.evaluate.champion import (
     read_pointer,
     rival_of,
 )
+from pipeline.evaluate.scores import pairs
 from pipeline.promote.gate import Verdict, judge
-from pipeline.promote.pointer import crown, pointer_lock
+from pipeline.promote.pointer import as_champion, crown, pointer_lock
+from pipeline.promote.registry import entry, is_rolled_back, known
 from pipeline.run import Manifest, RunDirectory, Stage
 
 __all__ = ["plan", "promote"]
 
-VERSION = 1
+VERSION = 2
 
 
 def promote(run: RunDirectory, recipe: Recipe) -> Manifest:
@@ -54,9 +56,9 @@ def promote(run: RunDirectory, recipe: Recipe) -> Manifest:
                 mend="run the same command again: evaluation measures the champion of now",
             )
         metrics = json.loads(run.path("evaluation/metrics.json").read_text(encoding="utf-8"))
-        verdict = _verdict(recipe, candidate, standing, rival, metrics["test"])
-        if verdict.promoted and not _holds(candidate, standing):
-            standing = crown(run, recipe, candidate, pointer, over=rival, metrics=_after(metrics["test"]))
+        verdict = _verdict(run, recipe, candidate, standing, rival)
+        if not _holds(candidate, standing):
+            standing = _decide(run, recipe, candidate, standing, rival, verdict, _after(metrics["test"]))
         # Of the place as it is now, so that the same command finds the stage done.
         return _record(_stage(run, recipe, evaluation, candidate, standing), verdict, rival)
 
@@ -74,11 +76,13 @@ def _stage(
 ) -> Stage:
     rival = rival_of(candidate, standing, pointer_path(run, recipe))
     place = "empty" if standing is None else "candidate" if _holds(candidate, standing) else "other"
+    if place == "other" and standing and is_rolled_back(standing.history, candidate.model):
+        place = "taken back"
     return Stage(
         run=run,
         name="promote",
         version=VERSION,
-        config=recipe.promote.model_dump(mode="json"),
+        config={**recipe.promote.model_dump(mode="json", exclude={"keep"}), "seed": recipe.seed},
         inputs={
             "evaluation": evaluation.content,
             "model": candidate.model,
@@ -105,20 +109,52 @@ def _holds(candidate: Candidate, standing: Standing | None) -> bool:
 
 
 def _verdict(
-    recipe: Recipe, candidate: Candidate, standing: Standing | None, rival: Champion | None, test: dict[str, Any]
+    run: RunDirectory, recipe: Recipe, candidate: Candidate, standing: Standing | None, rival: Champion | None
 ) -> Verdict:
-    margin = recipe.promote.margin
+    section = recipe.promote
+    verdict = Verdict(promoted=False, reason="", margin=section.margin, confidence=section.confidence)
     if _holds(candidate, standing):
-        values = test[recipe.promote.metric]
-        return Verdict(
-            promoted=True,
-            reason="it is the champion already; nothing was changed",
-            metric=recipe.promote.metric,
-            candidate=values["after"],
-            champion=values["champion"],
-            margin=margin,
-        )
-    return judge(test, metric=recipe.promote.metric, margin=margin, has_champion=rival is not None)
+        return replace(verdict, promoted=True, reason="it is the champion already; nothing was changed")
+    if standing and (when := is_rolled_back(standing.history, candidate.model)):
+        reason = f"it was taken back on {when}; `promote --rollback --to {candidate.model[:12]}` brings it back"
+        return replace(verdict, reason=reason)
+    scores = run.path("evaluation/scores.parquet")
+    return judge(
+        lambda metric: pairs(scores, metric),
+        section,
+        recipe.evaluate.measures(),
+        has_champion=rival is not None,
+        seed=recipe.seed,
+    )
+
+
+def _decide(
+    run: RunDirectory,
+    recipe: Recipe,
+    candidate: Candidate,
+    standing: Standing | None,
+    rival: Champion | None,
+    verdict: Verdict,
+    metrics: dict[str, float | None],
+) -> Standing | None:
+    """Write the decision into the registry, and with it, where the candidate won, the champion."""
+    pointer = pointer_path(run, recipe)
+    model = recipe.training.model
+    made = as_champion(run, recipe, candidate, pointer, metrics)
+    decision = entry(
+        "promoted" if verdict.promoted else "kept",
+        made,
+        reason=verdict.reason,
+        against=rival,
+        base=model.path or "random weights",
+    )
+    if verdict.promoted:
+        keep = recipe.promote.keep
+        return crown(candidate, made, pointer, standing, over=rival, decision=decision, keep=keep)
+    if standing is not None and not known(standing.history, decision):
+        standing = replace(standing, history=[*standing.history, decision])
+        write_json(pointer, standing.to_json())
+    return standing
 
 
 def _after(test: dict[str, Any]) -> dict[str, float | None]:

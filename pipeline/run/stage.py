@@ -78,6 +78,10 @@ class Stage:
             (self.run.path(folder) / MANIFEST).unlink(missing_ok=True)
             for path in [self.run.path(folder), *self.run.path(folder).rglob("*/")]:
                 remove_temporaries(path)
+        return self.finished()
+
+    def finished(self) -> dict[str, PartRecord]:
+        """The parts that are there and whole; a record whose files are not is removed."""
         return {record.part: record for record in self._finished() if self._is_whole(record)}
 
     def commit(self, part: str, files: Mapping[str, int], counts: Mapping[str, Any]) -> PartRecord:

@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch.nn.functional import linear
+from torch.nn.functional import cross_entropy, linear
 
-__all__ = ["chunk_rows", "summed_nll"]
+__all__ = ["chunk_rows", "each_nll", "summed_nll"]
 
 _CHUNK = {"cpu": 1 << 23, "cuda": 1 << 28}
 """Logits of a chunk in float32: 32 MiB fit a CPU's caches better; a GPU's matrix units want at least 1000 rows."""
@@ -40,6 +40,17 @@ def summed_nll(
     """
     rows = rows or chunk_rows(weight.shape[0], hidden.device.type)
     return _SummedNll.apply(hidden, weight, bias, labels, rows)  # type: ignore[no-any-return, no-untyped-call]
+
+
+@torch.no_grad()
+def each_nll(
+    hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, labels: torch.Tensor
+) -> torch.Tensor:
+    """What `summed_nll` sums, (T,) in float32; without gradients."""
+    rows = chunk_rows(weight.shape[0], hidden.device.type)
+    chunks = zip(torch.split(hidden, rows), torch.split(labels, rows), strict=True)
+    parts = [cross_entropy(linear(part, weight, bias).float(), wanted, reduction="none") for part, wanted in chunks]
+    return torch.cat(parts) if parts else hidden.new_empty(0, dtype=torch.float32)
 
 
 def chunk_rows(vocab_size: int, device: str) -> int:

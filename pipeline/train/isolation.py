@@ -29,7 +29,7 @@ def isolate(learner: Learner, *, vocab_size: int, device: torch.device, dtype: t
         The way, which the learner takes from now on.
 
     Raises:
-        StageError: the model sees the future, or does not look at its input.
+        StageError: the model sees the future, or does not look at its input, or computes no numbers.
     """
     plain = learner.plain
     own = getattr(plain.config, "_attn_implementation", None)
@@ -71,6 +71,12 @@ def keeps_apart(learner: Learner, *, vocab_size: int, device: torch.device) -> b
         return False
     finally:
         learner.train(training)
+    if not bool(before.isfinite().all()):
+        raise StageError(
+            "the model's logits are not finite on made-up tokens",
+            where=f"train.model: {type(learner.plain).__name__}",
+            mend="its weights are damaged, or its training went astray: lower train.learning_rate and train it anew",
+        )
     changed = (before != after).any(dim=-1)
     return not bool(changed[~at].any()) and bool(changed[at].all())
 

@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 
 from pipeline.train.attention import block_causal_mask
-from pipeline.train.chunked_loss import summed_nll
+from pipeline.train.chunked_loss import each_nll, summed_nll
 from pipeline.train.data import MicroBatch
 
 __all__ = ["Isolation", "Learner"]
@@ -34,8 +34,14 @@ class Learner(torch.nn.Module):
         self.chunked = False
         """The loss is taken from the decoder's output and the head's weights: see `find_head`."""
 
-    def forward(self, batch: MicroBatch, *, logits: bool = False) -> torch.Tensor:
-        """Negative log-likelihood in nats, summed over the batch's targets; or the logits (B, L, V)."""
+    def forward(self, batch: MicroBatch, *, logits: bool = False, each: bool = False) -> torch.Tensor:
+        """Negative log-likelihood in nats, summed over the batch's targets; or of each target; or the logits (B, L, V).
+
+        Args:
+            batch: T targets, at `batch.targets`.
+            logits: return all of them.
+            each: do not sum but return (T,), without gradients.
+        """
         inputs: dict[str, Any] = {"input_ids": batch.tokens, "use_cache": False}
         if self.isolation == "bounds":
             inputs |= {"attention_mask": batch.bounds, "position_ids": batch.positions}
@@ -46,10 +52,10 @@ class Learner(torch.nn.Module):
         wanted = batch.labels.flatten()[batch.targets]
         if not self.chunked:
             whole = self.model(**inputs).logits.flatten(0, 1)[batch.targets].float()
-            return cross_entropy(whole, wanted, reduction="sum")
+            return cross_entropy(whole, wanted, reduction="none" if each else "sum")
         hidden = self.plain.base_model(**inputs).last_hidden_state.flatten(0, 1)[batch.targets]
         head = cast(torch.nn.Linear, self.plain.get_output_embeddings())  # type: ignore[no-untyped-call]
-        return summed_nll(hidden, head.weight, head.bias, wanted)
+        return (each_nll if each else summed_nll)(hidden, head.weight, head.bias, wanted)
 
     @property
     def plain(self) -> PreTrainedModel:

@@ -16,6 +16,8 @@ from pipeline.train.model import Tokenizer, load_model, load_tokenizer
 PROMPTS = [
     Prompt(
         id=f"s/f#{n}",
+        source="s",
+        kind="pair",
         messages=[{"role": "user", "content": "add " * n + "it", "extra": None}],
         tools=None,
         reference="x",
@@ -46,7 +48,6 @@ def answer(model: PreTrainedModel, tokenizer: Tokenizer, **changes: object) -> A
         "max_new_tokens": 12,
         "batch": 4,
         "device": torch.device("cpu"),
-        "on_answers": lambda _: None,
     }
     return generate_answers(model, tokenizer, PROMPTS, **{**settings, **changes})  # type: ignore[arg-type]
 
@@ -62,8 +63,8 @@ def test_an_answer_is_the_greedy_one_and_does_not_depend_on_the_batch(
         for _ in range(12):
             with torch.inference_mode():
                 ids.append(int(model(input_ids=torch.tensor([ids])).logits[0, -1].argmax()))
-        assert batched.texts[prompt.id] == tokenizer.decode(ids[length:], skip_special_tokens=True)
-    assert len(set(batched.texts.values())) > 1
+        assert batched.texts[prompt.id] == [tokenizer.decode(ids[length:], skip_special_tokens=True)]
+    assert len({text for (text,) in batched.texts.values()}) > 1
 
 
 def test_an_answer_ends_before_the_first_stop_token(model: PreTrainedModel, tokenizer: Tokenizer) -> None:
@@ -76,7 +77,7 @@ def test_an_answer_ends_before_the_first_stop_token(model: PreTrainedModel, toke
     stop = new[5]
     stopped = answer(model, tokenizer, stop_ids=[stop])
     expected = tokenizer.decode(new[: new.index(stop)], skip_special_tokens=True)
-    assert stopped.texts["s/f#3"] == expected
+    assert stopped.texts["s/f#3"] == [expected]
     assert stopped.texts["s/f#3"] != free.texts["s/f#3"]
 
 
@@ -97,3 +98,13 @@ def test_an_answer_never_takes_more_than_half_of_a_small_context(model: PreTrain
     assert answers == answer(model, tokenizer, context=16, max_new_tokens=8)
     assert answers != answer(model, tokenizer, context=16, max_new_tokens=7)
     assert {len(tokenizer.encode(prompt)) for prompt in answers.prompts.values()} == {8}
+
+
+def test_drawn_answers_depend_on_the_row_and_the_seed_alone(model: PreTrainedModel, tokenizer: Tokenizer) -> None:
+    drawn = {"s/f#2": 5}
+    one, two = (answer(model, tokenizer, drawn=drawn, seed=1, temperature=9.0, batch=batch) for batch in (7, 5))
+    assert one == two
+    assert {key: len(texts) for key, texts in one.texts.items() if len(texts) > 1} == {"s/f#2": 6}
+    assert one.texts["s/f#2"][0] == answer(model, tokenizer).texts["s/f#2"][0]
+    assert len(set(one.texts["s/f#2"])) > 2
+    assert one != answer(model, tokenizer, drawn=drawn, seed=2, temperature=9.0)

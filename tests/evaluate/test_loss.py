@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 
+import pyarrow as pa
 import pytest
 import torch
 from transformers import PreTrainedModel
+from transformers.modeling_outputs import BaseModelOutputWithPast
 
 from pipeline.config import Recipe
 from pipeline.errors import StageError
-from pipeline.evaluate.loss import SplitLoss, split_loss, target_bytes
+from pipeline.evaluate.loss import example_losses, isolated, target_bytes
 from pipeline.pack.bins import Bins
 from pipeline.run import RunDirectory
 from pipeline.train.model import Tokenizer, load_model, load_tokenizer
@@ -28,29 +30,32 @@ def model(recipe: Recipe, tokenizer: Tokenizer) -> PreTrainedModel:
     return load_model(recipe.train.model, tokenizer, seed=0, seq_length=recipe.pack.seq_length).eval()
 
 
-def measure(model: PreTrainedModel, tokenizer: Tokenizer, bins: Bins, recipe: Recipe, batch: int) -> SplitLoss:
-    seen: list[int] = []
-    loss = split_loss(
-        model,
-        tokenizer,
-        bins,
-        batch=batch,
-        length=recipe.pack.seq_length,
-        device=CPU,
-        on_bins=seen.append,
-    )
-    assert sum(seen) == len(bins)
-    return loss
+def measure(model: PreTrainedModel, tokenizer: Tokenizer, bins: Bins, recipe: Recipe, batch: int) -> pa.Table:
+    """`LOSSES` of all bins, by id."""
+    learner = isolated(model, tokenizer, CPU)
+    tables = [
+        example_losses(
+            learner,
+            tokenizer,
+            bins,
+            range(first, min(first + batch, len(bins))),
+            length=recipe.pack.seq_length,
+            device=CPU,
+        )
+        for first in range(0, len(bins), batch)
+    ]
+    return pa.concat_tables(tables).sort_by("id")
 
 
 def test_the_loss_is_that_of_each_example_alone(
     run: RunDirectory, recipe: Recipe, model: PreTrainedModel, tokenizer: Tokenizer
 ) -> None:
     bins = Bins.open(run.path("packed/test"))
-    total, targets = 0.0, 0
+    alone: dict[str, tuple[float, int]] = {}
     for number in range(len(bins)):
-        tokens, loss, starts, _ = bins.get(number)
-        for first, last in zip(starts, [*starts[1:], len(tokens)], strict=True):
+        tokens, loss, starts, rows = bins.get(number)
+        for row, first, last in zip(rows, starts, [*starts[1:], len(tokens)], strict=True):
+            total, targets = 0.0, 0
             ids = torch.from_numpy(tokens[first:last].astype("int64"))
             with torch.inference_mode():
                 log = model(input_ids=ids[None]).logits[0].log_softmax(-1)
@@ -58,10 +63,13 @@ def test_the_loss_is_that_of_each_example_alone(
                 if loss[first + at]:
                     total -= float(log[at - 1, ids[at]])
                     targets += 1
-    assert targets > 50
-    measured = measure(model, tokenizer, bins, recipe, 4)
-    assert measured.targets == targets
-    assert measured.nll == pytest.approx(total, rel=1e-5)
+            alone[row] = (total, targets)
+    assert len(alone) == 8
+    for one in measure(model, tokenizer, bins, recipe, 4).to_pylist():
+        total, targets = alone.pop(one["id"])
+        assert one["targets"] == targets > 5
+        assert one["nll"] == pytest.approx(total, rel=1e-5)
+    assert not alone
 
 
 def test_the_loss_does_not_depend_on_the_batch(
@@ -69,32 +77,35 @@ def test_the_loss_does_not_depend_on_the_batch(
 ) -> None:
     bins = Bins.open(run.path("packed/validation"))
     losses = [measure(model, tokenizer, bins, recipe, batch) for batch in (1, 3, 100)]
-    assert [loss.nll for loss in losses] == pytest.approx([losses[0].nll] * 3, rel=1e-6)
-    assert len({(loss.targets, loss.bytes) for loss in losses}) == 1
+    for other in losses[1:]:
+        assert other.drop_columns("nll") == losses[0].drop_columns("nll")
+        assert other["nll"].to_pylist() == pytest.approx(losses[0]["nll"].to_pylist(), rel=1e-6)
 
 
 def test_bytes_are_those_of_the_answers(run: RunDirectory, tokenizer: Tokenizer) -> None:
     bins = Bins.open(run.path("packed/test"))
-    answers = sum(len(f"def add_{n}(x):\n    return x + {n}\n") for n in range(200, 208))
-    assert sum(target_bytes(tokenizer, bins, number) for number in range(len(bins))) == answers
+    for number in range(len(bins)):
+        one = bins.get(number)
+        answers = [f"def add_{n}(x):\n    return x + {n}\n" for n in (row.rpartition("#")[2] for row in one.rows)]
+        assert target_bytes(tokenizer, one) == [len(answer) for answer in answers]
 
 
 def test_a_loss_that_is_not_finite_stops_and_names_the_rows(
     run: RunDirectory, recipe: Recipe, model: PreTrainedModel, tokenizer: Tokenizer
 ) -> None:
-    torch.nn.init.constant_(model.get_output_embeddings().weight, math.nan)
+    bins = Bins.open(run.path("packed/test"))
+    learner = isolated(model, tokenizer, CPU)
+
+    def spoil(_module: object, _inputs: object, output: BaseModelOutputWithPast) -> None:
+        output.last_hidden_state.fill_(math.nan)
+
+    learner.plain.base_model.register_forward_hook(spoil)
     with pytest.raises(StageError, match="self-check: the loss is nan") as error:
-        measure(model, tokenizer, Bins.open(run.path("packed/test")), recipe, 2)
+        example_losses(learner, tokenizer, bins, range(2), length=recipe.pack.seq_length, device=CPU)
     assert "sums/sums.jsonl#20" in error.value.where
 
 
-def test_metrics_are_the_field_s_formulas() -> None:
-    metrics = SplitLoss(nll=20 * math.log(2), targets=10, bytes=40).metrics()
-    assert metrics["loss"] == pytest.approx(2 * math.log(2))
-    assert metrics["perplexity"] == pytest.approx(4)
-    assert metrics["bits_per_byte"] == pytest.approx(0.5)
-
-
-def test_where_there_is_nothing_to_measure_there_is_no_number() -> None:
-    assert set(SplitLoss(nll=0.0, targets=0, bytes=0).metrics().values()) == {None}
-    assert SplitLoss(nll=1e6, targets=1, bytes=1).metrics()["perplexity"] is None  # beyond float64
+def test_a_model_of_damaged_weights_is_said_to_be_one(model: PreTrainedModel, tokenizer: Tokenizer) -> None:
+    torch.nn.init.constant_(model.get_output_embeddings().weight, math.nan)
+    with pytest.raises(StageError, match="the model's logits are not finite"):
+        isolated(model, tokenizer, CPU)

@@ -14,8 +14,9 @@ import torch
 
 from pipeline.config import Recipe
 from pipeline.errors import InputError, StageError
-from pipeline.evaluate.measure import PREDICTIONS, main, measure_run
-from pipeline.evaluate.stage import plan
+from pipeline.evaluate.measure import main, measure_run
+from pipeline.evaluate.scores import ANSWERS
+from pipeline.evaluate.stage import finish, plan
 from pipeline.promote import promote
 from pipeline.run import Manifest, RunDirectory
 from tests.evaluate.runs import default_rows, make_run, row, sums, write_checkpoint
@@ -29,14 +30,9 @@ def measure(run: RunDirectory, recipe: Recipe) -> dict[str, Any]:
     assert stage is not None
     stage.begin()
     measure_run(stage, run, recipe, torch.device("cpu"))
-    summary: dict[str, Any] = stage.finish(summary=stage_counts(run)).summary
+    summary: dict[str, Any] = finish(stage, run, recipe).summary
     assert summary["metrics"] == json.loads(run.path("evaluation/metrics.json").read_text())
     return summary
-
-
-def stage_counts(run: RunDirectory) -> dict[str, Any]:
-    counts: dict[str, Any] = json.loads(run.path("evaluation/_parts/evaluation.json").read_text())["counts"]
-    return counts
 
 
 @pytest.fixture
@@ -54,7 +50,7 @@ def rival(tmp_path: Path) -> Callable[..., Made]:
 
 def test_metrics_have_the_shape_that_the_design_fixes(run: RunDirectory, recipe: Recipe) -> None:
     metrics = measure(run, recipe)["metrics"]
-    losses, scores = {"loss", "perplexity", "bits_per_byte"}, {"exact_match", "rouge_l", "parses"}
+    losses, scores = {"loss", "perplexity", "bits_per_byte"}, {"exact_match", "f1", "rouge_l", "parses"}
     assert {split: set(values) for split, values in metrics.items()} == {"validation": losses, "test": losses | scores}
     for values in metrics.values():
         for value in values.values():
@@ -77,14 +73,14 @@ def test_the_same_run_gives_the_same_bytes(run: RunDirectory, recipe: Recipe) ->
 def test_predictions_stand_with_the_reference_of_their_own_row(run: RunDirectory, recipe: Recipe) -> None:
     measure(run, recipe)
     table = pq.read_table(run.path("evaluation/predictions.parquet"))
-    assert table.schema.equals(PREDICTIONS)
+    assert table.schema.equals(ANSWERS)
     truth = {one["id"]: one["messages"] for one in default_rows()["test"]}
     rows = table.to_pylist()
     assert len(rows) == recipe.evaluate.generate == 6
     for one in rows:
         assert one["reference"] == truth[one["id"]][1]["content"]
         assert truth[one["id"]][0]["content"] in one["prompt"]
-        assert one["parses"] is not None
+        assert set(dict(one["scores"])) == {"exact_match", "f1", "rouge_l", "parses"}
 
 
 def test_before_and_after_are_one_model_where_training_changed_nothing(run: RunDirectory, recipe: Recipe) -> None:

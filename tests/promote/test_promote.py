@@ -8,11 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline.config import Recipe
 from pipeline.errors import InputError, RunDirectoryError, StageError
 from pipeline.evaluate.champion import champion_model, find_candidate, pointer_path, read_pointer, rival_of
+from pipeline.evaluate.scores import SCORES
 from pipeline.promote import plan, promote
 from pipeline.promote.pointer import pointer_lock
 from pipeline.run import Manifest, RunDirectory, Stage
@@ -59,9 +62,30 @@ def measured(made: Made, loss: float | None, champion_loss: float | None = None)
     stage.begin()
     path = run.path("evaluation/metrics.json")
     path.write_text(json.dumps({"validation": metrics, "test": metrics}))
-    stage.commit("evaluation", {"evaluation/metrics.json": 0}, {})
+    write_scores(run.path("evaluation/scores.parquet"), after=loss, champion=champion_loss)
+    stage.commit("evaluation", {"evaluation/metrics.json": 0, "evaluation/scores.parquet": 0}, {})
     stage.finish(summary={"metrics": metrics})
     return made
+
+
+def write_scores(path: Path, **losses: float | None) -> None:
+    """Twenty rows of ten target tokens, each with the contender's loss."""
+    lines = [
+        {
+            "split": "test",
+            "contender": name,
+            "metric": "loss",
+            "source": "sums",
+            "kind": "pair",
+            "id": f"sums/sums.jsonl#{row}",
+            "value": 10 * loss,
+            "weight": 10.0,
+        }
+        for name, loss in losses.items()
+        if loss is not None
+        for row in range(20)
+    ]
+    pq.write_table(pa.Table.from_pylist(lines).cast(SCORES) if lines else SCORES.empty_table(), path)
 
 
 def holder(made: Made) -> str:
@@ -85,6 +109,10 @@ def test_the_first_candidate_becomes_the_champion(runs: Path) -> None:
     candidate, curated = find_candidate(run), Manifest.read(run.path("curated"))
     assert candidate is not None
     assert curated is not None
+    (decision_entry,) = pointer.pop("history")
+    assert decision_entry["event"] == "promoted"
+    assert decision_entry["reason"] == "there is no champion yet"
+    assert pointer.pop("code").startswith("0.1.0 ")
     assert pointer == {
         "run": "one",
         "checkpoint": f"champion-sums-models/{candidate.model}",
@@ -92,6 +120,7 @@ def test_the_first_candidate_becomes_the_champion(runs: Path) -> None:
         "recipe": recipe.fingerprint(),
         "data": curated.content_of("curated"),
         "tokenizer": candidate.tokenizer,
+        "template": "",
         "metrics": {"loss": 3.0},
         "promoted_over": None,
     }
@@ -114,10 +143,14 @@ def test_better_replaces_and_remembers_whom(runs: Path) -> None:
 @pytest.mark.parametrize("loss", [3.5, 3.0])
 def test_worse_and_equal_do_not_replace(runs: Path, loss: float) -> None:
     promote(*measured(make(runs / "one", "w1"), 3.0))
-    before = (runs / "champion-sums.json").read_bytes()
+    before = read_pointer(runs / "champion-sums.json")
     two = measured(make(runs / "two", "w2"), loss, 3.0)
     assert promote(*two).summary["promoted"] is False
-    assert (runs / "champion-sums.json").read_bytes() == before
+    after = read_pointer(runs / "champion-sums.json")
+    assert before is not None
+    assert after is not None
+    assert (after.champion, after.promoted_over) == (before.champion, before.promoted_over)
+    assert [one["event"] for one in after.history] == ["promoted", "kept"]
     assert len(list((runs / "champion-sums-models").iterdir())) == 1
 
 

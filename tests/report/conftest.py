@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pipeline.config import Recipe
-from pipeline.evaluate.measure import PREDICTIONS
+from pipeline.evaluate.scores import ANSWERS
 from pipeline.evaluate.stage import plan
 from pipeline.promote import promote
 from pipeline.run import RunDirectory
@@ -70,13 +70,11 @@ def write_evaluation(run: RunDirectory, recipe: Recipe) -> None:
             "prompt": f"prompt {n} of {ADDRESS}",
             "reference": f"reference {n} {'of this ' * 72}{ADDRESS}",  # across the place where it is cut
             "prediction": f"prediction {n} {ATTACK} {ADDRESS}",
-            "exact_match": n == 0,
-            "rouge_l": 0.5,
-            "parses": None if n % 2 else True,
+            "scores": [("exact_match", float(n == 0)), ("rouge_l", 0.5)],
         }
         for n in range(20)
     ]
-    write_table(run.path("evaluation/predictions.parquet"), predictions, PREDICTIONS)
+    write_table(run.path("evaluation/predictions.parquet"), predictions, ANSWERS)
     stage.commit("evaluation", {"evaluation/metrics.json": 0, "evaluation/predictions.parquet": 20}, {})
     stage.finish(summary={"metrics": metrics, "notes": [f"a note with {ATTACK}"]})
 

@@ -1,0 +1,106 @@
+"""What runs a program in a sandbox. Started with `python -I -c <this text>` and a JSON job on standard input.
+
+It knows the standard library alone. The order matters: namespaces, mounts and limits are taken while this process still
+may, and the last steps, another user and `exec`, give up every right that was needed for them.
+"""
+
+import ctypes
+import json
+import os
+import pathlib
+import resource
+import signal
+import sys
+
+_NEWNS, _NEWIPC, _NEWUTS = 0x00020000, 0x08000000, 0x04000000
+_NEWUSER, _NEWPID, _NEWNET = 0x10000000, 0x20000000, 0x40000000
+_MOUNT_SETATTR, _AT_FDCWD, _AT_RECURSIVE, _READ_ONLY = 442, -100, 0x8000, 1
+_MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_BIND, _MS_PRIVATE = 2, 4, 8, 4096, 1 << 18
+_PDEATHSIG, _NO_NEW_PRIVS = 1, 38
+_STRANGERS = range(60_000, 65_000)
+"""Users that nobody is: the kernel counts processes by user, and does not hold root to any number."""
+
+NO_NAMESPACES = 97
+"""Exit code: the kernel allows no namespaces here."""
+
+PYTHON = "/tmp/.python"
+"""Where the interpreter's installation is seen inside, if it lies in a place that is covered."""
+
+
+def main() -> int:
+    """Run the program that standard input describes and exit with its code, or 128 + the signal that ended it."""
+    job = json.load(sys.stdin)
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    user, group, root = os.getuid(), os.getgid(), os.getuid() == 0
+    own_user = 0 if root else _NEWUSER
+    isolated = libc.unshare(own_user | _NEWNS | _NEWPID | _NEWNET | _NEWIPC | _NEWUTS) == 0
+    if not isolated and job["required"]:
+        return NO_NAMESPACES
+    if isolated and not root:  # who is not mapped cannot own a file
+        for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
+            pathlib.Path(f"/proc/self/{name}").write_text(text)
+    child = os.fork()
+    if child == 0:
+        try:
+            libc.prctl(_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            _enter(libc, job, root, isolated)
+        finally:
+            os._exit(NO_NAMESPACES if job["required"] else 98)  # `exec` does not return
+    return _ended(child)
+
+
+def _enter(libc: ctypes.CDLL, job: dict, root: bool, isolated: bool) -> None:  # type: ignore[type-arg]
+    folder = "/tmp" if isolated else job["folder"]
+    if isolated:
+        _shut(libc, job)
+    os.chdir(folder)
+    for name, text in job["files"].items():
+        pathlib.Path(name).write_text(text, encoding="utf-8", errors="replace")
+    for limit, value in job["limits"].items():
+        resource.setrlimit(getattr(resource, limit), (value, value))
+    if isolated and (program := os.fork()):
+        # The first process of a namespace cannot be killed from within, so not by its limits either: it only waits.
+        os._exit(_ended(program))
+    if root:
+        stranger = _STRANGERS[job["number"] % len(_STRANGERS)]
+        os.setgroups([])
+        os.setresgid(stranger, stranger, stranger)
+        os.setresuid(stranger, stranger, stranger)
+    libc.prctl(_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # forgotten when the user changes
+    libc.prctl(_NO_NEW_PRIVS, 1, 0, 0, 0)
+    argv = job["argv"]
+    if isolated and job["bind"]:
+        argv = [word.replace(job["bind"], PYTHON, 1) for word in argv]
+    os.execve(argv[0], argv, {"PATH": "/usr/bin:/bin", "HOME": folder, "LANG": "C.UTF-8"})
+
+
+def _shut(libc: ctypes.CDLL, job: dict) -> None:  # type: ignore[type-arg]
+    """Every file system read-only; empty ones, in memory, over the places of people and of temporary files."""
+    attributes = (ctypes.c_uint64 * 4)(_READ_ONLY, 0, _MS_PRIVATE, 0)  # private: nothing is seen outside
+    _must(libc.syscall(_MOUNT_SETATTR, _AT_FDCWD, b"/", _AT_RECURSIVE, ctypes.byref(attributes), 32))
+    flags = _MS_NOSUID | _MS_NODEV
+    # Where the container masks parts of /proc this is refused; then it is the one of outside, read-only.
+    libc.mount(b"proc", b"/proc", b"proc", flags | _MS_NOEXEC, None)
+    size = f"size={job['disk_mb']}m,nr_inodes=1024,mode=777".encode()
+    _must(libc.mount(b"tmpfs", b"/tmp", b"tmpfs", flags, size))
+    if job["bind"]:
+        os.mkdir(PYTHON)
+        _must(libc.mount(job["bind"].encode(), PYTHON.encode(), None, _MS_BIND, None))
+    for place in job["hidden"]:
+        if os.path.isdir(place):
+            _must(libc.mount(b"tmpfs", place.encode(), b"tmpfs", flags, b"size=64k,nr_inodes=2,mode=755"))
+
+
+def _ended(child: int) -> int:
+    status = os.waitpid(child, 0)[1]
+    return os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)
+
+
+def _must(result: int) -> None:
+    if result != 0:
+        os._exit(NO_NAMESPACES)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
