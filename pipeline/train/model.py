@@ -216,7 +216,7 @@ def _explained(kind: str) -> Iterator[None]:
         StrictDataclassError,
     ) as error:
         raise RecipeError(
-            f"transformers cannot make a {kind} model from it: {_first_line(error)}",
+            f"transformers cannot make a {kind} model from it: {' '.join(str(error).split()) or type(error).__name__}",
             where=_CONFIG,
             mend="correct the keys; their meaning is in transformers' documentation of the architecture",
         ) from None
