@@ -182,7 +182,7 @@ class _StandIn:
         raise _LookedInto
 
     __str__ = __repr__ = __format__ = __len__ = __iter__ = __hash__ = __index__ = _looked_into
-    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _looked_into  # type: ignore[assignment]
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _looked_into
     __contains__ = __getitem__ = __call__ = __mul__ = __rmul__ = __mod__ = __rmod__ = _looked_into
 
 
