@@ -63,7 +63,7 @@ def rendered(template: Template, messages: list[dict[str, Any]], prompt: bool) -
 
 @pytest.mark.parametrize("name", [*FILLED_IN, *RENDERED])
 @given(st.lists(rows, min_size=1, max_size=8), st.booleans())
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=10)
 def test_every_row_is_as_if_it_were_rendered(name: str, drawn: list[list[tuple[str, str]]], prompt: bool) -> None:
     template = Template({**FILLED_IN, **RENDERED}[name], {"eos_token": "</s>"}, ["</s>"])
     for row in [*drawn, *drawn]:
