@@ -39,6 +39,7 @@ from pipeline.config import Dedup
 from pipeline.curate.dedup.collisions import Part
 from pipeline.curate.dedup.decide import bands_of, decide
 from pipeline.curate.dedup.shared import WIDTH
+from pipeline.curate.dedup.work import work_folder
 from pipeline.engines import engine_for
 
 SHINGLES = [{"characters": width} for width in (5, 8, 12, 24)] + [{"words": width} for width in (3, 5)]
@@ -110,7 +111,8 @@ def decided(corpus: Corpus, dedup: Dedup, sketches: np.ndarray, digests: np.ndar
         )
         pq.write_table(table, path, compression="none")
         part = Part(path=path, start=0, rows=count)
-        done = decide([part], dedup, Path(folder) / "work", lambda function, jobs: [function(job) for job in jobs])
+        work = work_folder(Path(folder) / "work")
+        done = decide([part], dedup, work, lambda function, jobs: [function(job) for job in jobs])
     rows = done.candidates.rows
     return {int(rows[at]): int(rows[done.survivor[at]]) for at in np.flatnonzero(done.removed)}
 

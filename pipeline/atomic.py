@@ -23,8 +23,13 @@ TEMPORARY = ".tmp-"
 
 
 @contextmanager
-def atomic_file(path: Path) -> Iterator[Path]:
+def atomic_file(path: Path, *, synced: bool = True) -> Iterator[Path]:
     """Yield a path beside `path` to write to; on success it becomes `path`, on failure it is removed.
+
+    Args:
+        path: of the file.
+        synced: it is on the disk when the block ends; else only a process that is killed leaves it whole, and not a
+            machine that loses power.
 
     Raises:
         MachineError: the disk is full.
@@ -33,9 +38,11 @@ def atomic_file(path: Path) -> Iterator[Path]:
     beside = path.with_name(f"{TEMPORARY}{path.name}-{os.getpid()}-{secrets.token_hex(4)}")
     try:
         yield beside
-        sync(beside)
+        if synced:
+            sync(beside)
         os.replace(beside, path)
-        sync(path.parent)
+        if synced:
+            sync(path.parent)
     except OSError as error:
         raise cannot_write(error, str(path)) or error from None
     finally:

@@ -26,7 +26,7 @@ from pipeline.curate.dedup.collisions import Part, digests_of
 from pipeline.curate.dedup.decide import Decisions, bands_of, decide
 from pipeline.curate.dedup.index import Index
 from pipeline.curate.dedup.shared import find_shared, sketched
-from pipeline.curate.dedup.work import Map, load
+from pipeline.curate.dedup.work import Map, load, work_folder
 from pipeline.curate.parquet import write_parquet
 from pipeline.progress import Progress
 from pipeline.run import Manifest, PartRecord, Rows, RunDirectory, Stage
@@ -89,7 +89,7 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
     def on_workers(function: Callable[[Any], Any], jobs: Any, on_done: Any = lambda _: None) -> list[Any]:
         return run_parts(client(), function, jobs, stage="duplicates", on_done=on_done) if jobs else []
 
-    work = run.path("duplicates/_work")
+    work = work_folder(run.path("duplicates/_work"))
 
     def append(keys: _Keys) -> None:
         if index:
@@ -100,7 +100,7 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
         breaker.check(done.summary["breaker"], dedup)
         if index and index.own is None:  # restored from a copy
             append(_keys(run, dedup, index, work, on_workers))
-            shutil.rmtree(work, ignore_errors=True)
+            shutil.rmtree(work.parent, ignore_errors=True)
         return done
     finished = this.begin()
     keys = _keys(run, dedup, index, work, on_workers)
@@ -115,7 +115,7 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
         on_workers(write_part, jobs, lambda record: progress.advance(rows=record.files[0].rows))
     append(keys)
     summary = {**_summary(decisions, recipe, count), "shared": keys.summary, "breaker": load}
-    shutil.rmtree(work)
+    shutil.rmtree(work.parent)
     return this.finish(parts=len(keys.parts), rows=_rows(decisions, count), summary=summary)
 
 

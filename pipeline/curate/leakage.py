@@ -26,7 +26,7 @@ from pipeline.curate.dedup.candidates import Sketches
 from pipeline.curate.dedup.collisions import Part, Scheme, collisions, sketches_of
 from pipeline.curate.dedup.decide import bands_of
 from pipeline.curate.dedup.sorting import places_in
-from pipeline.curate.dedup.work import Map, load, save
+from pipeline.curate.dedup.work import Map, load, save, work_folder
 from pipeline.curate.duplicates import keys_of
 from pipeline.curate.messages import one_array
 from pipeline.curate.substrings.apply import cut_keys
@@ -57,7 +57,7 @@ def count_leaks(run: RunDirectory, fuzzy: Fuzzy | None, run_tasks: Map, *, cut: 
         `pairs` of near duplicates and `equal` of one digest, both 0 where the split is right; `threshold`; `rows`
         that were looked at; `uncompared`: comparisons left out, so that `pairs` is at least that; `examples` of ids.
     """
-    work = run.path("curated/_leakage")
+    work = work_folder(run.path("curated/_leakage"))
     parts: list[Part] = []
     for number, before in enumerate(keys_of(run, fuzzy)):
         after = run.path(cut_keys(number))
@@ -87,7 +87,7 @@ def count_leaks(run: RunDirectory, fuzzy: Fuzzy | None, run_tasks: Map, *, cut: 
         "uncompared": uncompared,
         "examples": [[_id(parts, row) for row in pair] for pair in pairs[:5].tolist()],
     }
-    shutil.rmtree(work, ignore_errors=True)
+    shutil.rmtree(work.parent, ignore_errors=True)
     return summary
 
 

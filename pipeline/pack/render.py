@@ -16,6 +16,7 @@ from itertools import count
 from typing import Any, NamedTuple
 
 from pipeline.errors import InputError
+from pipeline.pack.skeleton import Skeletons
 
 __all__ = ["REASONING", "Located", "Message", "Rendered", "Span", "Template", "plain_message"]
 
@@ -82,6 +83,7 @@ class Template:
         self.trusts = trusts
         self.tagged = GENERATION.search(source) is not None
         self._special = dict(special)
+        self._skeletons = Skeletons(source, special, tagged=self.tagged)
         ordered = sorted(control, key=len, reverse=True)
         self._longest = len(ordered[0]) if ordered else 0
         self._control = re.compile("|".join(map(re.escape, ordered)) or "(?!)")
@@ -111,9 +113,15 @@ class Template:
         texts = "\0".join(_strings([messages, tools, fields]))
         marked = locate or (not self.trusts and self._control.search(texts) is not None)
         head = {"add_generation_prompt": add_generation_prompt, "roles": [message["role"] for message in messages]}
-        bare, spans = self._jinja(messages, tools, fields, **head)
+
+        def whole() -> tuple[str, list[Span]]:
+            return self._jinja(messages, tools, fields, **head)
+
         if not marked:
-            return Rendered(bare, spans, [], None)
+            if tools:
+                return Rendered(*whole(), [], None)
+            return Rendered(*self._skeletons.render(messages, fields, add_generation_prompt, whole), [], None)
+        bare, spans = whole()
         texts += self.source
         free = (chr(code) for code in count(_PRIVATE) if chr(code) not in texts)
         quotes = next(free), next(free)

@@ -38,7 +38,7 @@ from pipeline.curate.decontaminate.index import (
     ngrams_of,
 )
 from pipeline.curate.decontaminate.matches import find_in, ledger_lines, matches_of
-from pipeline.curate.dedup.work import load, save
+from pipeline.curate.dedup.work import load, save, work_folder
 from pipeline.curate.duplicates import DECISIONS
 from pipeline.curate.messages import contents_of, one_array, rows_of
 from pipeline.curate.parquet import write_parquet
@@ -101,7 +101,7 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
         return done
     finished = this.begin()
     names = sorted(path.stem for path in run.path("duplicates").glob("part-*.parquet"))
-    work = run.path("contamination/_work")
+    work = work_folder(run.path("contamination/_work"))
     jobs = [_Job(stage=this, recipe=recipe, name=name, work=work) for name in names]
 
     def on_workers(function: Callable[[Any], Any], jobs: Sequence[Any]) -> list[Any]:
@@ -120,7 +120,7 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
             *finished.values(),
             *(run_parts(client(), decide_part, left, stage="contamination", on_done=_tell(progress)) if left else []),
         ]
-    shutil.rmtree(work, ignore_errors=True)
+    shutil.rmtree(work.parent, ignore_errors=True)
     rows: Counter[str] = Counter(dict.fromkeys((name for name in SPLITS if name != "test"), 0))
     for record in records:
         rows.update(record.counts["rows"])

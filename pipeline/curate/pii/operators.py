@@ -23,12 +23,13 @@ SHORTEST_KEY = 16
 _LETTERS = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
 
 
-def operators_of(pii: Pii, names: Sequence[str]) -> StandIns:
+def operators_of(pii: Pii, names: Sequence[str], taken: np.ndarray | None = None) -> StandIns:
     """The stand-ins that the recipe asks for, for the rows of one table.
 
     Args:
         pii: The recipe's section.
         names: Of the entities, in the order of their numbers in spans.
+        taken: Of `pseudonyms`.
 
     Raises:
         MachineError: There is no key for `hash`.
@@ -38,7 +39,7 @@ def operators_of(pii: Pii, names: Sequence[str]) -> StandIns:
     if "hash" in chosen:
         made["hash"] = hashes(names, _key(pii))
     if "pseudonym" in chosen:
-        made["pseudonym"] = pseudonyms(names)
+        made["pseudonym"] = pseudonyms(names, taken)
     operators = list(made)
     number = np.array([operators.index(operator) for operator in chosen])
 
@@ -80,10 +81,15 @@ def hashes(names: Sequence[str], key: bytes) -> StandIns:
     return stand_ins
 
 
-def pseudonyms(names: Sequence[str]) -> StandIns:
+def pseudonyms(names: Sequence[str], taken: np.ndarray | None = None) -> StandIns:
     """`<EMAIL_1>`, `<EMAIL_2>`: within a row the same for the same value's canonical form, numbered as they come.
 
     The numbers go on from one call to the next, so that a row's contents, tools and metadata share them.
+
+    Args:
+        names: Of the entities.
+        taken: int64 [rows, entities], the greatest number that a row holds already, of a redaction before this one:
+            the numbers begin behind it, so that no two values share one.
     """
     heads = pa.array([tag(name)[:-1] + "_" for name in names], pa.large_string())
     seen_rows, seen_entities = np.empty(0, np.int64), np.empty(0, np.int8)
@@ -103,7 +109,8 @@ def pseudonyms(names: Sequence[str]) -> StandIns:
             all_entities[firsts],
             all_values.take(pa.array(firsts)),
         )
-        written = pa.array(numbers[before:]).cast(pa.large_string())
+        mine = numbers[before:] if taken is None else numbers[before:] + taken[rows, entities]
+        written = pa.array(mine).cast(pa.large_string())
         return _join(heads.take(pa.array(entities)), written, ">")
 
     return stand_ins

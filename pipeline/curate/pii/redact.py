@@ -18,6 +18,7 @@ from pipeline.curate.pii.operators import key_check, key_problem, operators_of
 from pipeline.engines import ENTITIES, Engine
 from pipeline.engines.phones import COUNTRIES
 from pipeline.engines.redaction import Redaction
+from pipeline.engines.stand_ins import note_numbers
 from pipeline.errors import ProjectError
 from pipeline.schema import LEDGER
 
@@ -60,7 +61,7 @@ def redact(table: pa.Table, pii: Pii, engine: Engine) -> Redacted:
 
     def attempt(rows: pa.Table) -> Redacted:
         try:
-            stand_ins = operators_of(pii, every)  # its numbers begin anew with every attempt
+            stand_ins = operators_of(pii, every, _taken(rows, every))  # its numbers begin anew with every attempt
             options = {
                 "countries": COUNTRIES if pii.countries is None else pii.countries,
                 "also": finder,
@@ -158,6 +159,17 @@ def _redact(table: pa.Table, pii: Pii, engine: Engine, entities: Sequence[str], 
         failed=~settled,
         reasons=[UNSETTLED] * int((~settled).sum()),
     )
+
+
+def _taken(table: pa.Table, entities: Sequence[str]) -> np.ndarray:
+    """The greatest number of each entity's pseudonyms that a row came with: int64 [rows, entities]."""
+    taken = np.zeros((len(table), len(entities)), np.int64)
+    messages = one_array(table["messages"])
+    for texts in (contents_of(messages), extras_of(messages)):
+        note_numbers(texts, rows_of(messages), entities, taken)
+    for name in ("tools", "metadata"):
+        note_numbers(one_array(table[name]), np.arange(len(table)), entities, taken)
+    return taken
 
 
 def _redact_json(

@@ -19,7 +19,7 @@ from pipeline.config import Recipe
 from pipeline.curate.decontaminate.evaluation import evaluation_index, survey_evaluation
 from pipeline.curate.decontaminate.held_out import drops
 from pipeline.curate.dedup import breaker
-from pipeline.curate.dedup.work import Map
+from pipeline.curate.dedup.work import Map, work_folder
 from pipeline.curate.duplicates import SHARED
 from pipeline.curate.duplicates import keys_of as compared_keys
 from pipeline.curate.parquet import write_parquet
@@ -97,7 +97,7 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
     def on_workers(function: Callable[[Any], Any], jobs: Any, on_done: Any = lambda _: None) -> list[Any]:
         return run_parts(client(), function, jobs, stage="substrings", on_done=on_done) if jobs else []
 
-    work = run.path("substrings/_work")
+    work = work_folder(run.path("substrings/_work"))
     parts = _parts(run, recipe)
     with Progress("substrings", total=len(parts)) as progress:
         spans = search(parts, substrings.length, substrings.documents, work, 0, on_workers)
@@ -133,7 +133,7 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
         ]
         progress.advance(len(finished))
         records = [*finished.values(), *on_workers(write_part, jobs, lambda _: progress.advance())]
-    shutil.rmtree(work)
+    shutil.rmtree(work.parent)
     records.sort(key=lambda record: record.part)
     counted = [record.counts for record in records]
     rows = sum(count["kept"] + count["dropped"] for count in counted)

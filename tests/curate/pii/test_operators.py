@@ -127,6 +127,15 @@ def test_a_row_s_contents_extras_tools_and_metadata_share_their_numbers() -> Non
     assert second["metadata"] == '["<EMAIL_2>","<EMAIL_1>"]'
 
 
+def test_numbers_of_an_earlier_redaction_are_given_to_nobody_else() -> None:
+    came = table(["<EMAIL_1> and a@b.com", "c@d.com"], tools='["<EMAIL_3>"]', metadata='{"to":"a@b.com","ip":"<IP_7>"}')
+    fresh = table(["a@b.com"])
+    first, second = redact(pa.concat_tables([came, fresh]), pii("pseudonym"), cpu).table.to_pylist()
+    assert [message["content"] for message in first["messages"]] == ["<EMAIL_1> and <EMAIL_4>", "<EMAIL_5>"]
+    assert (first["tools"], first["metadata"]) == ('["<EMAIL_3>"]', '{"to":"<EMAIL_4>","ip":"<IP_7>"}')
+    assert second["messages"][0]["content"] == "<EMAIL_1>"  # every row for itself
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(st.integers(-3, 3), st.integers(0, 4)), max_size=30))
 def test_numbers_go_by_first_appearance(pairs: list[tuple[int, int]]) -> None:

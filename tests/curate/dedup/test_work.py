@@ -1,0 +1,69 @@
+"""Files between steps: kept while the machine is up, gone after a boot, written through where that is not known."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.curate.dedup import work
+from pipeline.curate.dedup.work import load, save, work_folder
+
+
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """How often a file was written through."""
+    calls: list[int] = []
+    sync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda handle: (calls.append(handle), sync(handle))[1])
+    work._boot.cache_clear()
+    yield calls
+    work._boot.cache_clear()
+
+
+def boots(monkeypatch: pytest.MonkeyPatch, path: Path, number: str | None) -> None:
+    path.unlink(missing_ok=True)
+    if number is not None:
+        path.write_text(f"{number}\n")
+    monkeypatch.setattr(work, "_BOOT", path)
+    work._boot.cache_clear()
+
+
+def test_what_a_boot_left_is_found_until_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, synced: list[int]
+) -> None:
+    boots(monkeypatch, tmp_path / "boot", "one")
+    first = work_folder(tmp_path / "_work")
+    save(first / "keys/a.npy", np.arange(3))
+    assert not synced
+    assert work_folder(tmp_path / "_work") == first
+    assert load(first / "keys/a.npy").tolist() == [0, 1, 2]
+    boots(monkeypatch, tmp_path / "boot", "two")
+    second = work_folder(tmp_path / "_work")
+    assert second != first
+    assert not first.exists()
+    assert not (second / "keys/a.npy").exists()
+
+
+def test_what_is_not_known_to_be_of_this_boot_is_written_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, synced: list[int]
+) -> None:
+    boots(monkeypatch, tmp_path / "boot", None)
+    home = work_folder(tmp_path / "_work")
+    save(home / "a.npy", np.arange(3))
+    assert synced
+    # Kept: it is on the disk, whatever happened since.
+    assert (work_folder(tmp_path / "_work") / "a.npy").exists()
+    synced.clear()
+    boots(monkeypatch, tmp_path / "boot", "one")
+    head = work_folder(tmp_path / "_work")
+    assert not home.exists()
+    boots(monkeypatch, tmp_path / "boot", "of a worker elsewhere")
+    save(head / "b.npy", np.arange(3))
+    assert synced
+    synced.clear()
+    save(tmp_path / "index/c.npy", np.arange(3))  # an output
+    assert synced
