@@ -119,8 +119,10 @@ def beside_cudf(texts: pa.LargeStringArray) -> None:
         return
     import cudf
 
-    column = cudf.Series.from_arrow(texts)
-    normal = cudf.Series.from_arrow(cpu.normalise(texts))
+    from pipeline.engines.cuda.columns import to_cudf
+
+    column = to_cudf(texts, cuda.GPU)
+    normal = to_cudf(cpu.normalise(texts), cuda.GPU)
     rng = np.random.default_rng(0)
     a, b = (cudf.Series(rng.integers(1, 1 << 32, K, np.uint32)) for _ in range(2))
     size = texts.nbytes / 1e9

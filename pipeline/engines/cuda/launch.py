@@ -139,12 +139,15 @@ class Gpu:
             return cuda.to_device(one.array)
         if not isinstance(one, np.ndarray):
             return one  # an integer; scratch is made for each launch
-        array = np.ascontiguousarray(one)
+        return self.copy_of(np.ascontiguousarray(one))
+
+    def copy_of(self, array: np.ndarray) -> Any:
+        """The copy of an array on the device, made unless there is one; kept if the array cannot change."""
         if (copy := self.mirrors.find(array)) is not None:
             return copy
         copy = cuda.to_device(array)
-        if not one.flags.writeable:  # a column's bytes or bounds
-            self.mirrors.keep(one, copy)
+        if not array.flags.writeable:  # a column's bytes or bounds
+            self.mirrors.keep(array, copy)
         return copy
 
     def _move(self, source: Any, places: np.ndarray, bounds: np.ndarray, whose: Plan) -> np.ndarray:
