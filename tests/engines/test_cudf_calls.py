@@ -22,7 +22,7 @@ def test_series_go_to_pylibcudf_and_come_back() -> None:
     assert {"from_arrow", "to_arrow"} <= set(dir(cudf.Series))
     assert {"data", "offset"} <= set(dir(plc.Column))
     order = "DataType data_type, size_type size, data: Span | None, mask: Span | None, size_type null_count, size_type"
-    assert f"{order} offset, children: Iterable[Column]" in plc.Column.__init__.__doc__
+    assert f"{order} offset, children: Iterable[Column]" in plc.Column.__doc__
     assert "__cuda_array_interface__" in dir(plc.gpumemoryview)
     for kind in ("STRING", "INT32", "INT64"):
         assert isinstance(plc.DataType(getattr(plc.TypeId, kind)), plc.DataType)
