@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -116,9 +117,10 @@ class Gpu:
             ]
             passed, order = iter(scratch), cuda.to_device(rows)
             stream = cuda.stream()
-            kernel[blocks, block, stream](
-                order, *(next(passed) if mine else copy for mine, copy in zip(own, there, strict=True))
-            )
+            given = [next(passed) if mine else copy for mine, copy in zip(own, there, strict=True)]
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Grid size")  # few rows need few threads
+                kernel[blocks, block, stream](order, *given)
             streams.append(stream)
             held.append((order, scratch))  # until the kernel has ended
         for stream in streams:
