@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test test-image check format bench lock clean
+.PHONY: setup demo test test-gpu test-image check format bench bench-gpu lock clean
 
 setup: .venv/.runtime
 
@@ -26,6 +26,10 @@ setup: .venv/.runtime
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[bench]'
 	@touch $@
 
+.venv/.gpu: .venv/.test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[gpu]'
+	@touch $@
+
 demo: setup
 	$(BIN)/curate-and-train run data/demo.yaml
 
@@ -35,6 +39,10 @@ test: .venv/.test check
 # The container image, built for real; apart, because it takes minutes, root, buildah and debootstrap.
 test-image: .venv/.test
 	$(BIN)/python -m pytest -m image -rs tests/containers
+
+# What needs a GPU; `make test` skips it where there is none, and says what is missing.
+test-gpu: .venv/.gpu
+	$(BIN)/python -m pytest -rs tests/gpu
 
 check: .venv/.test
 	$(BIN)/ruff check .
@@ -56,6 +64,9 @@ bench: .venv/.bench
 	$(BIN)/python benchmarks/packing.py
 	$(BIN)/python benchmarks/duplicates.py --peers
 	$(BIN)/python benchmarks/duplicates_growth.py 0.2 1
+
+bench-gpu: .venv/.gpu
+	$(BIN)/python benchmarks/gpu_curation.py
 
 # Resolves runtime and all extras together, so that one lock serves machines with and without a GPU. Versions stay unless
 # they must change; `uv pip compile --upgrade` moves them. Used as pip constraints.

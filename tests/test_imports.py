@@ -129,6 +129,7 @@ def test_no_two_parts_import_each_other() -> None:
         ("prefect", {"flows"}),
         ("dask_cuda", {"cluster"}),
         ("cudf", {"engines"}),
+        ("pylibcudf", {"engines"}),
         ("dask", {"cluster", "curate", "ingest", "pack"}),
         ("distributed", {"cluster", "curate", "ingest", "pack"}),
         ("torch", {"train", "evaluate"}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -116,9 +117,10 @@ class Gpu:
             ]
             passed, order = iter(scratch), cuda.to_device(rows)
             stream = cuda.stream()
-            kernel[blocks, block, stream](
-                order, *(next(passed) if mine else copy for mine, copy in zip(own, there, strict=True))
-            )
+            given = [next(passed) if mine else copy for mine, copy in zip(own, there, strict=True)]
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Grid size")  # few rows need few threads
+                kernel[blocks, block, stream](order, *given)
             streams.append(stream)
             held.append((order, scratch))  # until the kernel has ended
         for stream in streams:
@@ -139,12 +141,15 @@ class Gpu:
             return cuda.to_device(one.array)
         if not isinstance(one, np.ndarray):
             return one  # an integer; scratch is made for each launch
-        array = np.ascontiguousarray(one)
+        return self.copy_of(np.ascontiguousarray(one))
+
+    def copy_of(self, array: np.ndarray) -> Any:
+        """The copy of an array on the device, made unless there is one; kept if the array cannot change."""
         if (copy := self.mirrors.find(array)) is not None:
             return copy
         copy = cuda.to_device(array)
-        if not one.flags.writeable:  # a column's bytes or bounds
-            self.mirrors.keep(one, copy)
+        if not array.flags.writeable:  # a column's bytes or bounds
+            self.mirrors.keep(array, copy)
         return copy
 
     def _move(self, source: Any, places: np.ndarray, bounds: np.ndarray, whose: Plan) -> np.ndarray:

@@ -1,0 +1,94 @@
+"""On a device: the CPU engine's bits, on hostile rows and on real text, within bounds of memory."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from pipeline.config import Clean
+from pipeline.engines import ENTITIES, Engine, cpu
+from tests.engines.operations import OPERATIONS, flat, results
+
+DATA = Path(__file__).parents[3] / "shared" / "data"
+MEGABYTES = 20
+
+
+@pytest.fixture
+def cuda() -> Iterator[Any]:
+    from pipeline.engines import cuda
+    from pipeline.engines.cuda.launch import Gpu
+
+    whole, cuda.GPU = cuda.GPU, Gpu()
+    yield cuda
+    cuda.GPU = whole
+
+
+@pytest.fixture(scope="module")
+def texts() -> pa.LargeStringArray:
+    """Prose, code reviews, chats and tables as they are found: the string values of the data's JSON lines."""
+    files = sorted([*DATA.glob("*/*.jsonl.gz"), *DATA.glob("*/*.jsonl")])
+    if not files:
+        pytest.skip(f"no data at {DATA}")
+    found: list[str] = []
+    for path in files:
+        size = 0
+        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
+            for line in lines:
+                found += [value for value in _strings(json.loads(line)) if "\ud800" not in value]
+                size += len(line)
+                if size > MEGABYTES * 1e6 / len(files):
+                    break
+    return pa.array([text.encode("utf-8", "replace").decode() for text in found], pa.large_string())
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _strings(one)
+
+
+def test_every_operation_gives_the_bits_of_the_cpu_engine(cuda: Any) -> None:
+    here, there = results(cpu), results(cuda)
+    assert [name for name in OPERATIONS if there[name] != here[name]] == []
+
+
+def everything(engine: Engine, texts: pa.LargeStringArray) -> Iterator[tuple[str, Any]]:
+    for kind, cleaners in Clean().model_dump().items():
+        yield f"clean {kind}", engine.clean(texts, cleaners)
+    yield "signals", engine.signals(texts, (np.arange(len(texts)) % 5 - 1).astype(np.int8))
+    yield "redact", engine.redact(texts, ENTITIES)
+    normal = engine.normalise(texts)
+    yield "normalise", normal
+    yield "digest", engine.digest(normal, normalised=True)
+    yield "sketch", engine.sketch(normal)
+    yield "n-grams", engine.hash_ngrams(texts, 8)
+
+
+def test_real_text_comes_out_the_same(cuda: Any, texts: pa.LargeStringArray) -> None:
+    for (name, here), (_, there) in zip(everything(cpu, texts), everything(cuda, texts), strict=True):
+        assert list(flat(here)) == list(flat(there)), name
+    assert cuda.left_to_host()["normal forms"] < 3 * len(texts)
+
+
+def test_scratch_and_copies_stay_within_their_bytes(cuda: Any, texts: pa.LargeStringArray) -> None:
+    from numba import cuda as device
+
+    from pipeline.engines.cuda.launch import Gpu
+
+    expected = list(flat(cpu.signals(texts)))
+    cuda.signals(texts)  # the kernel is compiled, and its code is on the device
+    cuda.GPU = Gpu(scratch=64 << 20, kept=8 << 20)
+    before = device.current_context().get_memory_info().free
+    assert list(flat(cuda.signals(texts))) == expected
+    device.current_context().deallocations.clear()
+    used = before - device.current_context().get_memory_info().free
+    assert used <= 64 << 20
