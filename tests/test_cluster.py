@@ -147,8 +147,8 @@ def _waits(seconds: float) -> None:
 def test_a_cluster_that_has_lost_its_last_worker_is_said(
     scheduler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster, "_PATIENCE", 2)
     with worker_at(scheduler, "127.0.0.2", tmp_path) as only, cluster.dask_client(Cluster(address=scheduler)) as client:
+        monkeypatch.setattr(cluster, "_PATIENCE", 2)
         threading.Timer(1, only.kill).start()
         with pytest.raises(MachineError, match="s: the Dask scheduler has had no worker for 2 s"):
             cluster.run_parts(client, _waits, [60, 60], stage="s")

@@ -20,7 +20,7 @@ from tests.containers.compose import FILE, Unset, example, loopback, read
 from tests.containers.postgres import Postgres, binaries
 from tests.flows.site import PrefectSite, free_port
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 
 PASSWORDS = {"POSTGRES_PASSWORD": secrets.token_hex(16), "PREFECT_AUTH": f"admin:{secrets.token_hex(16)}"}
 
@@ -165,7 +165,7 @@ def _in(seconds: float) -> str:
 
 
 def _wait(until: Any, site: PrefectSite) -> None:
-    deadline = time.monotonic() + 180
+    deadline = time.monotonic() + 500
     while not until():
         assert time.monotonic() < deadline, "\n".join(site.log(name)[-3000:] for name in site.running)
         time.sleep(0.3)
