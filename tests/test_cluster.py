@@ -24,9 +24,9 @@ from tests.conftest import ROOT, TINY, command, run_command
 
 
 @pytest.fixture
-def scheduler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The address of a scheduler process without workers; a silent worker is given up after seconds, not minutes."""
-    monkeypatch.setenv("DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL", "5s")
+def scheduler(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a scheduler process without workers; its parameter is how long a worker may be silent."""
+    monkeypatch.setenv("DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL", getattr(request, "param", "5 minutes"))
     file = tmp_path / "scheduler.json"
     start = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0"]
     process = subprocess.Popen([*start, "--no-dashboard", "--scheduler-file", str(file)], cwd=tmp_path)
@@ -99,7 +99,12 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "hung"])
+@pytest.mark.parametrize(
+    ("how", "scheduler"),
+    [(signal.SIGKILL, "5 minutes"), (signal.SIGSTOP, "20 seconds")],
+    ids=["killed", "hung"],
+    indirect=["scheduler"],
+)
 def test_a_run_over_two_addresses_survives_one_of_them(
     how: signal.Signals, scheduler: str, tmp_path: Path, undisturbed: Path
 ) -> None:
@@ -142,8 +147,8 @@ def _waits(seconds: float) -> None:
 def test_a_cluster_that_has_lost_its_last_worker_is_said(
     scheduler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster, "_PATIENCE", 2)
     with worker_at(scheduler, "127.0.0.2", tmp_path) as only, cluster.dask_client(Cluster(address=scheduler)) as client:
+        monkeypatch.setattr(cluster, "_PATIENCE", 2)
         threading.Timer(1, only.kill).start()
         with pytest.raises(MachineError, match="s: the Dask scheduler has had no worker for 2 s"):
             cluster.run_parts(client, _waits, [60, 60], stage="s")

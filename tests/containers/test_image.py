@@ -123,9 +123,11 @@ def pip_configuration(folder: Path) -> tuple[Path, list[str]]:
     with path.open("w") as stream:
         stream.write(f"# {TOKEN}\n")
         parser.write(stream)
-    words = [word.removeprefix("file://") for value in settings.values() for word in value.split()]
-    places = {str(Path(word) if Path(word).is_dir() else Path(word).parent) for word in words if word.startswith("/")}
-    return path, sorted(place for place in places if Path(place).exists())
+    words = [word for value in settings.values() for word in value.split()]
+    indexes = [Path(word.removeprefix("file://")).parent for word in words if word.startswith("file://")]
+    paths = [Path(word) for word in words if word.startswith("/")]
+    places = {*indexes, *(place if place.is_dir() else place.parent for place in paths)}
+    return path, sorted(str(place) for place in places if place.is_dir())
 
 
 def check_configuration(config: dict[str, Any]) -> None:

@@ -32,7 +32,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectSite]:
             if words[1:3] == ["server", "start"]:
                 here.start("server", *words, "--host", "127.0.0.1", "--port", str(port))
                 here.wait_until_healthy()
-            elif "flows.worker" in words:
+            elif "flows.gently" in words:
                 here.start("worker", *words)
             else:
                 done = here.run(*words)

@@ -23,7 +23,7 @@ from tests.conftest import ROOT
 
 __all__ = ["PrefectSite", "alive", "free_port"]
 
-_STARTS_WITHIN = 180.0  # 20 s on an idle machine, most of it the database's migrations
+_STARTS_WITHIN = 400.0  # 20 s on an idle machine, most of it the database's migrations
 _STOPS_WITHIN = 40.0
 _ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
@@ -133,7 +133,7 @@ class PrefectSite:
     def state(self, run: Mapping[str, Any]) -> dict[str, Any]:
         return dict(self.api(f"flow_runs/{run['id']}")["state"])
 
-    def ended(self, run: Mapping[str, Any], *, timeout: float = 300) -> dict[str, Any]:
+    def ended(self, run: Mapping[str, Any], *, timeout: float = 600) -> dict[str, Any]:
         """The state in which a flow run ended."""
         deadline = time.monotonic() + timeout
         while (state := self.state(run))["type"] not in _ENDED:

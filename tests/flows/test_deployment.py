@@ -18,7 +18,7 @@ from tests.conftest import ROOT, TINY
 from tests.flows.conftest import documented
 from tests.flows.site import PrefectSite
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 
 WRITTEN: dict[str, Any] = yaml.safe_load((ROOT / "prefect.yaml").read_text())
 STAGES = ("curate", "pack", "train", "evaluate", "promote")
