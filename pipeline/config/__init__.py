@@ -15,6 +15,7 @@ from pipeline.config.dedup import Dedup, Fuzzy, Substrings
 from pipeline.config.evaluate import CustomMetric, Evaluate, Promote, UnitTests
 from pipeline.config.pack import Pack, Roles
 from pipeline.config.pii import Ner, Pii
+from pipeline.config.retrain import Retrain
 from pipeline.config.rules import RULE_KINDS, Bound, Rules
 from pipeline.config.section import Section
 from pipeline.config.sources import Cluster, Ingest, Source
@@ -42,6 +43,7 @@ __all__ = [
     "Pii",
     "Promote",
     "Recipe",
+    "Retrain",
     "Roles",
     "Rules",
     "Source",
@@ -72,6 +74,7 @@ class Recipe(Section):
     """Left out, a run ends with the bins."""
     evaluate: Evaluate = Evaluate()
     promote: Promote = Promote()
+    retrain: Retrain = Retrain()
 
     @model_validator(mode="after")
     def _local(self) -> Recipe:
