@@ -59,7 +59,9 @@ def take_over(stage: Stage, recipe: Recipe, finished: dict[str, PartRecord]) -> 
 
 
 def _take_part(stage: Stage, recipe: Recipe, run: Path, number: str, part: str) -> PartRecord:
-    files, rows, left = {}, Counter[str](), 0
+    files: dict[str, int] = {}
+    rows: Counter[str] = Counter()
+    left = 0
     for split in SPLITS:
         source = run / f"curated/{split}/part-{number}.parquet"
         name = f"curated/{split}/part-{run.name}-{number}.parquet"

@@ -64,8 +64,14 @@ def run_harness(
         ) from None
     if include is not None and not include.is_dir():
         raise InputError("there is no folder of tasks", where=str(include), mend="give the folder that holds the YAML")
-    manager = TaskManager(include_path=str(include) if include else None)
-    unknown = [task for task in tasks if not manager.match_tasks([task])]
+    manager: Any = None
+    unknown = list(tasks)
+    if include is not None:  # the harness's own index is of thousands of files: not for tasks of one's own
+        manager = TaskManager(include_path=str(include), include_defaults=False)
+        unknown = [task for task in tasks if not manager.match_tasks([task])]
+    if manager is None or unknown:
+        manager = TaskManager(include_path=str(include) if include else None)
+        unknown = [task for task in tasks if not manager.match_tasks([task])]
     if unknown:
         near = did_you_mean(unknown[0], manager.all_tasks)
         raise InputError(
@@ -74,7 +80,8 @@ def run_harness(
             mend="`lm-eval ls tasks` lists them; --include names a folder of your own",
         )
     try:
-        found = simple_evaluate(
+        evaluate: Any = simple_evaluate
+        found = evaluate(
             model="hf",
             model_args={"pretrained": str(candidate.folder), "dtype": "float32", "trust_remote_code": False},
             tasks=list(tasks),
