@@ -23,7 +23,7 @@ LAYERS = (
     ("train", "evaluate"),
     ("promote",),
     ("report", "export"),
-    ("doctor", "inspect_run", "preflight", "stages", "sweep"),
+    ("doctor", "inspect_run", "preflight", "retrain", "stages", "sweep"),
     ("cli",),
     ("flows",),
 )

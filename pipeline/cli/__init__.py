@@ -9,7 +9,7 @@ import argparse
 from collections.abc import Sequence
 
 from pipeline import __version__
-from pipeline.cli import doctor, export, history, inspect, lint, recipe, stages, sweep
+from pipeline.cli import doctor, export, harness, history, inspect, lint, recipe, retrain, stages, sweep
 from pipeline.cli.boundary import exit_code
 
 __all__ = ["main"]
@@ -45,6 +45,6 @@ def _parser() -> argparse.ArgumentParser:
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for group in (stages, history, recipe, inspect, export, lint, sweep, doctor):
+    for group in (stages, retrain, history, harness, recipe, inspect, export, lint, sweep, doctor):
         group.add_commands(commands, shared)
     return parser

@@ -17,6 +17,7 @@ from pipeline.config.lora import Lora
 from pipeline.config.pack import Pack, Roles
 from pipeline.config.parallel import Parallel
 from pipeline.config.pii import Ner, Pii
+from pipeline.config.retrain import Retrain
 from pipeline.config.rules import RULE_KINDS, Bound, Rules
 from pipeline.config.section import Section
 from pipeline.config.sources import Cluster, Ingest, Source
@@ -46,6 +47,7 @@ __all__ = [
     "Pii",
     "Promote",
     "Recipe",
+    "Retrain",
     "Roles",
     "Rules",
     "Source",
@@ -79,6 +81,7 @@ class Recipe(Section):
     """Left out, a run ends with the bins."""
     evaluate: Evaluate = Evaluate()
     promote: Promote = Promote()
+    retrain: Retrain = Retrain()
 
     @model_validator(mode="after")
     def _local(self) -> Recipe:

@@ -16,6 +16,7 @@ from pipeline.cluster import run_parts
 from pipeline.config import Recipe
 from pipeline.curate.decontaminate.held_out import drops
 from pipeline.curate.duplicates import DECISIONS
+from pipeline.curate.earlier import earlier_inputs, take_over
 from pipeline.curate.leakage import check_leaks, count_leaks
 from pipeline.curate.parquet import write_parquet
 from pipeline.curate.split import draw_splits
@@ -38,7 +39,7 @@ def stage(run: RunDirectory, recipe: Recipe) -> Stage | None:
     contamination = Manifest.read(run.path("contamination"))
     if documents is None or duplicates is None or contamination is None:
         return None
-    inputs = {
+    inputs: dict[str, Any] = {
         "documents": documents.content_of("documents"),
         "keys": documents.content_of("keys"),  # the leakage figure is of them
         "duplicates": duplicates.content,
@@ -51,6 +52,10 @@ def stage(run: RunDirectory, recipe: Recipe) -> Stage | None:
             return None
         inputs["substrings"] = substrings.content
     fuzzy = recipe.curate.dedup.fuzzy
+    replay = {}
+    if recipe.retrain.earlier:
+        inputs["earlier"] = earlier_inputs(recipe)
+        replay = {"replay": recipe.retrain.replay}
     return Stage(
         run=run,
         name="curated",
@@ -63,6 +68,7 @@ def stage(run: RunDirectory, recipe: Recipe) -> Stage | None:
             "sketch": fuzzy.sketch if fuzzy else None,
             "ignore_shared": fuzzy.ignore_shared is not None if fuzzy else None,  # whose sketches are counted
             "test_split": recipe.curate.decontaminate.test_split.action,
+            **replay,
         },
         inputs=inputs,
         folders=("curated", "ledger"),
@@ -90,13 +96,13 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
         for number in range(parts)
         if f"part-{number:05d}" not in finished
     ]
-    records = list(finished.values())
+    records = [record for name, record in finished.items() if name.startswith("part-")]
 
     def on_workers(function: Callable[[Any], Any], jobs: Sequence[Any]) -> list[Any]:
         return run_parts(client(), function, jobs, stage="leakage") if jobs else []
 
     with Progress("curated", total=parts) as progress:
-        progress.advance(len(finished))
+        progress.advance(len(records))
         if jobs:
             records += run_parts(
                 client(),
@@ -117,11 +123,12 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
     rows = Rows(in_=documents.rows["in"], kept=sum(splits.values()), dropped=sum(dropped.values()), rejected=rejected)
     leakage = count_leaks(run, recipe.curate.dedup.fuzzy, on_workers, cut=cuts(recipe))
     check_leaks(leakage, recipe.curate)
-    return this.finish(
-        parts=parts,
-        rows=rows,
-        summary={"splits": dict(splits), "dropped": dict(sorted(dropped.items())), "leakage": leakage},
-    )
+    summary: dict[str, Any] = {"splits": dict(splits), "dropped": dict(sorted(dropped.items())), "leakage": leakage}
+    taken = take_over(this, recipe, finished)
+    if recipe.retrain.earlier:
+        summary["earlier"] = {split: sum(record.counts["earlier"][split] for record in taken) for split in SPLITS}
+        summary["left_out"] = sum(record.counts["left_out"] for record in taken)
+    return this.finish(parts=parts + len(taken), rows=rows, summary=summary)
 
 
 @dataclass(frozen=True, kw_only=True)

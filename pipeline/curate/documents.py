@@ -7,12 +7,12 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from pipeline.cluster import run_parts
-from pipeline.config import RULE_KINDS, Curate, Fuzzy, Recipe
+from pipeline.config import RULE_KINDS, Curate, Fuzzy, Recipe, Source
+from pipeline.curate.batches import batch_shards
 from pipeline.curate.compilation import ensure_compiled
 from pipeline.curate.decontaminate.evaluation import evaluation_index, survey_evaluation
 from pipeline.curate.dedup import row_identity
@@ -37,8 +37,14 @@ VERSION = 9
 
 def survey_sources(recipe: Recipe) -> list[Survey]:
     """Look at every source once: what is there, its content fingerprint, where parts can be cut."""
+    only = batch_shards(recipe.retrain.shards) if recipe.retrain.shards else {}
+
+    def look(source: Source) -> Survey:
+        wanted = only.get(source.name, {}) if recipe.retrain.shards else None
+        return survey(source, part_bytes=recipe.ingest.part_bytes, only=wanted)
+
     with ThreadPoolExecutor() as pool:
-        return list(pool.map(partial(survey, part_bytes=recipe.ingest.part_bytes), recipe.sources))
+        return list(pool.map(look, recipe.sources))
 
 
 def stage(run: RunDirectory, recipe: Recipe, surveys: Sequence[Survey]) -> Stage:

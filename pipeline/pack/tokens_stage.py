@@ -119,6 +119,7 @@ def make_tokens(stage: Stage, recipe: Recipe) -> Manifest:
     check_cut(fields, template, {key: sum(one.counts.get(key, 0) for one in records) for key in ROLE_COUNTS})
     curated = Manifest.read(stage.run.path("curated"))
     expected = curated.rows["kept"] if curated and curated.rows else sum(one["rows"] for one in splits.values())
+    expected += sum(curated.summary.get("earlier", {}).values()) if curated else 0
     rows = Rows(
         in_=expected + (documents.documents if documents else 0),
         kept=sum(one["rows"] for one in splits.values()),

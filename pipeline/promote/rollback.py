@@ -63,11 +63,9 @@ def history(recipe: Recipe) -> tuple[Standing | None, Path]:
 
 
 def _former(standing: Standing, pointer: Path) -> str:
-    kept = [
-        model
-        for model in formers(standing.history, standing.champion.model)
-        if (models_folder(pointer) / model).is_dir()
-    ]
+    over = [standing.promoted_over.model] if standing.promoted_over else []
+    every = [*over, *formers(standing.history, standing.champion.model)]
+    kept = [model for model in every if (models_folder(pointer) / model).is_dir()]
     if not kept:
         raise InputError(
             "no model of a former champion is kept",

@@ -78,6 +78,10 @@ def funnel(run: RunDirectory) -> list[Step]:
             take(stage, by_stage.get(stage, 0), f"{note}{_alone(run)}" if stage == "filter" else note)
     splits = curated.summary.get("splits", {})
     take("kept", left - rows.kept, "  ".join(f"{split} {splits.get(split, 0):,}" for split in SPLITS))
+    if earlier := curated.summary.get("earlier"):
+        note = "  ".join(f"{split} {earlier[split]:,}" for split in SPLITS)
+        replay = f"; {curated.summary['left_out']:,} not trained on again" if curated.summary["left_out"] else ""
+        take("earlier", -sum(earlier.values()), f"taken over from earlier batches: {note}{replay}")
     tokens, packed = Manifest.read(run.path("tokens")), read_packing(run)
     if tokens is not None and (files := tokens.summary.get("pretokenised")):
         take("token files", -files["taken"], f"taken from files of tokens, not curated; {files['left_out']:,} left out")

@@ -199,3 +199,65 @@ def test_splits_without_rows_and_rows_without_prompts_give_no_number(tmp_path: P
     assert summary["prompts"] == 0
     assert summary["notes"] == ["0 test rows have a prompt and an answer; evaluate.generate asks for more"]
     assert pq.read_table(run.path("evaluation/predictions.parquet")).num_rows == 0
+
+
+def test_ranks_share_the_blocks_and_make_the_same_bytes(run: RunDirectory, recipe: Recipe) -> None:
+    measure(run, recipe)
+    names = ("metrics.json", "details.json", "scores.parquet", "predictions.parquet")
+    alone = {name: run.path(f"evaluation/{name}").read_bytes() for name in names}
+    shutil.rmtree(run.path("evaluation"))
+    recipe = recipe.model_copy(update={"evaluate": recipe.evaluate.model_copy(update={"nproc": 2})})
+    stage = plan(run, recipe)
+    assert stage is not None
+    stage.begin()
+    shares = []
+    for rank in range(2):
+        before = set(stage.finished())
+        measure_run(stage, run, recipe, torch.device("cpu"), rank=rank, world=2)
+        shares.append(set(stage.finished()) - before)
+    assert all(any("answers" in part or "test" in part for part in share) for share in shares)
+    finish(stage, run, recipe)
+    assert {name: run.path(f"evaluation/{name}").read_bytes() for name in names} == alone
+
+
+def test_a_stopped_evaluation_goes_on_with_the_blocks_that_are_missing(run: RunDirectory, recipe: Recipe) -> None:
+    stage = plan(run, recipe)
+    assert stage is not None
+    stage.begin()
+    measure_run(stage, run, recipe, torch.device("cpu"))
+    whole = {path.name: path.read_bytes() for path in run.path("evaluation/answers").iterdir()}
+    gone = run.path("evaluation/answers/after-answers-00000.parquet")
+    gone.write_bytes(gone.read_bytes()[:-1])  # damaged: its record is not believed
+    assert "after-answers-00000" not in stage.begin()
+    others = {path: path.stat().st_mtime_ns for path in run.path("evaluation").rglob("*.parquet") if path != gone}
+    measure_run(stage, run, recipe, torch.device("cpu"))
+    assert {path: path.stat().st_mtime_ns for path in others} == others
+    assert {path.name: path.read_bytes() for path in run.path("evaluation/answers").iterdir()} == whole
+    assert finish(stage, run, recipe).summary["prompts"] == 6
+
+
+def test_unit_tests_measures_of_one_s_own_and_slices_are_in_the_numbers(tmp_path: Path) -> None:
+    rows = default_rows()
+    for one in rows["test"][:3]:
+        number = one["messages"][0]["content"].split()[-1].rstrip(".")
+        test = f"def check(f):\n    assert f(1) == {number} + 1\n"
+        one["metadata"] = json.dumps({"test": test, "entry_point": f"add_{number}"})
+    (tmp_path / "mine.py").write_text("def brevity(prediction, reference, row):\n    return len(prediction) / 100\n")
+    run, recipe = make_run(
+        tmp_path / "run",
+        rows,
+        evaluate={
+            "unit_tests": {"samples": 2, "k": [1, 2], "seconds": 10},
+            "metrics": {"brevity": {"target": f"{tmp_path}/mine.py:brevity", "higher_is_better": False}},
+            "generate": 8,
+        },
+    )
+    values = measure(run, recipe)["metrics"]["test"]
+    assert values["pass_at_1"]["after"] == values["pass_at_2"]["after"] == 0.0  # a model with random weights
+    assert values["brevity"]["after"] > 0
+    details = json.loads(run.path("evaluation/details.json").read_text())["test"]
+    assert details["pass_at_1"]["after"]["rows"] == 3
+    assert details["pass_at_1"]["after"]["high"] > 0.5  # 0 of 3 is not surely 0
+    assert details["loss@sums"] == details["loss@pair"] == details["loss"]
+    assert details["loss"]["after"]["low"] < values["loss"]["after"] < details["loss"]["after"]["high"]
+    assert details["loss"]["after"]["rows"] == 8
