@@ -32,6 +32,7 @@ def check(recipe: Recipe) -> None:
     problems += _evaluation(recipe)
     problems += _language(recipe)
     problems += _template(recipe.pack)
+    problems += _extras(recipe)
     if problems and len(problems) == len(unreachable) == 1:
         raise unreachable[0]
     if problems:
@@ -91,6 +92,18 @@ def _language(recipe: Recipe) -> list[str]:
 
     try:
         check_language()
+    except ProjectError as error:
+        return [f"{error.where}: {error.what} ({error.mend})"]
+    return []
+
+
+def _extras(recipe: Recipe) -> list[str]:
+    if recipe.train is None:
+        return []
+    from pipeline.train.extras import check_extras
+
+    try:
+        check_extras(lora=recipe.train.lora if recipe.train.method == "lora" else None, track=recipe.train.track)
     except ProjectError as error:
         return [f"{error.where}: {error.what} ({error.mend})"]
     return []

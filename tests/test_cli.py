@@ -116,12 +116,14 @@ def test_another_recipes_directory_is_refused(recipe: Path, capsys: pytest.Captu
 def test_plan_of_a_new_run_says_what_would_run_and_makes_nothing(tmp_path: Path) -> None:
     done = run_command(["plan", str(TINY), f"run={tmp_path / 'run'}"])
     assert done.returncode == 0, done.stderr
-    rows = [line.split("\t") for line in done.stdout.splitlines()]
+    stages, training = done.stdout.split("\n\n")
+    rows = [line.split("\t") for line in stages.splitlines()]
     assert rows[0] == ["stage", "action", "why"]
     assert [row[:2] for row in rows[1:]] == [
         ["curate", "run"],
         *[[name, "wait"] for name in ("pack", "train", "evaluate", "promote")],
     ]
+    assert {"model", "trainable", "data", "memory"} <= {line.split("\t")[0] for line in training.splitlines()}
     assert not (tmp_path / "run").exists()
 
 
@@ -212,5 +214,5 @@ def test_report_writes_the_page_again(tiny_run: FinishedRun) -> None:
 def _actions(run: FinishedRun, *overrides: str) -> dict[str, str]:
     done = run_command(["plan", str(TINY), f"run={run.root}", *overrides])
     assert done.returncode == 0, done.stderr
-    rows = [line.split("\t") for line in done.stdout.splitlines()[1:]]
+    rows = [line.split("\t") for line in done.stdout.split("\n\n")[0].splitlines()[1:]]
     return {row[0]: row[1] for row in rows}

@@ -51,6 +51,10 @@ def _validate(arguments: argparse.Namespace) -> int:
 
     recipe = read_recipe(arguments)
     preflight.check(recipe)
+    if recipe.train is not None:
+        from pipeline.train.outlook import outlook  # seconds, for torch: so `run` does without
+
+        outlook(recipe)
     print(f"# {arguments.recipe} is right; fingerprint: {recipe.fingerprint()}")
     print(dump_recipe(recipe), end="")
     return 0
@@ -67,5 +71,12 @@ def _plan(arguments: argparse.Namespace) -> int:
     run = RunDirectory(Path(recipe.run))
     run.check_owner(recipe)
     rows = [(stage.stage, stage.action, stage.why) for stage in outlook(run, recipe)]
+    if recipe.train is not None:
+        from pipeline.train.outlook import outlook as train_outlook
+
+        training = train_outlook(recipe, run)
     print_table(("stage", "action", "why"), rows)
+    if recipe.train is not None:
+        print()
+        print_table(("training", "what"), training.rows())
     return 0

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 from huggingface_hub import HfApi, try_to_load_from_cache
 from huggingface_hub.errors import StrictDataclassError
-from transformers import CONFIG_MAPPING, AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers import (
+    CONFIG_MAPPING,
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PretrainedConfig,
+    PreTrainedModel,
+)
 
 from pipeline import config
 from pipeline.errors import InputError, RecipeError, did_you_mean
@@ -16,7 +25,9 @@ from pipeline.pack.tokenizer import describe_tokenizer
 from pipeline.train.origin import model_folder
 from pipeline.train.quantize import quantization
 
-__all__ = ["Tokenizer", "load_model", "load_tokenizer"]
+__all__ = ["Tokenizer", "bare_model", "check_positions", "load_model", "load_tokenizer", "random_config"]
+
+_CONFIG = "train.model.config"
 
 _HUB_SECONDS = 5.0
 """How long the hub has to answer."""
@@ -76,7 +87,7 @@ def load_model(
         _check_vocabulary(name, tokenizer, local=local)
     else:
         loaded = _random(model.config or {}, tokenizer)
-    _check_positions(loaded.config, seq_length)
+    check_positions(loaded.config, seq_length)
     vocab_size = _embeddings(loaded).num_embeddings
     if len(tokenizer) > vocab_size:
         # Only ever larger: a vocabulary padded to a round number is the model's own affair.
@@ -145,38 +156,68 @@ def _pretrained(name: str, *, local: bool, trust: bool, quantize: str | None = N
 
 def _random(keys: dict[str, Any], tokenizer: Tokenizer) -> PreTrainedModel:
     """A model with random weights; `vocab_size` is the tokenizer's unless the configuration wants more."""
-    where = "train.model.config"
+    # No pad id while the weights are made: it would zero the row of a token, which may be EOS.
+    special = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id, "pad_token_id": None}
+    made = random_config(keys, vocab_size=len(tokenizer), special=special)
+    with _explained(made.model_type):
+        return AutoModelForCausalLM.from_config(  # type: ignore[no-any-return, no-untyped-call]
+            made, dtype=torch.float32, attn_implementation="sdpa"
+        )
+
+
+def random_config(keys: dict[str, Any], *, vocab_size: int, special: dict[str, Any]) -> PretrainedConfig:
+    """The configuration that `train.model.config` describes.
+
+    Args:
+        keys: of the recipe.
+        vocab_size: of the tokenizer.
+        special: ids of the tokenizer, for what `keys` leaves out.
+
+    Raises:
+        RecipeError: no such architecture, a key that it does not have, or a value that it refuses.
+    """
     kind, keys = str(keys["model_type"]), {key: value for key, value in keys.items() if key != "model_type"}
     if kind not in CONFIG_MAPPING:
         near = did_you_mean(kind, CONFIG_MAPPING.keys())
         raise RecipeError(
-            f"no architecture is called {kind!r}{near}", where=f"{where}.model_type", mend="see transformers' list"
+            f"no architecture is called {kind!r}{near}", where=f"{_CONFIG}.model_type", mend="see transformers' list"
         )
     known = CONFIG_MAPPING[kind]().to_dict()
     unknown = [f"{key}{did_you_mean(key, known)}" for key in keys if key not in known]
     if unknown:
-        raise RecipeError(f"{kind} has no key {', '.join(unknown)}", where=where, mend="correct or remove it")
-    keys.setdefault("vocab_size", len(tokenizer))
-    if keys["vocab_size"] < len(tokenizer):
+        raise RecipeError(f"{kind} has no key {', '.join(unknown)}", where=_CONFIG, mend="correct or remove it")
+    keys.setdefault("vocab_size", vocab_size)
+    if keys["vocab_size"] < vocab_size:
         raise RecipeError(
-            f"vocab_size {keys['vocab_size']} is below the tokenizer's {len(tokenizer)}",
-            where=f"{where}.vocab_size",
+            f"vocab_size {keys['vocab_size']} is below the tokenizer's {vocab_size}",
+            where=f"{_CONFIG}.vocab_size",
             mend="remove it, to take the tokenizer's",
         )
-    # No pad id while the weights are made: it would zero the row of a token, which may be EOS.
-    special = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id, "pad_token_id": None}
+    with _explained(kind):
+        return AutoConfig.for_model(kind, **{**special, **keys})
+
+
+def bare_model(made: PretrainedConfig) -> PreTrainedModel:
+    """The model of a configuration on the meta device: its layers and their shapes, and no weight.
+
+    Raises:
+        RecipeError: transformers cannot make one of it.
+    """
+    with torch.device("meta"), _explained(made.model_type):
+        return AutoModelForCausalLM.from_config(made)  # type: ignore[no-any-return, no-untyped-call]
+
+
+@contextmanager
+def _explained(kind: str) -> Iterator[None]:
     try:
-        made = AutoConfig.for_model(kind, **{**special, **keys})
-        return AutoModelForCausalLM.from_config(  # type: ignore[no-any-return, no-untyped-call]
-            made, dtype=torch.float32, attn_implementation="sdpa"
-        )
+        yield
     except (
         *(ValueError, TypeError, KeyError, AttributeError, ZeroDivisionError, RuntimeError),
         StrictDataclassError,
     ) as error:
         raise RecipeError(
-            f"transformers cannot make a {kind} model from it: {_first_line(error)}",
-            where=where,
+            f"transformers cannot make a {kind} model from it: {' '.join(str(error).split()) or type(error).__name__}",
+            where=_CONFIG,
             mend="correct the keys; their meaning is in transformers' documentation of the architecture",
         ) from None
 
@@ -197,7 +238,12 @@ def _check_vocabulary(name: str, tokenizer: Tokenizer, *, local: bool) -> None:
         )
 
 
-def _check_positions(made: Any, seq_length: int) -> None:
+def check_positions(made: Any, seq_length: int) -> None:
+    """Raise where a model's attention does not reach over a bin.
+
+    Raises:
+        InputError: it has fewer positions, or a sliding window.
+    """
     limit = getattr(made, "max_position_embeddings", None)
     if limit is not None and limit < seq_length:
         raise InputError(

@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import Any
 
 import torch
 from peft.utils.integrations import dequantize_module_weight
 from transformers import BitsAndBytesConfig
 
-from pipeline.errors import RecipeError
+from pipeline import config
+from pipeline.train.extras import check_extras
 
-__all__ = ["check_quantization", "dequantized", "quantization"]
-
-
-def check_quantization(quantize: str | None) -> None:
-    """Look for bitsandbytes where it is asked for.
-
-    Raises:
-        RecipeError: it is not installed.
-    """
-    if quantize is not None and find_spec("bitsandbytes") is None:
-        raise RecipeError(
-            "bitsandbytes is not installed",
-            where=f"train.lora.quantize: {quantize}",
-            mend="`pip install bitsandbytes` (the extra `qlora`), or remove the key",
-        )
+__all__ = ["dequantized", "quantization"]
 
 
 def quantization(quantize: str) -> BitsAndBytesConfig:
@@ -34,7 +20,7 @@ def quantization(quantize: str) -> BitsAndBytesConfig:
     Raises:
         RecipeError: bitsandbytes is not installed.
     """
-    check_quantization(quantize)
+    check_extras(lora=config.Lora.model_validate({"quantize": quantize}))
     if quantize == "int8":
         return BitsAndBytesConfig(load_in_8bit=True)  # type: ignore[no-untyped-call]
     return BitsAndBytesConfig(  # type: ignore[no-untyped-call]

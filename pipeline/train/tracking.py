@@ -8,32 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
 from pipeline import config
 from pipeline.atomic import write_json
-from pipeline.errors import RecipeError
 
-__all__ = ["Trackers", "check_trackers"]
-
-_MODULES = {"tensorboard": "tensorboard", "wandb": "wandb", "mlflow": "mlflow"}
-
-
-def check_trackers(track: config.Track) -> None:
-    """Look for the modules of the trackers that are asked for.
-
-    Raises:
-        RecipeError: one is not installed.
-    """
-    for name, module in _MODULES.items():
-        if getattr(track, name) and find_spec(module) is None:
-            raise RecipeError(
-                f"{name} is not installed",
-                where=f"train.track.{name}",
-                mend=f"`pip install {module}`, or remove the key: logs/train.jsonl is always written",
-            )
+__all__ = ["Trackers"]
 
 
 class _Tracker(Protocol):

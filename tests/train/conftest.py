@@ -90,9 +90,11 @@ def write_run(root: Path, *, tokenizer: Path | None = None, **train: Any) -> tup
     tokens.finish()
     packed = Stage(run=run, name="packed", version=1, config={}, inputs={}, folders=("packed",))
     packed.begin()
-    write_bins(run.path("packed/train"), examples(AutoTokenizer.from_pretrained(run.path("tokenizer"))))
+    found = examples(AutoTokenizer.from_pretrained(run.path("tokenizer")))
+    write_bins(run.path("packed/train"), found)
     packed.commit("train", {"packed/train/bins-00000.arrow": 0}, {})
-    packed.finish(summary=tokenizer_hashes(load_tokenizer(run.path("tokenizer"))))
+    targets = {"splits": {"train": {"targets": sum(sum(loss) for _, loss in found)}}}
+    packed.finish(summary={**tokenizer_hashes(load_tokenizer(run.path("tokenizer"))), **targets})
     return run, recipe
 
 

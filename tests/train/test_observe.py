@@ -5,20 +5,20 @@ from __future__ import annotations
 import json
 import shutil
 import threading
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from pipeline.config import Lora, Track
 from pipeline.errors import RecipeError
 from pipeline.pack.bins import Bins
 from pipeline.run import RunDirectory
 from pipeline.train import train
+from pipeline.train.extras import check_extras
 from pipeline.train.parallel import Ranks
 from pipeline.train.setup import setup
-from pipeline.train.tracking import check_trackers
 from pipeline.train.validation import validation_bins, validation_loss
 from pipeline.train.watching import observer_of
 
@@ -154,14 +154,18 @@ def test_mlflow_has_the_numbers_and_one_run(make_run: MakeRun, tmp_path: Path) -
     assert found.data.params["steps"] == "4"
 
 
-def test_a_tracker_that_is_not_installed_is_told_with_its_mend(make_run: MakeRun) -> None:
-    _, recipe = make_run(track={"mlflow": "http://127.0.0.1:1"})
-    if find_spec("mlflow") is None:
-        with pytest.raises(RecipeError, match="mlflow is not installed") as caught:
-            check_trackers(recipe.training.track)
-        assert "pip install mlflow" in caught.value.mend
-    else:
-        check_trackers(recipe.training.track)
+def test_what_is_not_installed_is_told_with_its_mend(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = {"lora": Lora(quantize="nf4"), "track": Track(tensorboard=True, wandb="p", mlflow="http://127.0.0.1:1")}
+    here = {"tensorboard", "wandb", "mlflow", "bitsandbytes"}
+    monkeypatch.setattr("pipeline.train.extras.find_spec", lambda name: name if name in here else None)
+    check_extras(**asked)
+    for name in sorted(here):
+        here.remove(name)
+        with pytest.raises(RecipeError, match=f"{name} is not installed") as caught:
+            check_extras(**asked)
+        assert f"pip install {name}" in caught.value.mend
+        check_extras(lora=Lora(), track=Track())
+        here.add(name)
 
 
 def test_a_tracker_that_fails_does_not_end_the_run(make_run: MakeRun, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,104 @@
+"""What `plan` says of a training is what the training then does; what is wrong with it is told without a weight."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+import torch
+
+from pipeline.errors import InputError, RecipeError
+from pipeline.train.outlook import outlook
+from pipeline.train.parallel import Ranks
+from pipeline.train.setup import setup
+
+from .conftest import TINY_LLAMA, MakeRun
+
+ALONE = Ranks(0, 1, torch.device("cpu"))
+
+
+def plan(make_run: MakeRun, *, name: str = "plan", seq_length: int | None = None, **train: Any) -> dict[str, list[str]]:
+    run, recipe = make_run(name=name, **train)
+    if seq_length is not None:
+        recipe = recipe.model_copy(update={"pack": recipe.pack.model_copy(update={"seq_length": seq_length})})
+    found: dict[str, list[str]] = {}
+    for key, text in outlook(recipe, run).rows():
+        found.setdefault(key, []).append(text)
+    return found
+
+
+@pytest.mark.parametrize(
+    "train",
+    [
+        {},
+        {"method": "lora", "lora": {"target_modules": ["q_proj", "layers.1.mlp.*"], "exclude_modules": ["down_proj"]}},
+        {"method": "lora", "lora": {"dora": True, "rank": 3}},
+    ],
+)
+def test_steps_targets_and_trained_parameters_are_as_foretold(train: dict[str, Any], make_run: MakeRun) -> None:
+    """More than an epoch, so that examples have changed places in the second, which is not whole."""
+    run, recipe = make_run(steps=11, checkpoint_every=11, **train)
+    training = setup(run, recipe, ALONE)
+    said = outlook(recipe, run)
+    assert len(training.bins) < 11 * 4
+    assert training.fit(threading.Event())
+    assert f"{11 * 4 / len(training.bins):.2f} epochs of {len(training.bins)} bins" in said.data
+    assert f", {training.state.target_tokens:,} target tokens" in said.data
+    model = training.engine.learner.model
+    assert said.trainable == sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
+def test_layers_with_an_adapter_are_listed_together(make_run: MakeRun) -> None:
+    config = {**TINY_LLAMA, "num_hidden_layers": 6}
+    lora = {"target_modules": ["q_proj", "layers.3.mlp.up_proj"], "exclude_modules": ["layers.4.*"]}
+    assert plan(make_run, model={"config": config}, method="lora", lora=lora)["adapter"] == [
+        "model.layers.[0-3,5].self_attn.q_proj: 5 layers",
+        "model.layers.[3].mlp.up_proj: 1 layer",
+    ]
+
+
+def test_a_model_that_does_not_fit_is_told_what_to_change(make_run: MakeRun) -> None:
+    """70 B parameters, which nobody here has the memory for, and none of it is taken."""
+    huge = {
+        "model_type": "llama",
+        "hidden_size": 8192,
+        "intermediate_size": 28672,
+        "num_hidden_layers": 80,
+        "num_attention_heads": 64,
+        "num_key_value_heads": 8,
+        "vocab_size": 128256,
+    }
+    said = plan(make_run, model={"config": huge})
+    assert said["model"] == ["llama, 70,553,706,496 parameters"]
+    assert any("does not fit" in line for line in said["memory"])
+    assert any("train.method: lora" in line for line in said["change"])
+    assert "change" not in plan(make_run, name="tiny")
+
+
+@pytest.mark.parametrize(
+    ("train", "kind", "message"),
+    [
+        ({"model": {"config": {**TINY_LLAMA, "hiden_size": 64}}}, RecipeError, "did you mean 'hidden_size'"),
+        ({"model": {"config": {**TINY_LLAMA, "num_attention_heads": 5}}}, RecipeError, "cannot make a llama model"),
+        ({"method": "lora", "lora": {"target_modules": ["q_prj"]}}, RecipeError, "no layer matches 'q_prj'"),
+        ({"seq_length": 4096}, InputError, "takes 128 positions"),
+        (
+            {"parallel": {"tensor": 4}, "launch": {"nproc": 4}},
+            RecipeError,
+            "num_key_value_heads 2 of llama is no multiple of 4",
+        ),
+    ],
+)
+def test_what_training_would_refuse_is_refused_before(
+    train: dict[str, Any], kind: type[Exception], message: str, make_run: MakeRun
+) -> None:
+    with pytest.raises(kind) as caught:
+        plan(make_run, **train)
+    assert message in str(caught.value)
+
+
+def test_a_model_of_the_hub_that_is_not_here_is_no_error(make_run: MakeRun) -> None:
+    said = plan(make_run, model={"path": "nobody-at-all/no-such-model"})
+    assert "not on this machine" in said["model"][0]
+    assert "12 steps of 4 bins" in said["data"][0]
