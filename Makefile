@@ -71,8 +71,8 @@ bench-gpu: .venv/.gpu
 # Resolves runtime and all extras together, so that one lock serves machines with and without a GPU. Versions stay unless
 # they must change; `uv pip compile --upgrade` moves them. Used as pip constraints.
 lock:
-	uv pip compile pyproject.toml --extra gpu --extra language --extra ner --extra remote --extra delta --extra docker --extra test \
-	  --extra bench --python-version 3.11 --no-annotate --custom-compile-command "make lock" --quiet --output-file requirements.lock
+	uv pip compile pyproject.toml --extra gpu --extra language --extra ner --extra remote --extra delta --extra docker --extra tracking \
+	  --extra harness --extra qlora --extra test --extra bench --python-version 3.11 --no-annotate --custom-compile-command "make lock" --quiet --output-file requirements.lock
 
 clean:
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
