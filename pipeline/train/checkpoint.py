@@ -31,16 +31,13 @@ from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.filesystem import FileSystemWriter
 
 from pipeline.atomic import TEMPORARY, remove_temporaries, sync, write_json
-from pipeline.errors import MachineError, RunDirectoryError, cannot_write
+from pipeline.errors import RunDirectoryError, StageError, cannot_write
 from pipeline.train.parallel import Ranks
 from pipeline.train.precision import Weights, local
 
 __all__ = ["Checkpoints", "TrainState", "load", "newest", "read_state"]
 
 STATE = "state.json"
-
-_NO_ROOM = 1 << 20
-"""A disk with fewer free bytes is full, whatever the writer that failed on it says."""
 
 
 @dataclass(kw_only=True)
@@ -163,8 +160,8 @@ class Checkpoints:
                 process_group=self._group,
                 no_dist=self._group is None,
             )
-        except Exception as error:
-            raise _explained(error, target) or error from None
+        except (Exception, CheckpointException) as error:
+            raise _explained(error, target) from None
         assert isinstance(written, Future)
         value = {**asdict(state), **facts}
         self._pending = (
@@ -191,8 +188,8 @@ class Checkpoints:
         pending, self._pending = self._pending, None
         try:
             pending.result()
-        except Exception as error:
-            raise _explained(error, self._folder) or error from None
+        except (Exception, CheckpointException) as error:  # the latter is none of the former
+            raise _explained(error, self._folder) from None
 
     def _finish(self, written: Future[Any], beside: Path, target: Path, value: Mapping[str, Any]) -> None:
         """When every rank has written its shards (the first's writer waits for the others'): mark, rename, tidy."""
@@ -248,16 +245,27 @@ def _counted(count: Any, step: int) -> Any:
     return local(count).fill_(step) if isinstance(count, torch.Tensor) else step
 
 
-def _explained(error: BaseException, where: Path) -> MachineError | None:
-    """A full disk, of which torch's writers may say only that they failed; None for anything else."""
+def _explained(error: BaseException, where: Path) -> BaseException:
+    """A full disk as such; an error that another rank has told of as a `StageError`; any other as it is.
+
+    Of a write that fails, torch's own writer tells only that its file is shorter than it should be; and of another
+    rank's error nothing but its text comes over.
+    """
     causes: list[BaseException] = [error]
     if isinstance(error, CheckpointException):
         causes += [failure[0] for failure in error.failures.values()]
     for cause in causes:
-        for link in (cause, cause.__cause__, cause.__context__):
+        link: BaseException | None = cause
+        while link is not None:
             if isinstance(link, OSError) and (explained := cannot_write(link, str(where))):
                 return explained
-    folder = where if where.is_dir() else where.parent
-    if folder.is_dir() and shutil.disk_usage(folder).free < _NO_ROOM:
-        return cannot_write(OSError(errno.ENOSPC, str(error)), str(where))
-    return None
+            link = link.__cause__ or link.__context__
+        if "inline_container" in str(cause):
+            return cannot_write(OSError(errno.ENOSPC, str(cause)), str(where)) or error
+    if isinstance(error, CheckpointException):
+        return StageError(
+            f"the checkpoint cannot be written: {str(error).splitlines()[-1]}",
+            where=str(where),
+            mend="run the same command again: it goes on from the last whole checkpoint",
+        )
+    return error

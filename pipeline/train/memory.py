@@ -8,9 +8,9 @@
     logits        of one chunk of the loss, in float32, twice; and the gradient of the head
     overhead      what CUDA and NCCL, or Python and torch, take for themselves
 
-The activations follow Korthikanti et al. (2022), "Reducing Activation Recomputation in Large Transformer Models", without
-the L² term, which attention within bounds does not have. An estimate to plan by, not a promise: fragmentation,
-workspaces and compiled kernels are not in it.
+The activations follow Korthikanti et al. (2022), "Reducing Activation Recomputation in Large Transformer Models",
+without the L² term, which attention within bounds does not have. An estimate to plan by, not a promise:
+fragmentation, workspaces and compiled kernels are not in it.
 """
 
 from __future__ import annotations
@@ -148,9 +148,10 @@ def _activations(config: Any, train: Train, *, layers: int, tokens: int) -> int:
 
 
 def _a_layer(config: Any, *, tensor: int) -> int:
-    """Numbers kept for each token of a layer: both norms (input, and scaled output), queries, keys and values before and
-    after rotation, the attention's output twice, both residuals; the gate, its activation, the product beside it, both
-    joined; of each the part that this rank has.
+    """Numbers kept for each token of a layer: of each of these the part that this rank has.
+
+    Both residuals, and both norms' inputs and outputs; queries, keys and values before and after rotation; the
+    attention's output twice; the gate, its activation, the product beside it, and both joined.
     """
     heads = config.num_attention_heads
     size = getattr(config, "head_dim", None) or config.hidden_size // heads
