@@ -4,8 +4,8 @@
     python benchmarks/gpu_training.py --tiny            # on any machine: does the script work?
 
 Models have random weights and the shapes of known ones; nothing is downloaded. The text is real: the functions of
-Python's standard library, a token for each word; the first third of a function is the prompt, the rest is learnt. Ours is the
-product's own step (`pipeline.train.loop.train_step`) on packed bins, with all that `train.precision: bf16` brings. The
+Python's standard library, a token for each word; the first third of a function is the prompt, the rest is learnt. Ours
+is the product's own step (`pipeline.train.loop.train_step`) on packed bins, with all that `train.precision: bf16` brings. The
 peers get the same rows: a plain loop over transformers' own loss and, with LoRA, peft, rows padded to the longest of
 their batch, bf16, fused AdamW, the same activation checkpointing; TRL's SFTTrainer, packed, where `trl` is installed.
 
