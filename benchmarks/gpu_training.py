@@ -5,9 +5,9 @@
 
 Models have random weights and the shapes of known ones; nothing is downloaded. The text is real: the functions of
 Python's standard library, a token for each word; the first third of a function is the prompt, the rest is learnt. Ours
-is the product's own step (`pipeline.train.loop.train_step`) on packed bins, with all that `train.precision: bf16` brings. The
-peers get the same rows: a plain loop over transformers' own loss and, with LoRA, peft, rows padded to the longest of
-their batch, bf16, fused AdamW, the same activation checkpointing; TRL's SFTTrainer, packed, where `trl` is installed.
+is the product's own step (`pipeline.train.loop.train_step`) on packed bins, with `train.precision: bf16`. The peers get
+the same rows: a plain loop over transformers' own loss and, with LoRA, peft, rows padded to the longest of their batch,
+bf16, fused AdamW, the same activation checkpointing; TRL's SFTTrainer, packed, where `trl` is installed.
 
 Each contender has a process of its own. MFU is by the formula of `pipeline.train.mfu`, on tokens without padding. What
 does not fit the device is told, and the next one runs.
