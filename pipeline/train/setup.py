@@ -42,7 +42,7 @@ from pipeline.train.precision import Weights, compute_in, to_float8
 from pipeline.train.shard import decoder_layers, shard
 from pipeline.train.watching import observer_of
 
-__all__ = ["Training", "setup"]
+__all__ = ["Training", "engine_of", "setup"]
 
 
 @dataclass(kw_only=True)
@@ -180,7 +180,7 @@ def setup(run: RunDirectory, recipe: Recipe, ranks: Ranks) -> Training:
         )
         return add_adapters(plain, train.lora, seed=recipe.seed) if lora else plain
 
-    engine = _engine(fresh(), recipe, ranks, vocab_size=len(tokenizer))
+    engine = engine_of(fresh(), recipe, ranks, vocab_size=len(tokenizer))
     if resumed:
         checkpoint.load(resumed, engine.weights, engine.optimizer, step=state.step, ranks=ranks)
     return Training(
@@ -197,7 +197,7 @@ def setup(run: RunDirectory, recipe: Recipe, ranks: Ranks) -> Training:
     )
 
 
-def _engine(model: PreTrainedModel | PeftModel, recipe: Recipe, ranks: Ranks, *, vocab_size: int) -> Engine:
+def engine_of(model: PreTrainedModel | PeftModel, recipe: Recipe, ranks: Ranks, *, vocab_size: int) -> Engine:
     """Lay a whole model out over the ranks, and give it its optimiser."""
     train = recipe.training
     layout = Layout.of(train.parallel, ranks)
