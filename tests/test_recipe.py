@@ -106,7 +106,9 @@ def test_every_problem_is_in_one_message(write: Write) -> None:
 
 
 def test_an_unknown_key_far_from_all_lists_those_that_exist(write: Write) -> None:
-    assert "train.launch.zzz: unknown key (known: grace, nproc)" in refused(write(), "train.launch.zzz=1")
+    assert "train.launch.zzz: unknown key (known: grace, node_rank, nodes, nproc" in refused(
+        write(), "train.launch.zzz=1"
+    )
 
 
 def test_missing_keys_are_named(write: Write) -> None:

@@ -71,6 +71,8 @@ def keeps_apart(learner: Learner, *, vocab_size: int, device: torch.device) -> b
         return False
     finally:
         learner.train(training)
+    if not bool(before.isfinite().all()):
+        return True  # nothing can be told of such a model; its loss will stop it
     changed = (before != after).any(dim=-1)
     return not bool(changed[~at].any()) and bool(changed[at].all())
 
