@@ -31,14 +31,14 @@ def fit(run: RunDirectory, recipe: Recipe, *, stop_after: int | None = None) -> 
     """Train; be asked to stop in the middle of the step after `stop_after`."""
     training = setup(run, recipe, ALONE)
     stop = threading.Event()
-    report = training._report
+    own = training._batches
 
-    def stopping(line: Any) -> None:
-        report(line)
-        if line.step == stop_after:
+    def stopping(step: int) -> Any:
+        if step == stop_after:
             stop.set()
+        return own(step)
 
-    training._report = stopping  # type: ignore[method-assign]
+    training._batches = stopping  # type: ignore[method-assign]
     return training.fit(stop)
 
 
