@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from distributed import LocalCluster
 
 from pipeline.errors import InputError, RecipeError
 from pipeline.evaluate.champion import Standing, read_pointer
@@ -81,13 +83,22 @@ def texts(run: Path, split: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def series(tmp_path_factory: pytest.TempPathFactory) -> Series:
+def scheduler() -> Iterator[str]:
+    """The address of a scheduler with one worker, both in this process: no batch waits for another process to start."""
+    with LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address=None
+    ) as cluster:
+        yield cluster.scheduler_address
+
+
+@pytest.fixture(scope="module")
+def series(tmp_path_factory: pytest.TempPathFactory, scheduler: str) -> Series:
     """Four batches: the first champion, a win, a loss by a destructive learning rate, a tie."""
     made = Series(tmp_path_factory.mktemp("series"))
     recipe: dict[str, Any] = {
         "run": str(made.root / "runs"),
         "device": "cpu",
-        "cluster": {"workers": 1},
+        "cluster": {"address": scheduler},
         "sources": [
             {
                 "name": "words",
