@@ -109,7 +109,7 @@ def series(tmp_path_factory: pytest.TempPathFactory, scheduler: str) -> Series:
         ],
         "curate": {"pii": None, "rules": {"preset": "none"}, "split": {"train": 0.7, "validation": 0.1, "test": 0.2}},
         "pack": {"vocab_size": 320, "seq_length": 128},
-        "train": {"model": {"config": LLAMA}, "steps": 30, "global_batch": 4, "learning_rate": 1e-2, "warmup": 2},
+        "train": {"model": {"config": LLAMA}, "steps": 16, "global_batch": 4, "learning_rate": 1e-2, "warmup": 2},
         "evaluate": {"generate": 2, "max_new_tokens": 4},
         "promote": {"margin": 0.01},
     }
@@ -120,7 +120,7 @@ def series(tmp_path_factory: pytest.TempPathFactory, scheduler: str) -> Series:
     near = [{**row, "output": row["output"] + "!"} for row in rows(1, 120)[40:80]]
     made.retrain()
     made.add("week3", [*near, *rows(3, 60)])  # forty are near copies
-    made.retrain("train.learning_rate=1.0")
+    made.retrain("train.learning_rate=1.0", "train.steps=4")
     made.add("week4", rows(4, 60))
     made.retrain("retrain.start=champion", "train.learning_rate=1e-6", "train.steps=1")
     return made
