@@ -18,6 +18,8 @@ import pytest
 from pipeline.evaluate.champion import find_candidate
 from pipeline.run import RunDirectory
 
+pytest.importorskip("openai", reason="`transformers serve` needs the package openai")
+
 
 @pytest.fixture
 def served(run: RunDirectory, tmp_path: Path) -> Iterator[tuple[str, str]]:

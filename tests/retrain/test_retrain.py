@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from distributed import LocalCluster
 
 from pipeline.errors import InputError, RecipeError
 from pipeline.evaluate.champion import Standing, read_pointer
@@ -81,13 +83,22 @@ def texts(run: Path, split: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def series(tmp_path_factory: pytest.TempPathFactory) -> Series:
+def scheduler() -> Iterator[str]:
+    """The address of a scheduler with one worker, both in this process: no batch waits for another process to start."""
+    with LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address=None
+    ) as cluster:
+        yield cluster.scheduler_address
+
+
+@pytest.fixture(scope="module")
+def series(tmp_path_factory: pytest.TempPathFactory, scheduler: str) -> Series:
     """Four batches: the first champion, a win, a loss by a destructive learning rate, a tie."""
     made = Series(tmp_path_factory.mktemp("series"))
     recipe: dict[str, Any] = {
         "run": str(made.root / "runs"),
         "device": "cpu",
-        "cluster": {"workers": 1},
+        "cluster": {"address": scheduler},
         "sources": [
             {
                 "name": "words",
@@ -98,7 +109,7 @@ def series(tmp_path_factory: pytest.TempPathFactory) -> Series:
         ],
         "curate": {"pii": None, "rules": {"preset": "none"}, "split": {"train": 0.7, "validation": 0.1, "test": 0.2}},
         "pack": {"vocab_size": 320, "seq_length": 128},
-        "train": {"model": {"config": LLAMA}, "steps": 30, "global_batch": 4, "learning_rate": 1e-2, "warmup": 2},
+        "train": {"model": {"config": LLAMA}, "steps": 16, "global_batch": 4, "learning_rate": 1e-2, "warmup": 2},
         "evaluate": {"generate": 2, "max_new_tokens": 4},
         "promote": {"margin": 0.01},
     }
@@ -109,7 +120,7 @@ def series(tmp_path_factory: pytest.TempPathFactory) -> Series:
     near = [{**row, "output": row["output"] + "!"} for row in rows(1, 120)[40:80]]
     made.retrain()
     made.add("week3", [*near, *rows(3, 60)])  # forty are near copies
-    made.retrain("train.learning_rate=1.0")
+    made.retrain("train.learning_rate=1.0", "train.steps=4")
     made.add("week4", rows(4, 60))
     made.retrain("retrain.start=champion", "train.learning_rate=1e-6", "train.steps=1")
     return made
