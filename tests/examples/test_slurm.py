@@ -15,6 +15,8 @@ import pytest
 from tests.conftest import ROOT, TINY
 from tests.flows.site import alive, children, free_port
 
+pytestmark = pytest.mark.timeout(1800)
+
 SCRIPT = ROOT / "examples" / "slurm" / "retrain.sbatch"
 BIN = Path(sys.executable).parent
 
@@ -78,7 +80,7 @@ def test_a_job_curates_on_two_nodes_trains_is_preempted_and_goes_on(job: dict[st
 
     script = start(100_000)
     try:
-        journal, deadline = run / "logs" / "train.jsonl", time.monotonic() + 240
+        journal, deadline = run / "logs" / "train.jsonl", time.monotonic() + 600
         while not journal.exists() or journal.read_text().count("\n") < 3:
             assert script.poll() is None, (tmp_path / "log").read_text()
             assert time.monotonic() < deadline, (tmp_path / "log").read_text()
@@ -91,6 +93,8 @@ def test_a_job_curates_on_two_nodes_trains_is_preempted_and_goes_on(job: dict[st
         assert alive(left) == []
     finally:
         if script.poll() is None:
-            script.kill()
+            for one in [*children(script.pid), psutil.Process(script.pid)]:
+                one.kill()
+            script.wait()
     assert (tmp_path / "scontrol.log").read_text() == "requeue 4711\n"
     assert list(run.glob("checkpoints/step-*"))
