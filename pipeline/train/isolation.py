@@ -29,7 +29,7 @@ def isolate(learner: Learner, *, vocab_size: int, device: torch.device, dtype: t
         The way, which the learner takes from now on.
 
     Raises:
-        StageError: the model sees the future, or does not look at its input, or computes no numbers.
+        StageError: the model sees the future, or does not look at its input.
     """
     plain = learner.plain
     own = getattr(plain.config, "_attn_implementation", None)
