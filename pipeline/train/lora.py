@@ -11,18 +11,17 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
+from peft import LoraConfig, PeftModel, get_peft_model
 from peft.tuners.lora import LoraLayer
-from safetensors.torch import load_file
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from pipeline import config
 from pipeline.atomic import write_json
-from pipeline.errors import InputError, RecipeError, did_you_mean
+from pipeline.errors import RecipeError, did_you_mean
 from pipeline.train.quantize import dequantized
 
-__all__ = ["adapted_layers", "add_adapters", "linear_layers", "load_adapter", "merged_weights", "save_adapter"]
+__all__ = ["adapted_layers", "add_adapters", "linear_layers", "merged_weights", "save_adapter"]
 
 _ADAPTER = "default"
 """peft's name for the only adapter."""
@@ -206,17 +205,3 @@ def save_adapter(model: PeftModel, folder: Path) -> None:
     path = folder / "adapter_config.json"
     settings = json.loads(path.read_text(encoding="utf-8"))
     write_json(path, {key: sorted(value) if key == "target_modules" else value for key, value in settings.items()})
-
-
-def load_adapter(model: PeftModel, folder: Path) -> None:
-    """Put the weights of a saved adapter into the model's.
-
-    Raises:
-        InputError: they are not this adapter's.
-    """
-    weights = load_file(folder / "adapter_model.safetensors")
-    if set(weights) != set(get_peft_model_state_dict(model)):
-        raise InputError(
-            "the adapter is of another model or of other layers", where=str(folder), mend="delete the checkpoints"
-        )
-    set_peft_model_state_dict(model, weights)
