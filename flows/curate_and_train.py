@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect import flow, task
-from prefect.cache_policies import NO_CACHE
+from prefect import flow
 
 from flows.artifacts import publish
+from flows.page import write_report
 from flows.parameters import DEMO, Overrides, RecipePath
 from flows.stages import held_run, run_stage
-from pipeline.config import Recipe
-from pipeline.failures import explained
-from pipeline.run import RunDirectory
 from pipeline.stages import order
 
 __all__ = ["curate_and_train"]
@@ -32,12 +29,3 @@ def curate_and_train(recipe: RecipePath = DEMO, overrides: Overrides = []) -> li
         write_report(run, loaded)
         publish(run, stages)
     return done
-
-
-@task(name="report", cache_policy=NO_CACHE, persist_result=False)
-def write_report(run: RunDirectory, recipe: Recipe) -> None:
-    """Write the HTML page."""
-    with explained(run, "report"):
-        from pipeline.report import report
-
-        report(run, recipe)

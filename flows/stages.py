@@ -22,7 +22,7 @@ from pipeline.errors import PASSING, Preempted, ProjectError
 from pipeline.recipe import load_recipe
 from pipeline.run import RunDirectory
 
-__all__ = ["can_heal", "held_run", "run_stage"]
+__all__ = ["can_heal", "held", "held_run", "read_recipe", "run_stage", "told"]
 
 
 def can_heal(_task: Any, _run: TaskRun, state: State[Any]) -> bool:
@@ -63,6 +63,43 @@ def run_stage(name: str, run: RunDirectory, recipe: Recipe) -> dict[str, Any]:
     return {"stage": name, "content": manifest.content, "rows": manifest.rows}
 
 
+def read_recipe(recipe: str, overrides: list[str]) -> Recipe:
+    """Read a recipe, and check what can be told without starting.
+
+    Raises:
+        ProjectError: it is wrong.
+    """
+    loaded = load_recipe(recipe, overrides)
+    preflight.check(loaded)
+    return loaded
+
+
+@contextmanager
+def held(recipe: Recipe, *, needs_before: str | None = None) -> Iterator[RunDirectory]:
+    """Hold a recipe's run directory in the name of this flow run.
+
+    Raises:
+        ProjectError: another process holds it, or what a stage needs is missing.
+    """
+    with stages.hold(recipe, needs_before=needs_before, name=f"flow run {flow_run.name}") as run:
+        get_run_logger().info("run directory: %s", run.root.resolve())
+        yield run
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Log a user's mistake as `curate-and-train` would print it; the flow run ends Failed with that message.
+
+    Raises:
+        ProjectError: as it came.
+    """
+    try:
+        yield
+    except ProjectError as error:
+        get_run_logger().error("%s", error)
+        raise
+
+
 @contextmanager
 def held_run(
     recipe: str, overrides: list[str], *, needs_before: str | None = None
@@ -72,13 +109,7 @@ def held_run(
     Raises:
         ProjectError: as `curate-and-train` would print it; the flow run ends Failed with that message.
     """
-    logger = get_run_logger()
-    try:
-        loaded = load_recipe(recipe, overrides)
-        preflight.check(loaded)
-        with stages.hold(loaded, needs_before=needs_before, name=f"flow run {flow_run.name}") as run:
-            logger.info("run directory: %s", run.root.resolve())
+    with told():
+        loaded = read_recipe(recipe, overrides)
+        with held(loaded, needs_before=needs_before) as run:
             yield run, loaded
-    except ProjectError as error:
-        logger.error("%s", error)
-        raise

@@ -9,7 +9,7 @@ from pipeline import preflight, stages
 from pipeline.failures import explained
 from pipeline.recipe import load_recipe
 from pipeline.retrain.series import Batch, next_batch
-from pipeline.run import Manifest
+from pipeline.run import Manifest, RunDirectory
 
 __all__ = ["Batch", "Retrained", "next_batch", "retrain"]
 
@@ -30,6 +30,22 @@ class Retrained:
     promoted: bool | None
     reason: str
 
+    @classmethod
+    def nothing(cls) -> Retrained:
+        """There was nothing new."""
+        return cls(batch=None, run=None, promoted=None, reason="there are no new shards")
+
+    @classmethod
+    def of(cls, batch: Batch, run: RunDirectory) -> Retrained:
+        """Of a batch that has come to its end in `run`."""
+        decision = Manifest.read(run.path("promotion"))
+        return cls(
+            batch=batch.name,
+            run=run.root,
+            promoted=decision.summary["promoted"] if decision else None,
+            reason=decision.summary["reason"] if decision else "the recipe has no section `train`",
+        )
+
 
 def retrain(recipe: str | Path, overrides: list[str] | None = None) -> Retrained:
     """Run the next batch of a series from curation to the gate, or go on with one that was interrupted.
@@ -47,7 +63,7 @@ def retrain(recipe: str | Path, overrides: list[str] | None = None) -> Retrained
     preflight.check(series)
     batch = next_batch(series)
     if batch is None:
-        return Retrained(batch=None, run=None, promoted=None, reason="there are no new shards")
+        return Retrained.nothing()
     preflight.check(batch.recipe)
     with stages.hold(batch.recipe) as run:
         for name in stages.order(batch.recipe):
@@ -56,10 +72,4 @@ def retrain(recipe: str | Path, overrides: list[str] | None = None) -> Retrained
             from pipeline.report import report
 
             report(run, batch.recipe)
-    decision = Manifest.read(run.path("promotion"))
-    return Retrained(
-        batch=batch.name,
-        run=run.root,
-        promoted=decision.summary["promoted"] if decision else None,
-        reason=decision.summary["reason"] if decision else "the recipe has no section `train`",
-    )
+    return Retrained.of(batch, run)

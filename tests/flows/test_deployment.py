@@ -22,7 +22,7 @@ pytestmark = pytest.mark.timeout(1800)
 
 WRITTEN: dict[str, Any] = yaml.safe_load((ROOT / "prefect.yaml").read_text())
 STAGES = ("curate", "pack", "train", "evaluate", "promote")
-DEPLOYMENTS = {f"curate-and-train/{name}" for name in ("local", "docker", "weekly-retrain")} | {
+DEPLOYMENTS = {f"curate-and-train/{name}" for name in ("local", "docker", "retrain", "weekly-retrain")} | {
     f"{stage}/local" for stage in STAGES
 }
 
@@ -121,6 +121,18 @@ def test_each_stage_s_deployment_runs_and_the_whole_line_then_reuses_them(site: 
     assert all(float(row["after"]) < float(row["before"]) and row["champion"] == "" for row in losses)
     assert "promoted: there is no champion yet" in site.artifact("metrics")["description"]
     assert (run / "report.html").as_uri() in site.artifact("report")["data"]
+
+
+def test_retraining_takes_what_is_new_and_then_nothing(site: PrefectSite, tmp_path: Path) -> None:
+    overrides = [f"run={tmp_path / 'series'}", "train=null"]
+    for said in ("batch 0001: promoted: None: the recipe has no section `train`", "there are no new shards"):
+        flow_run = site.begin("curate-and-train/retrain", "data/tiny.yaml", overrides)
+        state = site.ended(flow_run)
+        assert state["type"] == "COMPLETED", f"{state}\n{site.messages(flow_run)}"
+        assert said in site.messages(flow_run, until=said)
+    assert [path.name for path in sorted((tmp_path / "series").glob("0*"))] == ["0001"]
+    funnel = json.loads(site.artifact("funnel")["data"])
+    assert funnel[0]["rows"] > 0
 
 
 def test_a_wrong_recipe_ends_failed_once_with_the_message(site: PrefectSite, tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from flows.curate_and_train import curate_and_train
 from flows.health import main as health
 from flows.prepare import silent_for, variables
 from flows.progress import progress_shown
+from flows.retrain import retrain
 from flows.single import curate, evaluate, pack, promote, train
 from flows.stages import can_heal, run_stage
 from pipeline.errors import InputError, MachineError, Preempted, RecipeError, RunDirectoryError, StageError
@@ -77,7 +78,7 @@ def test_a_passing_failure_inside_a_stage_is_tried_again(tmp_path: Path) -> None
 
 
 def test_every_flow_has_the_same_flat_parameters() -> None:
-    flows = (curate_and_train, curate, pack, train, evaluate, promote)
+    flows = (curate_and_train, retrain, curate, pack, train, evaluate, promote)
     assert [flow.name for flow in flows] == ["curate-and-train", "curate", "pack", "train", "evaluate", "promote"]
     for flow in flows:
         assert list(flow.parameters.properties) == ["recipe", "overrides"]
