@@ -14,6 +14,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 TINY = ROOT / "data" / "tiny.yaml"
 
+# Of the tests, and of all that they start: torch's threads that wait for each other on busy cores make a step of
+# milliseconds one of seconds.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Compile the kernels once, on all cores, before the workers of the tests start to do it one by one."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,7 @@ from pipeline.pack.tokenizer import load_tokenizer, make_tokenizer
 from pipeline.run import RunDirectory, Stage
 from pipeline.schema import BINS
 
-# Of this process, and of the ranks that it starts: threads that wait for each other on busy cores only spin.
-torch.set_num_threads(1)
-os.environ["OMP_NUM_THREADS"] = "1"
+torch.set_num_threads(1)  # see tests/conftest.py; torch may have been imported before
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared/data"
 STORIES = SHARED / "model-stories260k"
