@@ -78,7 +78,7 @@ def operations(engine: Engine, texts: pa.LargeStringArray) -> list[tuple[str, Ca
 
 def kernels(texts: pa.LargeStringArray) -> None:
     cuda.GPU = gpu = Timed()
-    size = texts.nbytes / 1e9
+    size: float = texts.nbytes / 1e9
     copy = size / copy_seconds(texts.nbytes)
     print(f"\ndevice-to-device copy: {copy:.1f} GB/s of text")
     print(f"{'operation':<14}{'compile s':>10}{'kernels GB/s':>14}{'x copy':>8}{'engine GB/s':>13}{'CPU GB/s':>10}")
@@ -125,11 +125,12 @@ def beside_cudf(texts: pa.LargeStringArray) -> None:
     normal = to_cudf(cpu.normalise(texts), cuda.GPU)
     rng = np.random.default_rng(0)
     a, b = (cudf.Series(rng.integers(1, 1 << 32, K, np.uint32)) for _ in range(2))
-    size = texts.nbytes / 1e9
+    size: float = texts.nbytes / 1e9
 
     def rate(call: Callable[[], object]) -> float:
         call()
-        return size / best_of(3, lambda: (call(), device.synchronize()))
+        seconds: float = best_of(3, lambda: (call(), device.synchronize()))
+        return size / seconds
 
     def signals() -> object:
         """A tenth of what `signals` measures, each in a pass of its own."""

@@ -135,10 +135,10 @@ def rows(arguments: argparse.Namespace) -> list[tuple[Any, Any]]:
 
 def packed(arguments: argparse.Namespace) -> list[Any]:
     from pipeline.pack.bins import Bin
-    from pipeline.pack.fill import pack_lengths
+    from pipeline.pack.solve import pack_lengths
 
     found = rows(arguments)
-    packing = pack_lengths(np.array([len(tokens) for tokens, _ in found], np.int64), arguments.seq_length)
+    packing, _ = pack_lengths(np.array([len(tokens) for tokens, _ in found], np.int64), arguments.seq_length)
     bins = []
     for number in range(packing.bins):
         items = packing.items[packing.first[number] : packing.first[number + 1]].tolist()
@@ -209,7 +209,8 @@ def ours(arguments: argparse.Namespace) -> dict[str, Any]:
     )
     ranks = Ranks(0, 1, place())
     torch.manual_seed(0)
-    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**keys(arguments)), dtype=torch.float32)
+    models: Any = AutoModelForCausalLM
+    model = models.from_config(AutoConfig.for_model(**keys(arguments)), dtype=torch.float32)
     model = add_adapters(model, recipe.training.lora, seed=0) if arguments.method == "lora" else model
     engine = engine_of(model, recipe, ranks, vocab_size=keys(arguments)["vocab_size"])
     bins, steps = packed(arguments), []
@@ -220,14 +221,15 @@ def ours(arguments: argparse.Namespace) -> dict[str, Any]:
         batches = [collate(part, length=arguments.seq_length, pad=0) for part in cut]
         done = train_step(engine, batches, step=step, train=recipe.training, seed=0, stop=threading.Event())
         assert done is not None
-        lengths = [np.diff(np.append(one.starts, len(one.tokens)).astype(np.int64)) for one in mine]
+        ends = [np.append(one.starts, len(one.tokens)).astype(np.int64) for one in mine]
+        lengths = [np.diff(one) for one in ends]
         steps.append(
             {
                 "seconds": clock() - began,
                 "slots": arguments.global_batch * arguments.seq_length,
                 "tokens": done.tokens,
                 "targets": done.target_tokens,
-                "squares": sum(int((length**2).sum()) for length in lengths),
+                "squares": sum(int(np.square(length).sum()) for length in lengths),
             }
         )
     return told(arguments, engine.learner.model, steps)
@@ -238,7 +240,8 @@ def peer_model(arguments: argparse.Namespace) -> Any:
     from transformers import AutoConfig, AutoModelForCausalLM
 
     torch.manual_seed(0)
-    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**keys(arguments)), dtype=torch.bfloat16)
+    models: Any = AutoModelForCausalLM
+    model = models.from_config(AutoConfig.for_model(**keys(arguments)), dtype=torch.bfloat16)
     if arguments.method == "lora":
         model.enable_input_require_grads()
         model = get_peft_model(model, LoraConfig(r=16, lora_alpha=16, target_modules="all-linear"))
@@ -285,21 +288,23 @@ def plain(arguments: argparse.Namespace) -> dict[str, Any]:
 def trl(arguments: argparse.Namespace) -> dict[str, Any]:
     try:
         from datasets import Dataset
-        from trl import SFTConfig, SFTTrainer
+        from trl.trainer.sft_config import SFTConfig
+        from trl.trainer.sft_trainer import SFTTrainer
     except ImportError as error:
         return {"error": f"{error.name} is not installed"}
     from tokenizers import Tokenizer, models
     from transformers import PreTrainedTokenizerFast, TrainerCallback
 
     words = Tokenizer(models.WordLevel({"<eos>": 0}, unk_token="<eos>"))
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, eos_token="<eos>", pad_token="<eos>")
+    fast: Any = PreTrainedTokenizerFast
+    tokenizer = fast(tokenizer_object=words, eos_token="<eos>", pad_token="<eos>")
     data = [
         {"input_ids": ids.tolist(), "completion_mask": learnt.astype(int).tolist()} for ids, learnt in rows(arguments)
     ]
     steps: list[dict[str, float]] = []
     counted = {"slots": 0, "tokens": 0, "targets": 0, "squares": 0}
 
-    class Clock(TrainerCallback):  # type: ignore[misc]
+    class Clock(TrainerCallback):
         def on_step_begin(self, *_: Any, **__: Any) -> None:
             counted.update(dict.fromkeys(counted, 0))
             self.began = clock()
@@ -307,12 +312,12 @@ def trl(arguments: argparse.Namespace) -> dict[str, Any]:
         def on_step_end(self, *_: Any, **__: Any) -> None:
             steps.append({"seconds": clock() - self.began, **counted})
 
-    class Counted(SFTTrainer):  # type: ignore[misc]
+    class Counted(SFTTrainer):
         def training_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
             counted["slots"] += inputs["input_ids"].numel()
             counted["tokens"] += inputs["input_ids"].numel()
             counted["targets"] += int((inputs["labels"][:, 1:] != -100).sum())
-            return super().training_step(model, inputs, *args, **kwargs)
+            return super().training_step(model, inputs, *args, **kwargs)  # type: ignore[no-untyped-call]
 
     import tempfile
 

@@ -41,7 +41,8 @@ MODEL = {
 def main() -> None:
     arguments = parse()
     if arguments.contender:
-        print(json.dumps(CONTENDERS[arguments.contender](arguments, Path(arguments.folder))))
+        measure: Any = CONTENDERS[arguments.contender]
+        print(json.dumps(measure(arguments, Path(arguments.folder))))
         return
     environment = {**os.environ, "OMP_NUM_THREADS": str(arguments.threads), "TOKENIZERS_PARALLELISM": "false"}
     with tempfile.TemporaryDirectory() as folder:
@@ -146,7 +147,7 @@ def ours(arguments: argparse.Namespace, folder: Path) -> dict[str, float]:
     engine.gradient.norm = timed(engine.gradient.norm)  # type: ignore[method-assign]
     engine.gradient.scale_ = timed(engine.gradient.scale_)  # type: ignore[method-assign]
     engine.optimizer.step = timed(engine.optimizer.step)  # type: ignore[method-assign]
-    training._save = lambda _state: None  # type: ignore[method-assign]
+    training._save = lambda state: None  # type: ignore[method-assign]
     training.fit(threading.Event())
     lines = [json.loads(line) for line in (run.logs / "train.jsonl").read_text().splitlines()]
     warm = lines[WARM_UP:]
@@ -161,7 +162,8 @@ def trl(arguments: argparse.Namespace, folder: Path, *, packing: bool) -> dict[s
     import torch
     from datasets import Dataset
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, TrainerCallback
-    from trl import SFTConfig, SFTTrainer
+    from trl.trainer.sft_config import SFTConfig
+    from trl.trainer.sft_trainer import SFTTrainer
 
     from pipeline.pack.bins import Bins
 
@@ -177,12 +179,13 @@ def trl(arguments: argparse.Namespace, folder: Path, *, packing: bool) -> dict[s
             mask = loss[begin:end].astype(int).tolist()
             rows.append({"input_ids": tokens[begin:end].astype(int).tolist(), "completion_mask": mask})
     keys = {**MODEL, "max_position_embeddings": arguments.seq_length, "vocab_size": len(tokenizer)}
-    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**keys), dtype=torch.float32)
+    models: Any = AutoModelForCausalLM
+    model = models.from_config(AutoConfig.for_model(**keys), dtype=torch.float32)
     # Unpacked, a step takes as many rows as our bins hold on the average: about as many targets.
     share = 1 if packing else max(1, round(len(rows) / len(bins)))
     counted: list[tuple[float, int, int]] = []
 
-    class Clock(TrainerCallback):  # type: ignore[misc]
+    class Clock(TrainerCallback):
         def on_step_begin(self, *_: Any, **__: Any) -> None:
             self.began, self.targets, self.slots = time.perf_counter(), 0, 0
 
@@ -191,11 +194,11 @@ def trl(arguments: argparse.Namespace, folder: Path, *, packing: bool) -> dict[s
 
     clock = Clock()
 
-    class Counted(SFTTrainer):  # type: ignore[misc]
+    class Counted(SFTTrainer):
         def training_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
             clock.targets += int((inputs["labels"][:, 1:] != -100).sum())
             clock.slots += inputs["input_ids"].numel()
-            return super().training_step(model, inputs, *args, **kwargs)
+            return super().training_step(model, inputs, *args, **kwargs)  # type: ignore[no-untyped-call]
 
     settings = SFTConfig(
         output_dir=str(folder / f"trl-{packing}"),
