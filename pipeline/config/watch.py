@@ -20,6 +20,8 @@ class Validation(Section):
     """Stop early after so many measurements without a new best; null never stops."""
     min_delta: float = Field(0.0, ge=0)
     """By how much a new best must be below the last one, in nats."""
+    keep_best: bool = False
+    """Write a checkpoint at each new best, keep the last of these, and end with its model, not the last step's."""
 
 
 class Spikes(Section):

@@ -42,7 +42,8 @@ def plan(run: RunDirectory, recipe: Recipe) -> Stage | None:
     unused = {*_SAME_WEIGHTS}
     if section.method == "full":
         unused.add("lora")
-    if section.validation is None or section.validation.patience is None:
+    watched = section.validation
+    if watched is None or (watched.patience is None and not watched.keep_best):
         unused.add("validation")  # it only looks
     return Stage(
         run=run,

@@ -56,6 +56,8 @@ class TrainState:
     """Of the last step done."""
     stopped_early: bool = False
     """The validation loss fell no more: the run ends here."""
+    best_step: int | None = None
+    """That with the least validation loss, where it is kept."""
 
 
 def newest(folder: Path) -> Path | None:
@@ -168,6 +170,15 @@ class Checkpoints:
             self._finisher.submit(self._finish, written, beside, target, value) if self._ranks.is_main else written
         )
 
+    def wait(self) -> None:
+        """Return when what was begun is whole, for every rank; each must call this.
+
+        Raises:
+            MachineError: the disk is full.
+        """
+        self._wait()
+        self._ranks.barrier()
+
     def check(self) -> None:
         """Raise what the writing threads have failed of, if they have."""
         if self._pending is not None and self._pending.done():
@@ -205,8 +216,10 @@ class Checkpoints:
         except BaseException:
             shutil.rmtree(beside, ignore_errors=True)
             raise
+        kept = f"step-{value['best_step'] or 0:08d}"
         for old in sorted(_complete(self._folder), key=lambda path: path.name)[: -self._keep_last]:
-            _remove(old)
+            if old.name != kept:
+                _remove(old)
 
 
 def _complete(folder: Path) -> list[Path]:

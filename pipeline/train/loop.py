@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 
@@ -26,7 +27,7 @@ from pipeline.train.parallel import Ranks
 from pipeline.train.precision import Weights
 from pipeline.train.schedule import learning_rate
 
-__all__ = ["Engine", "StepReport", "fit", "train_step"]
+__all__ = ["Engine", "StepReport", "Verdict", "fit", "train_step"]
 
 _NAMED_ROWS = 20
 """How many row ids an error names."""
@@ -66,6 +67,15 @@ class Engine:
     """… and what it shares with which."""
 
 
+class Verdict(NamedTuple):
+    """What a look at the validation loss says."""
+
+    stop: bool = False
+    """It falls no more."""
+    keep: bool = False
+    """It was never as low, and what was best is to be kept."""
+
+
 def fit(
     engine: Engine,
     state: TrainState,
@@ -76,7 +86,7 @@ def fit(
     stop: threading.Event,
     save: Callable[[TrainState], None],
     report: Callable[[StepReport, float], None],
-    validate: Callable[[int], bool],
+    validate: Callable[[int], Verdict],
 ) -> bool:
     """Train from `state.step` to `train.steps`, and keep `state` up to date.
 
@@ -89,7 +99,7 @@ def fit(
         stop: set when the run is asked to stop.
         save: write a checkpoint; called by every rank.
         report: called by every rank after a step, with the seconds that it took.
-        validate: called by every rank with the number of steps done; True to stop early.
+        validate: called by every rank with the number of steps done.
 
     Returns:
         True when the last step is done or training stopped early; False when stopped from outside, with a checkpoint
@@ -113,8 +123,12 @@ def fit(
         if state.first_loss is None:
             state.first_loss = done.loss
         report(done, time.monotonic() - began)
-        state.stopped_early = validate(state.step) and state.step < train.steps
-        if state.step % train.checkpoint_every == 0 or state.step == train.steps or state.stopped_early:
+        verdict = validate(state.step)
+        state.stopped_early = verdict.stop and state.step < train.steps
+        if verdict.keep:
+            state.best_step = state.step
+        ended = state.step == train.steps or state.stopped_early
+        if ended or verdict.keep or state.step % train.checkpoint_every == 0:
             save(state)
             saved = state.step
     return True

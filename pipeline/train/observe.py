@@ -17,7 +17,7 @@ from pipeline.run import RunDirectory
 from pipeline.train.data import MicroBatch
 from pipeline.train.guards import spike_threshold, stalled, worst_rows
 from pipeline.train.journal import Journal, step_line
-from pipeline.train.loop import StepReport
+from pipeline.train.loop import StepReport, Verdict
 from pipeline.train.mesh import Layout
 from pipeline.train.mfu import Flops
 from pipeline.train.parallel import Ranks
@@ -107,17 +107,13 @@ class Observer:
         left = (self.train.steps - report.step) * statistics.median(self._seconds[1:] or self._seconds)
         print(step_line(entry, steps=self.train.steps, seconds_left=left), flush=True)
 
-    def validate(self, step: int) -> bool:
-        """Measure the validation loss if `step`, counted from 1, is one to do it at; True to stop early."""
+    def validate(self, step: int) -> Verdict:
+        """Measure the validation loss if `step`, counted from 1, is one to do it at."""
         section = self.train.validation
         if section is None or not self.validation or (step % section.every and step != self.train.steps):
-            return False
+            return Verdict()
         began = time.monotonic()
-        loss, targets = self._without_dropout(
-            lambda: validation_loss(
-                self.validation, loss=self.loss, collate=self.collate, ranks=self.ranks, counts=self.layout.counts
-            )
-        )
+        loss, targets = self.measure()
         best = not self._validated or loss < min(self._validated)
         self._validated.append(loss)
         if self.ranks.is_main:
@@ -130,7 +126,15 @@ class Observer:
         stop = stalled([math.inf if math.isnan(one) else one for one in self._validated], section)
         if stop and self.ranks.is_main:
             print(f"warning: stopped early at step {step}: no new best in {section.patience} validations", flush=True)
-        return stop
+        return Verdict(stop=stop, keep=best and section.keep_best)
+
+    def measure(self) -> tuple[float, int]:
+        """The validation loss as the weights are, in nats for a target token, and how many targets there are."""
+        return self._without_dropout(
+            lambda: validation_loss(
+                self.validation, loss=self.loss, collate=self.collate, ranks=self.ranks, counts=self.layout.counts
+            )
+        )
 
     def close(self) -> None:
         """Finish the logs."""

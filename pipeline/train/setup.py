@@ -118,6 +118,8 @@ class Training:
         weights = self.engine.weights
         last = state.step == self.recipe.training.steps or state.stopped_early
         model = self.engine.learner.model
+        if last and state.best_step is not None and state.best_step != state.step:
+            self._take_best(state.best_step)
         self._checkpoints.save(
             state,
             weights,
@@ -134,6 +136,15 @@ class Training:
             if last
             else None,
         )
+
+    def _take_best(self, step: int) -> None:
+        """End with the weights of the least validation loss."""
+        self._checkpoints.wait()
+        engine = self.engine
+        best = self.run.path("checkpoints") / f"step-{step:08d}"
+        checkpoint.load(best, engine.weights, engine.optimizer, step=step, ranks=engine.ranks)
+        if engine.ranks.is_main:
+            print(f"the model is that of step {step}, with the least validation loss", flush=True)
 
 
 def setup(run: RunDirectory, recipe: Recipe, ranks: Ranks) -> Training:

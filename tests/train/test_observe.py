@@ -112,6 +112,41 @@ def test_an_early_stop_is_an_end_with_a_whole_model(make_run: MakeRun, capsys: p
     assert len(lines(run, "train")) == 4
 
 
+def test_the_best_is_kept_and_is_what_the_run_ends_with(make_run: MakeRun) -> None:
+    """The learning rate is fine at first and then destroys what was learnt."""
+    settings: dict[str, Any] = {
+        "steps": 12,
+        "learning_rate": 0.02,
+        "schedule": "constant",
+        "checkpoint_every": 100,
+        "keep_last": 1,
+        "validation": {"every": 2, "bins": 5, "keep_best": True},
+    }
+    run, recipe = with_validation(make_run(**settings))
+    training = setup(run, recipe, ALONE)
+    step = training.engine.optimizer.step
+
+    def destroy(*arguments: Any) -> Any:
+        if training.state.step >= 6:
+            for group in training.engine.optimizer.param_groups:
+                group["lr"] = 1.0
+        return step(*arguments)
+
+    training.engine.optimizer.step = destroy  # type: ignore[method-assign]
+    assert training.fit(threading.Event())
+    told = lines(run, "validation")
+    best = min(told, key=lambda line: line["loss"])
+    assert best["step"] == 6
+    assert told[-1]["loss"] > best["loss"] + 0.1
+    assert sorted(path.name for path in run.path("checkpoints").iterdir()) == ["step-00000006", "step-00000012"]
+    state = json.loads((run.path("checkpoints") / "step-00000012/state.json").read_text())
+    assert (state["step"], state["best_step"]) == (12, 6)
+    again = setup(run, recipe, ALONE)
+    observer = observer_of(again)
+    assert_isclose(observer.measure()[0], best["loss"])
+    observer.close()
+
+
 def test_tensorboard_has_the_numbers_of_the_journal(make_run: MakeRun) -> None:
     pytest.importorskip("tensorboard", reason="tensorboard is not installed")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
