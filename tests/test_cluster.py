@@ -27,6 +27,7 @@ from tests.conftest import ROOT, TINY, command, run_command
 def scheduler(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The address of a scheduler process without workers; its parameter is how long a worker may be silent."""
     monkeypatch.setenv("DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL", getattr(request, "param", "5 minutes"))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # its workers know this file's functions
     file = tmp_path / "scheduler.json"
     start = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0"]
     process = subprocess.Popen([*start, "--no-dashboard", "--scheduler-file", str(file)], cwd=tmp_path)

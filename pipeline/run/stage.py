@@ -76,8 +76,7 @@ class Stage:
             write_text(owner, self.fingerprint)
         for folder in self.folders:
             (self.run.path(folder) / MANIFEST).unlink(missing_ok=True)
-            for path in [self.run.path(folder), *self.run.path(folder).rglob("*/")]:
-                remove_temporaries(path)
+        self._tidy()
         return self.finished()
 
     def finished(self) -> dict[str, PartRecord]:
@@ -124,6 +123,7 @@ class Stage:
             )
         if rows is not None:
             rows.check(self.name)
+        self._tidy()  # of workers that were lost on the way, and whose parts others made
         files = [asdict(file) for record in records for file in record.files]
         for folder in reversed(self.folders):
             manifest = Manifest(
@@ -139,6 +139,11 @@ class Stage:
             write_json(self.run.path(folder) / MANIFEST, asdict(manifest))
         shutil.rmtree(self._records, ignore_errors=True)
         return manifest
+
+    def _tidy(self) -> None:
+        for folder in self.folders:
+            for path in [self.run.path(folder), *self.run.path(folder).rglob("*/")]:
+                remove_temporaries(path)
 
     @property
     def _home(self) -> Path:

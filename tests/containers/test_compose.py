@@ -100,7 +100,7 @@ def test_the_database_is_postgresql_and_the_server_asks_for_the_password(compose
         finally:
             await connection.close()
 
-    assert asyncio.run(deployments()) == 8
+    assert asyncio.run(deployments()) == 9
     with pytest.raises(OSError, match="401"):
         PrefectSite(home=composed.site.home, port=composed.site.port).api("deployments/filter", {})
 

@@ -13,6 +13,7 @@ import pytest
 
 from pipeline.config import Recipe
 from pipeline.curate import documents, part
+from pipeline.engines import cpu
 from pipeline.ingest import streams
 from pipeline.run import RunDirectory
 from tests.curate.conftest import MODEL
@@ -72,7 +73,7 @@ def test_where_a_part_is_cut_changes_nothing(tmp_path: Path, monkeypatch: pytest
     assert counts["excerpts"]
     monkeypatch.setattr(streams, "CHUNK", 64)
     for slice_bytes in (500, 5000):
-        monkeypatch.setattr(part, "SLICE", slice_bytes)
+        monkeypatch.setattr(cpu, "slice_bytes", slice_bytes)
         again, same = curated(tmp_path / str(slice_bytes), sources)
         assert same == counts
         assert again.keys() == whole.keys()
@@ -84,7 +85,7 @@ def test_where_a_part_is_cut_changes_nothing(tmp_path: Path, monkeypatch: pytest
 def test_rows_are_written_in_the_order_in_which_they_came(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(documents, "run_parts", here)
     monkeypatch.setattr(streams, "CHUNK", 64)
-    monkeypatch.setattr(part, "SLICE", 2000)
+    monkeypatch.setattr(cpu, "slice_bytes", 2000)
     files, _ = curated(tmp_path / "run", shards(tmp_path))
 
     def place(name: str) -> tuple[int, int]:
@@ -100,7 +101,7 @@ def test_rows_are_written_in_the_order_in_which_they_came(tmp_path: Path, monkey
 def test_a_part_that_fails_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(documents, "run_parts", here)
     monkeypatch.setattr(streams, "CHUNK", 64)
-    monkeypatch.setattr(part, "SLICE", 2000)
+    monkeypatch.setattr(cpu, "slice_bytes", 2000)
     work = part.curate_slice
     slices = []
 
