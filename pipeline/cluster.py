@@ -77,7 +77,17 @@ def dask_client(cluster: Cluster, *, gpus: bool = False) -> Iterator[Client]:
             options |= gpu_options(cluster)
         else:
             options |= {"n_workers": _workers(cluster), "processes": True}
-        with start(**options) as local, Client(local) as client:  # type: ignore[no-untyped-call]
+        with ExitStack() as stack:
+            try:
+                local = stack.enter_context(start(**options))
+                client = stack.enter_context(Client(local))  # type: ignore[no-untyped-call]
+            except (RuntimeError, TimeoutError) as error:  # what Dask raises, by where the time ran out
+                raise MachineError(
+                    f"the local Dask workers did not start: {error}",
+                    where=f"cluster.workers: {cluster.workers}",
+                    mend="the machine may be too busy: run the same command again, or lower cluster.workers; "
+                    "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT sets how long one waits for an answer (30s)",
+                ) from error
             yield client
 
 

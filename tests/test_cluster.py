@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import dask
 import pytest
 from distributed import Client
 
@@ -172,3 +173,12 @@ def test_results_come_in_order_and_failures_are_named() -> None:
             cluster.run_parts(client, _fails, range(5), stage="s")
         with pytest.raises(ProjectError, match="no such thing"):
             cluster.run_parts(client, _refuses, range(2), stage="s")
+
+
+def test_workers_that_start_too_slowly_are_said() -> None:
+    with (
+        dask.config.set({"distributed.comm.timeouts.connect": "1us"}),
+        pytest.raises(MachineError, match=r"the local Dask workers did not start: .*Timed out"),
+        cluster.dask_client(Cluster(workers=1)),
+    ):
+        pass

@@ -11,7 +11,7 @@ from pipeline import preflight
 from pipeline.config import Recipe
 from pipeline.errors import PASSING, InputError, StageError
 
-NOT_IMPORTED = "the target's module cannot be imported"
+NOT_IMPORTED = "the module cannot be imported"
 
 
 @pytest.fixture(autouse=True)

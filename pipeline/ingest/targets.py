@@ -40,7 +40,7 @@ from pipeline.ingest.blocks import Block
 from pipeline.ingest.lines import Line, too_long
 from pipeline.ingest.rejected import Rejected
 
-__all__ = ["Target", "TargetShard", "lines_of_target", "load_module", "load_target", "sharded", "survey_target"]
+__all__ = ["Target", "TargetShard", "lines_of_target", "load_function", "load_target", "sharded", "survey_target"]
 
 _SHARDS = "__shards__"
 _HALVES = ("get_context", "get_target")
@@ -86,27 +86,8 @@ def load_target(source: Source) -> Target:
         InputError: no such module or function, it fails on import, or `args` do not fit.
     """
     where = f"source {source.name}, target: {source.target}"
-    module_name, _, name = str(source.target).rpartition(":")
-    try:
-        module = load_module(module_name)
-    except Exception as error:
-        raise InputError(
-            f"the target's module cannot be imported: {type(error).__name__}: {error}",
-            where=where,
-            mend="install it, or run from the folder that holds it; `target` is module:function or file.py:function",
-        ) from None
-    function = getattr(module, name, None)
-    if not callable(function):
-        functions = [
-            other
-            for other, value in vars(module).items()
-            if callable(value) and not other.startswith("_") and getattr(value, "__module__", "") == module.__name__
-        ]
-        raise InputError(
-            f"module {module_name} has no function {name!r}{did_you_mean(name, functions)}",
-            where=where,
-            mend=f"it has {', '.join(functions) or 'none'}",
-        )
+    function = load_function(str(source.target), where)
+    name = str(source.target).rpartition(":")[2]
     _check_arguments(function, source, where)
     if inspect.isclass(function) and not issubclass(function, Iterable):
         lacks = [method for method in ("__iter__", *_HALVES) if not hasattr(function, method)]
@@ -115,10 +96,40 @@ def load_target(source: Source) -> Target:
             where=where,
             mend="give it `__iter__`, which yields rows, and `get_context(row)` and `get_target(row)` of a row",
         )
-    return function  # type: ignore[no-any-return]
+    return function  # type: ignore[return-value]
 
 
-def load_module(name: str) -> ModuleType:
+def load_function(target: str, where: str) -> Callable[..., Any]:
+    """Import what `module:function` or `file.py:function` names; modules in the working directory are found too.
+
+    Raises:
+        InputError: no such module or function, or it fails on import; `where` names the recipe's key.
+    """
+    place, _, name = target.rpartition(":")
+    try:
+        module = _load_module(place)
+    except Exception as error:
+        raise InputError(
+            f"the module cannot be imported: {type(error).__name__}: {error}",
+            where=where,
+            mend="install it, or run from the folder that holds it; `target` is module:function or file.py:function",
+        ) from None
+    function = getattr(module, name, None)
+    if callable(function):
+        return function  # type: ignore[no-any-return]
+    functions = [
+        other
+        for other, value in vars(module).items()
+        if callable(value) and not other.startswith("_") and getattr(value, "__module__", "") == module.__name__
+    ]
+    raise InputError(
+        f"module {place} has no function {name!r}{did_you_mean(name, functions)}",
+        where=where,
+        mend=f"it has {', '.join(functions) or 'none'}",
+    )
+
+
+def _load_module(name: str) -> ModuleType:
     """Import a module by its name or its file."""
     if not name.endswith(".py"):
         if os.getcwd() not in sys.path:

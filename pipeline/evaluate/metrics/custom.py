@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline import fingerprint
 from pipeline.config import CustomMetric
-from pipeline.errors import InputError, did_you_mean
+from pipeline.errors import InputError
 from pipeline.evaluate.prompts import Prompt
 
 __all__ = ["Measure", "load_measure", "measure_fingerprint"]
@@ -27,25 +27,9 @@ def load_measure(name: str, metric: CustomMetric) -> Measure:
         InputError: there is no such function.
     """
     where = f"evaluate.metrics.{name}: {metric.target}"
-    place, _, function_name = metric.target.rpartition(":")
-    try:
-        from pipeline.ingest.targets import load_module  # here, for its package knows Dask
+    from pipeline.ingest.targets import load_function  # here, for its package knows Dask
 
-        module = load_module(place)
-    except Exception as error:
-        raise InputError(
-            f"the measure's module cannot be imported: {type(error).__name__}: {error}",
-            where=where,
-            mend="install it, or run from the folder that holds it; `target` is module:function or file.py:function",
-        ) from None
-    function = getattr(module, function_name, None)
-    if not callable(function):
-        functions = [other for other, value in vars(module).items() if callable(value) and not other.startswith("_")]
-        raise InputError(
-            f"module {place} has no function {function_name!r}{did_you_mean(function_name, functions)}",
-            where=where,
-            mend=f"it has {', '.join(functions) or 'none'}",
-        )
+    function = load_function(metric.target, where)
     return lambda prediction, prompt: _checked(function, prediction, prompt, where)
 
 
