@@ -62,6 +62,7 @@ bench: .venv/.bench
 	$(BIN)/python benchmarks/reading.py
 	$(BIN)/python benchmarks/tokenising.py
 	$(BIN)/python benchmarks/packing.py
+	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/duplicates.py --peers
 	$(BIN)/python benchmarks/duplicates_growth.py 0.2 1
 
