@@ -15,7 +15,7 @@ from pipeline.errors import MachineError, ProjectError, StageError
 if TYPE_CHECKING:
     from distributed import Client
 
-__all__ = ["dask_client", "lazy_client", "result_of", "run_parts"]
+__all__ = ["dask_client", "lazy_client", "result_of", "run_graph", "run_parts"]
 
 _PATIENCE = 30
 """Seconds to wait for a scheduler's first worker."""
@@ -157,6 +157,21 @@ def run_parts(
     finally:
         client.cancel(list(running), force=True)  # type: ignore[no-untyped-call]
     return [results[number] for number in sorted(results)]
+
+
+def run_graph(client: Client, tasks: Iterable[Any], *, stage: str) -> None:
+    """Compute delayed tasks with all that they need, and forget their results.
+
+    Failures are those of `run_parts`.
+    """
+    from distributed import as_completed
+
+    futures = client.compute(list(tasks))  # type: ignore[no-untyped-call]
+    try:
+        for number, future in enumerate(_finished(as_completed(futures), client, stage)):  # type: ignore[no-untyped-call]
+            result_of(future, stage, f"share {number}")
+    finally:
+        client.cancel(futures, force=True)  # type: ignore[no-untyped-call]
 
 
 def _finished(completed: Any, client: Client, stage: str) -> Iterator[Any]:

@@ -17,7 +17,7 @@ from pipeline.errors import MachineError
 __all__ = ["Choice", "Need", "choose", "needs"]
 
 _EXTRA = "pip install 'curate-and-train[gpu]'"
-_PACKAGES = {"numba-cuda": "numba_cuda", "cudf": "cudf", "dask-cuda": "dask_cuda"}
+_PACKAGES = {"numba-cuda": "numba_cuda", "cudf": "cudf", "dask-cuda": "dask_cuda", "dask-cudf": "dask_cudf"}
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from tests.conftest import ROOT
 
 
 def there(*missing: str) -> tuple[Need, ...]:
-    names = ("driver", "device", "numba-cuda", "cudf", "dask-cuda")
+    names = ("driver", "device", "numba-cuda", "cudf", "dask-cuda", "dask-cudf")
     return tuple(Need(name, name not in missing, f"{name} is {name not in missing}", f"get {name}") for name in names)
 
 
@@ -47,7 +47,7 @@ def test_auto_takes_the_gpus_where_all_is_there(lacks: None) -> None:
 def test_the_probe_of_this_machine_agrees_with_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     gpus.needs.cache_clear()
     met = {need.name: need.met for need in gpus.needs()}
-    assert list(met) == ["driver", "device", "numba-cuda", "cudf", "dask-cuda"]
+    assert list(met) == ["driver", "device", "numba-cuda", "cudf", "dask-cuda", "dask-cudf"]
     assert met["driver"] or not met["device"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
     gpus.needs.cache_clear()

@@ -25,6 +25,7 @@ from pipeline.curate.dedup import breaker
 from pipeline.curate.dedup.collisions import Part, digests_of
 from pipeline.curate.dedup.decide import Decisions, bands_of, decide
 from pipeline.curate.dedup.index import Index
+from pipeline.curate.dedup.key_tables import frames_for
 from pipeline.curate.dedup.shared import find_shared, sketched
 from pipeline.curate.dedup.work import Map, load, work_folder
 from pipeline.curate.parquet import write_parquet
@@ -106,7 +107,8 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
     keys = _keys(run, dedup, index, work, on_workers)
     count = sum(part.rows for part in keys.parts)
     with Progress("duplicates", total=len(keys.parts)) as progress:
-        decisions = decide([*keys.earlier, *keys.parts], dedup, work, on_workers, shared=keys.shared)
+        frames = frames_for(recipe, client)
+        decisions = decide([*keys.earlier, *keys.parts], dedup, work, on_workers, shared=keys.shared, frames=frames)
         load = breaker.load_of(decisions, count)
         breaker.check(load, dedup)
         every = _jobs(this, keys, decisions)

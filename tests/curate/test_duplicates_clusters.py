@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.curate.dedup.components import alternating_stars, components, union_find
+from pipeline.curate.dedup.hooking import hooked
 from tests.curate.planted import DEDUP, decided, families, keys_table, serial
 
 
@@ -45,6 +46,7 @@ def test_a_long_path(tmp_path: Path, order: str) -> None:
     files = _save(tmp_path, np.column_stack([names[:-1], names[1:]]), 2)
     assert not alternating_stars(files, 300, tmp_path, serial, shares=3).any()
     assert not union_find(files, 300).any()
+    assert not hooked(files, 300, tmp_path, serial, "pandas").any()
 
 
 def test_the_larger_way_is_taken_where_ranks_do_not_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,3 +76,12 @@ def test_a_chain_is_one_cluster_but_its_far_end_survives(tmp_path: Path) -> None
     found = decided(table, tmp_path, fuzzy=fuzzy)
     assert [row[0][-1] for row in found.values()] == ["0", "0", "2"]
     assert [row[3][-1] for row in found.values()] == ["0", "0", "0"]
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 2**32), count=st.integers(1, 120), share=st.floats(0, 1.5))
+def test_hooked_labels_are_union_find(seed: int, count: int, share: float) -> None:
+    edges = np.random.default_rng(seed).integers(0, count, (int(share * count), 2))
+    with tempfile.TemporaryDirectory() as folder:
+        files = _save(Path(folder), edges, 3)
+        assert (hooked(files, count, Path(folder), serial, "pandas") == union_find(files, count)).all()

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from pipeline.engines import CLEANERS, ENTITIES, Engine, cpu, engine_for
 from pipeline.engines.columns import to_arrow
+from pipeline.gpus import choose
 from pipeline.schema import MESSAGES
 from tests.text.cases.rows import ROWS
 from tests.text.columns import HOSTILE, column
@@ -141,4 +142,9 @@ def test_what_is_returned_is_valid_arrow() -> None:
 def test_engine_for() -> None:
     engine: Engine = engine_for("cpu")
     assert engine.normalise(column(["A"])).to_pylist() == ["a"]
-    assert engine_for("auto") is engine
+    if choose("auto").device == "cpu":
+        assert engine_for("auto") is engine
+    else:  # a machine with a GPU that can be used
+        from pipeline.engines import cuda
+
+        assert engine_for("auto") is engine_for("cuda") is cuda

@@ -1,9 +1,10 @@
-"""What is called of cuDF, pylibcudf and dask-cuda exists with these signatures; they import where there is no GPU."""
+"""What is called of cuDF, pylibcudf and what brings them to Dask has these signatures; they import without a GPU."""
 
 from __future__ import annotations
 
 import inspect
 import os
+from typing import Any
 
 import pytest
 
@@ -34,6 +35,35 @@ def test_string_operations_of_the_benchmark() -> None:
 
     assert list(inspect.signature(StringMethods.minhash).parameters) == ["self", "seed", "a", "b", "width"]
     assert {"len", "byte_count", "token_count", "count"} <= set(dir(StringMethods))
+
+
+def test_frames_have_what_key_tables_and_labels_call() -> None:
+    cudf = pytest.importorskip("cudf", reason="cudf is not installed (pip install 'curate-and-train[gpu]')")
+
+    def takes(function: Any, *names: str) -> bool:
+        return {*names} <= set(inspect.signature(function).parameters)
+
+    assert takes(cudf.DataFrame.duplicated, "subset", "keep")
+    assert takes(cudf.DataFrame.sort_values, "by")
+    assert takes(cudf.DataFrame.drop_duplicates, "ignore_index")
+    assert takes(cudf.DataFrame.groupby, "by", "sort")
+    assert takes(cudf.Series.take, "indices")
+    assert takes(cudf.Series.where, "cond", "other")
+    assert takes(cudf.Series.reset_index, "drop")
+    assert takes(cudf.Series.to_numpy)
+    assert takes(cudf.Series.all)
+    assert {"iloc", "values", "copy", "__eq__", "__ne__", "__gt__"} <= set(dir(cudf.Series))
+    assert "min" in dir(cudf.core.groupby.groupby.SeriesGroupBy)
+
+
+def test_dask_shuffles_frames_of_cudf_as_it_does_those_of_pandas() -> None:
+    pytest.importorskip("dask_cudf", reason="dask-cudf is not installed")
+    import cudf
+    from dask.dataframe.dispatch import concat_dispatch, group_split_dispatch, hash_object_dispatch
+
+    for dispatch in (concat_dispatch, group_split_dispatch, hash_object_dispatch):
+        assert dispatch.dispatch(cudf.DataFrame).__module__.startswith("dask_cudf")
+    assert {"map_index", "map_size", "keep_index"} <= set(inspect.signature(cudf.DataFrame.scatter_by_map).parameters)
 
 
 def test_a_cluster_takes_what_it_is_given() -> None:

@@ -20,10 +20,13 @@ from numpy.typing import NDArray
 
 from pipeline.curate.dedup.sorting import order_of
 from pipeline.curate.dedup.work import Map, load, save
-from pipeline.engines import engine_for
+from pipeline.engines import Engine, engine_for
 from pipeline.text.sketch import EMPTY
 
-__all__ = ["Part", "Scheme", "collisions", "digests_of", "hashes_of", "sketches_of"]
+__all__ = ["KINDS", "Part", "Scheme", "collisions", "digests_of", "hashes_of", "sketches_of", "tables_of"]
+
+KINDS = ("id", "digest", "sketch", "bands")
+"""Of keys."""
 
 _FIRST = 256
 """Shares that a table is written in: the values of a key's first byte."""
@@ -101,7 +104,7 @@ def collisions(
         for low, high in pairwise(edges)
     ]
     run(collide, jobs)
-    return {kind: [job.path for job in jobs if job.kind == kind] for kind in ("id", "digest", "sketch", "bands")}
+    return {kind: [job.path for job in jobs if job.kind == kind] for kind in KINDS}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +122,7 @@ def scan(job: _Scan) -> None:
     if last.exists():
         return
     keys, rows, offsets, total = [], [], [], 0
-    for key, row in _tables(job.part, job.scheme):
+    for key, row in tables_of(job.part, job.scheme, engine_for("cpu")):
         first = (key >> np.uint64(56)).astype(np.uint8)
         order = np.argsort(first, kind="stable")  # of bytes: a radix sort
         keys.append(key[order])
@@ -131,9 +134,8 @@ def scan(job: _Scan) -> None:
     save(last, np.stack(offsets))
 
 
-def _tables(part: Part, scheme: Scheme) -> Iterator[tuple[NDArray[np.uint64], NDArray[np.uint32]]]:
-    """The keys of every table of one part, and the rows that have them."""
-    engine = engine_for("cpu")
+def tables_of(part: Part, scheme: Scheme, engine: Engine) -> Iterator[tuple[NDArray[np.uint64], NDArray[np.uint32]]]:
+    """The keys of every table of one part, and the rows of the part that have them."""
     every = np.arange(part.rows, dtype=np.uint32)
     if part.batch < 0:
         ids = pq.read_table(part.path, columns=["id"])["id"].combine_chunks().cast(pa.large_string())
@@ -147,7 +149,7 @@ def _tables(part: Part, scheme: Scheme) -> Iterator[tuple[NDArray[np.uint64], ND
         # Texts without a shingle have nothing to be alike in.
         filled = np.flatnonzero((sketches != EMPTY).any(axis=1)).astype(np.uint32)
         sketches = sketches[filled]
-        yield hashes_of(sketches)[:, 0], filled
+        yield hashes_of(sketches, engine)[:, 0], filled
         keys = engine.band_keys(sketches, scheme.bands, scheme.rows)
         for band in range(scheme.bands):
             yield np.ascontiguousarray(keys[:, band]), filled
@@ -211,10 +213,10 @@ def sketches_of(path: Path, values: int) -> NDArray[np.uint32]:
     return sketches
 
 
-def hashes_of(sketches: NDArray[np.uint32]) -> NDArray[np.uint64]:
+def hashes_of(sketches: NDArray[np.uint32], engine: Engine | None = None) -> NDArray[np.uint64]:
     """A 128-bit hash of every sketch: [rows, 2]."""
     flat = np.ascontiguousarray(sketches)
     bounds = np.arange(len(flat) + 1, dtype=np.int64) * flat.shape[1] * flat.itemsize
     # The kernel reads bytes, whatever they mean.
     column = pa.LargeStringArray.from_buffers(len(flat), pa.py_buffer(bounds), pa.py_buffer(flat))
-    return engine_for("cpu").digest(column, normalised=True).view(np.uint64)
+    return (engine or engine_for("cpu")).digest(column, normalised=True).view(np.uint64)

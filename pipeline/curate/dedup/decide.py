@@ -21,6 +21,8 @@ from pipeline.curate.dedup.collisions import Part, Scheme, collisions
 from pipeline.curate.dedup.comparisons import CENTRES, Agreement, compare
 from pipeline.curate.dedup.components import components
 from pipeline.curate.dedup.exact import Verification, bits, similarity
+from pipeline.curate.dedup.hooking import RANKS, hooked
+from pipeline.curate.dedup.key_tables import Frames, shuffled_collisions
 from pipeline.curate.dedup.sorting import places_in
 from pipeline.curate.dedup.stars import Stars, stars
 from pipeline.curate.dedup.work import Map, load, save
@@ -77,6 +79,7 @@ def decide(
     *,
     shared: Path | None = None,
     centres: int = CENTRES,
+    frames: Frames | None = None,
 ) -> Decisions:
     """Decide on every row.
 
@@ -87,6 +90,7 @@ def decide(
         run: runs tasks.
         shared: file of the text that was left out of the sketches, where some was.
         centres: as `comparisons.CENTRES`.
+        frames: where GPU workers find the rows that share a key, and the components. They decide the same.
 
     Raises:
         InputError: two rows of the run have one id.
@@ -94,7 +98,10 @@ def decide(
     fuzzy = dedup.fuzzy
     bands, rows = bands_of(fuzzy) if fuzzy else (0, 0)
     scheme = Scheme(exact=dedup.exact, values=fuzzy.sketch if fuzzy else 0, bands=bands, rows=rows)
-    groups = collisions(parts, scheme, folder, run)
+    if frames is not None and frames.hold(sum(part.rows for part in parts)):
+        groups = shuffled_collisions(parts, scheme, folder, frames)
+    else:
+        groups = collisions(parts, scheme, folder, run)
     found = gather(parts, groups, dedup, folder / "candidates", run)
     count = len(found.rows)
     copy_of = _best_of(groups["digest"], found, 0)
@@ -109,7 +116,10 @@ def decide(
     done, edges = _stars(parts, groups, found, same, fuzzy, folder, run, centres, exact)
     by_rank = np.empty(count, dtype=np.int64)
     by_rank[found.rank] = np.arange(count)
-    root = components(edges, count, folder / "components", run)
+    if frames is not None and count <= RANKS:
+        root = hooked(edges, count, folder / "components", run, frames.module)
+    else:
+        root = components(edges, count, folder / "components", run)
     alike = similarity(done.equal) if exact else done.equal / fuzzy.sketch
     alike = np.where(done.equal < 0, 1.0, alike)[found.rank]
     return _decisions(
