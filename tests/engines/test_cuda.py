@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import subprocess
 import sys
@@ -132,6 +133,22 @@ def test_every_launched_kernel_compiles_to_ptx(
         ptx, _ = numba.cuda.compile(launched(loop, own), (order, *types), device=False, **options)
         assert f".target sm_{capability[0]}{capability[1]}" in ptx
         assert "extern .func" not in ptx  # no call into a runtime: nothing is allocated, printed or raised
+
+
+def test_a_kernel_is_compiled_once_for_a_kind_of_device_and_source(tmp_path: Path) -> None:
+    found = []
+    for capabilities in (["90"], ["90", "100", "0"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.engines.keep_kernel", *capabilities],
+            cwd=ROOT,
+            env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, done.stderr
+        found += done.stdout.split()
+    assert found == ["compiled", "kept", "compiled", "compiled"]
 
 
 def test_what_moves_rows_compiles_to_ptx() -> None:
