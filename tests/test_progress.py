@@ -26,7 +26,13 @@ def test_a_short_stage_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_stage_that_fails_does_not_look_finished(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(ValueError, match="no"), progress.Progress("letters", total=2) as counted:
-        counted.advance()
-        raise ValueError("no")
+    counted = progress.Progress("letters", total=2)
+
+    def fail() -> None:
+        with counted:
+            counted.advance()
+            raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        fail()
     assert lines(capsys) == []
