@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from gpu_duplicates import duplicates
 from numba import cuda as device
 from texts import best_of, changed_texts, write_rows
 
@@ -51,6 +52,8 @@ def main(megabytes: float = 256.0, of_the_stage: float = 256.0) -> None:
     print(f"{len(texts)} texts, {texts.nbytes / 1e6:.1f} MB")
     kernels(texts)
     beside_cudf(texts)
+    if cudf_is_there("duplicates"):
+        duplicates()
     whole_stage(of_the_stage)
 
 
@@ -113,9 +116,15 @@ def copy_seconds(size: int) -> float:
     return best_of(5, copy)
 
 
+def cudf_is_there(what: str) -> bool:
+    missing = [need.found for need in needs() if not need.met and need.name == "cudf"]
+    if missing:
+        print(f"\n{what}: left out, {missing[0]}")
+    return not missing
+
+
 def beside_cudf(texts: pa.LargeStringArray) -> None:
-    if missing := [need.found for need in needs() if not need.met and need.name == "cudf"]:
-        print(f"\nbeside cuDF: left out, {missing[0]}")
+    if not cudf_is_there("beside cuDF"):
         return
     import cudf
 

@@ -23,7 +23,7 @@ from pipeline.curate.dedup.work import Map, load, save
 from pipeline.engines import Engine, engine_for
 from pipeline.text.sketch import EMPTY
 
-__all__ = ["KINDS", "Part", "Scheme", "collisions", "digests_of", "hashes_of", "sketches_of", "tables_of"]
+__all__ = ["KINDS", "Part", "Scheme", "collisions", "digests_of", "group_keys", "hashes_of", "sketches_of", "tables_of"]
 
 KINDS = ("id", "digest", "sketch", "bands")
 """Of keys."""
@@ -179,10 +179,10 @@ def collide(job: _Collide) -> None:
             here = slice(offsets[table, job.bytes[0]], offsets[table, job.bytes[1]])
             keys.append(key[here])
             rows.append(part.start + row[here].astype(np.int64))
-    save(job.path, _groups(np.concatenate(keys), np.concatenate(rows)))
+    save(job.path, group_keys(np.concatenate(keys), np.concatenate(rows)))
 
 
-def _groups(keys: NDArray[np.uint64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+def group_keys(keys: NDArray[np.uint64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """Rows that share a key: [2, entries], groups numbered in the order of their keys, rows ascending within."""
     ordered = np.sort(keys)  # far faster than sorting positions, and most keys occur once
     shared = ordered[1:][ordered[1:] == ordered[:-1]]

@@ -29,7 +29,7 @@ from pipeline.gpus import choose
 if TYPE_CHECKING:
     from distributed import Client
 
-__all__ = ["SHUFFLE", "Frames", "frames_for", "shuffled_collisions"]
+__all__ = ["SHUFFLE", "Frames", "Grouping", "frames_for", "shuffled_collisions", "write_groups"]
 
 SHUFFLE = "tasks"
 """The method of Dask's shuffle."""
@@ -103,7 +103,7 @@ def shuffled_collisions(parts: Sequence[Part], scheme: Scheme, folder: Path, fra
         workers = len(frames.client().scheduler_info(n_workers=-1)["workers"])
         count = max(-(-total * len(chosen) // frames.entries), workers, 1)
         jobs = [
-            _Group(tables=tuple(chosen), folder=folder / "shuffled", name=f"{low:03d}-{count:05d}-{partition:05d}")
+            Grouping(tables=tuple(chosen), folder=folder / "shuffled", name=f"{low:03d}-{count:05d}-{partition:05d}")
             for partition in range(count)
         ]
         if not all(path.exists() for job in jobs for path in job.paths.values()):
@@ -115,7 +115,7 @@ def shuffled_collisions(parts: Sequence[Part], scheme: Scheme, folder: Path, fra
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Group:
+class Grouping:
     """One partition: its tables, and where their groups go, in files of names that no others have."""
 
     tables: tuple[tuple[str, int], ...]
@@ -124,12 +124,13 @@ class _Group:
 
     @property
     def paths(self) -> dict[str, Path]:
+        """Kind of keys → the file of its groups: int64 [2, entries], as of `collisions`."""
         return {
             kind: self.folder / f"{kind}-{self.name}.npy" for kind in dict.fromkeys(kind for kind, _ in self.tables)
         }
 
 
-def _shuffle(parts: Sequence[Part], scheme: Scheme, tables: range, jobs: Sequence[_Group], frames: Frames) -> None:
+def _shuffle(parts: Sequence[Part], scheme: Scheme, tables: range, jobs: Sequence[Grouping], frames: Frames) -> None:
     """Bring the keys of some tables together, and write the groups of every partition."""
     import pandas as pd  # type: ignore[import-untyped]
     from dask import dataframe as dd
@@ -177,7 +178,7 @@ def keys_of_parts(parts: Sequence[Part], *, scheme: Scheme, tables: range, modul
     return import_module(module).DataFrame(columns)
 
 
-def write_groups(frame: Any, job: _Group) -> None:
+def write_groups(frame: Any, job: Grouping) -> None:
     """Write the groups of rows that share a key of one table, a file a kind."""
     shared = frame[frame.duplicated(subset=["key", "table"], keep=False)].sort_values(["table", "key", "row"])
     key, table, row = (shared[name].to_numpy() for name in ("key", "table", "row"))
