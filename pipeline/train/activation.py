@@ -52,7 +52,7 @@ def checkpoint_activations(model: PreTrainedModel, how: Literal["off", "selectiv
     if how == "selective":
         settings["context_fn"] = _contexts
     if hasattr(model, "activation_checkpointing_enable"):
-        model.activation_checkpointing_enable(activation_checkpointing_kwargs=settings)  # type: ignore[no-untyped-call]
+        model.activation_checkpointing_enable(activation_checkpointing_kwargs=settings)
     else:  # its name before transformers called it deprecated
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs=settings)  # type: ignore[no-untyped-call]
 
