@@ -1,4 +1,4 @@
-"""The stage as a whole, with real ranks: it learns, two ranks are one, killing it changes nothing, nor do two machines."""
+"""The stage as a whole, with real ranks: it learns, two ranks are one, killed or on two machines alike."""
 
 from __future__ import annotations
 
