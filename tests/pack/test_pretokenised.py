@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections import Counter
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ from pipeline.pack import pack, plan, pretokenised
 from pipeline.pack.bins import Bins
 from pipeline.pack.selection import blend, expand, split_borders
 from pipeline.pack.token_files import open_megatron, open_nanogpt
+from pipeline.report import report
 from pipeline.report.funnel import funnel
 from pipeline.run import Manifest, RunDirectory
 from tests.train.conftest import byte_tokenizer
@@ -289,7 +291,7 @@ def test_sources_of_tokens_are_packed_beside_rows_under_their_names(tmp_path: Pa
         "cluster": {"workers": 1},
         "sources": [
             {"name": "web", "format": "megatron", "path": str(tmp_path / "web"), "split": "1,0,0"},
-            {"name": "notes", "kind": "text", "target": "any:thing"},
+            {"name": "notes", "kind": "pair", "target": "any:thing"},
             {
                 "name": "shards",
                 "format": "nanogpt",
@@ -302,7 +304,8 @@ def test_sources_of_tokens_are_packed_beside_rows_under_their_names(tmp_path: Pa
         "pack": {"tokenizer": str(tmp_path / "tokenizer"), "seq_length": 64},
     }
     recipe = Recipe.model_validate(keys)
-    texts = [make_row(n, [("text", f"note {n}")], kind="text", source="notes", id=f"notes/n#{n}") for n in range(9)]
+    pairs = [[("user", "which?"), ("assistant", f"note {n}")] for n in range(9)]
+    texts = [make_row(n, pair, source="notes", id=f"notes/n#{n}") for n, pair in enumerate(pairs)]
     run = make_curated(recipe, {"train": texts}, parts=1)
     manifest = pack(run, recipe)
     assert {name: one["taken"] for name, one in manifest.summary["blend"].items()} == {
@@ -313,6 +316,11 @@ def test_sources_of_tokens_are_packed_beside_rows_under_their_names(tmp_path: Pa
     bins = Bins.open(run.path("packed/train"))
     ids = {one.split("#")[0] for number in range(len(bins)) for one in bins.get(number).rows}
     assert ids == {"web/web.bin", "notes/n", "shards/shard.bin"}
+    page = re.sub(r"<[^>]+>", " ", report(run, recipe).read_text(encoding="utf-8"))
+    assert re.search(r"\bweb +3 +60.00% +60 +27 +60.00% +33\b", page), (
+        "weight, share asked, rows, taken, share, dropped"
+    )
+    assert re.search(r"\btrain +9 +9 +9 +100.00%", page), "conversations, with a target, whose end is one, of those"
     tokens = Manifest.read(run.path("tokens"))
     assert tokens is not None
     assert [(one["name"], one["documents"]) for one in tokens.summary["pretokenised"]] == [("web", 60), ("shards", 20)]
