@@ -185,7 +185,8 @@ def _details(scored: Sequence[_Scored], kinds: Mapping[str, str]) -> dict[str, d
         # Last, so that a kind wins over a source of the same name; `promote` takes both to mean either.
         parts |= {f"@{name}": (kind_of == name) | (sources == name) for name in np.unique(kind_of)}
         for part, here in parts.items():
-            bounds = interval(one.scores[here]) if here.any() else None
+            ratio = one.metric in ("loss", "bits_per_byte")
+            bounds = interval(one.scores[here], ratio=ratio) if here.any() else None
             details[one.split].setdefault(f"{one.metric}{part}", {})[one.contender] = {
                 "value": mean(one.scores[here]),
                 "low": bounds[0] if bounds else None,
