@@ -25,6 +25,7 @@ from typing import Any
 
 import psutil
 import pytest
+from packaging.utils import canonicalize_name
 
 from tests.conftest import ROOT, TINY, run_command
 
@@ -252,11 +253,12 @@ def check_configuration(config: dict[str, Any]) -> None:
 
 def check_versions(frozen: str) -> None:
     """Everything installed is of the version that the lock states."""
-    locked = dict(re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / "requirements.lock").read_text(), flags=re.M))
-    installed = dict(re.findall(r"^([\w.-]+)==([^+\s]+)", frozen, flags=re.M))
+    lock = (ROOT / "requirements.lock").read_text()
+    locked = {canonicalize_name(name): version for name, version in re.findall(r"^([\w.-]+)==(\S+)$", lock, flags=re.M)}
+    found = re.findall(r"^([\w.-]+)==([^+\s]+)", frozen, flags=re.M)
+    installed = {canonicalize_name(name): version for name, version in found}
     assert len(installed) > 60
-    names = {name.lower().replace("_", "-"): version for name, version in installed.items()}
-    assert {name: version for name, version in names.items() if locked.get(name) != version} == {}
+    assert {name: version for name, version in installed.items() if locked.get(name) != version} == {}
 
 
 def check_secrets(config: dict[str, Any], root: Path) -> None:
