@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from pipeline.cluster import run_parts
 from pipeline.config import Recipe
-from pipeline.curate.decontaminate.held_out import taken_out, takes_out
+from pipeline.curate.decontaminate.outcome import taken_out, takes_out
 from pipeline.curate.duplicates import DECISIONS
 from pipeline.curate.earlier import earlier_inputs, take_over
 from pipeline.curate.leakage import check_leaks, count_leaks

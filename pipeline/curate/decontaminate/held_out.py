@@ -42,6 +42,7 @@ from pipeline.curate.decontaminate.index import (
     ngrams_of,
 )
 from pipeline.curate.decontaminate.matches import ledger_lines, matches_of
+from pipeline.curate.decontaminate.outcome import earlier_name
 from pipeline.curate.dedup.work import load, save, work_folder
 from pipeline.curate.duplicates import DECISIONS
 from pipeline.curate.earlier import earlier_inputs
@@ -56,35 +57,13 @@ from pipeline.schema import LEDGER, SPLITS
 if TYPE_CHECKING:
     from distributed import Client
 
-__all__ = ["run_stage", "stage", "taken_out", "takes_out"]
+__all__ = ["run_stage", "stage"]
 
 VERSION = 2
 
 _TEST = SPLITS.index("test")
 _NGRAMS = 1 << 24
 """Of a larger test split, one n-gram in two, four, eight … is looked at: those whose hash ends in so many zeros."""
-
-
-def takes_out(recipe: Recipe) -> bool:
-    """Whether rows are dropped here, and not only counted."""
-    return recipe.curate.decontaminate.test_split.action == "drop" or bool(recipe.retrain.earlier)
-
-
-def taken_out(run: RunDirectory, recipe: Recipe, name: str) -> tuple[Path, ...]:
-    """The files with the ledger's lines of the rows of a part that are dropped here.
-
-    Args:
-        run: whose they are.
-        recipe: of the run.
-        name: of the part, `part-00000`.
-    """
-    dropped = (name,) if recipe.curate.decontaminate.test_split.action == "drop" else ()
-    earlier = (_earlier_name(name),) if recipe.retrain.earlier else ()
-    return tuple(run.path(f"contamination/{one}.parquet") for one in (*dropped, *earlier))
-
-
-def _earlier_name(part: str) -> str:
-    return part.replace("part-", "earlier-")
 
 
 def stage(run: RunDirectory, recipe: Recipe) -> Stage | None:
@@ -305,7 +284,7 @@ def decide_part(job: _Job) -> PartRecord:
     table = pq.read_table(path, columns=["id", "source"])
     lines = {job.name: ledger_lines(matches, table, index, rule.share, "test")}
     if job.recipe.retrain.earlier:
-        lines[_earlier_name(job.name)] = trained_on.lines_of(job.work, table, rule)
+        lines[earlier_name(job.name)] = trained_on.lines_of(job.work, table, rule)
     files = {f"contamination/{name}.parquet": len(found) for name, found in lines.items()}
     for name, found in lines.items():
         write_parquet(job.stage.run.path(f"contamination/{name}.parquet"), found, LEDGER)

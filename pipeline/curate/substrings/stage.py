@@ -17,7 +17,7 @@ from pipeline.atomic import atomic_file
 from pipeline.cluster import run_parts
 from pipeline.config import Recipe
 from pipeline.curate.decontaminate.evaluation import evaluation_index, survey_evaluation
-from pipeline.curate.decontaminate.held_out import taken_out, takes_out
+from pipeline.curate.decontaminate.outcome import taken_out, takes_out
 from pipeline.curate.dedup import breaker
 from pipeline.curate.dedup.work import Map, work_folder
 from pipeline.curate.duplicates import SHARED
