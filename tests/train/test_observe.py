@@ -19,6 +19,7 @@ from pipeline.train import train
 from pipeline.train.extras import check_extras
 from pipeline.train.parallel import Ranks
 from pipeline.train.setup import setup
+from pipeline.train.tracking import Trackers
 from pipeline.train.validation import validation_bins, validation_loss
 from pipeline.train.watching import observer_of
 
@@ -167,8 +168,13 @@ def test_wandb_offline_goes_on_with_its_run(make_run: MakeRun, monkeypatch: pyte
     pytest.importorskip("wandb", reason="wandb is not installed")
     for key, value in (("WANDB_MODE", "offline"), ("WANDB_SILENT", "true")):
         monkeypatch.setenv(key, value)
-    run, recipe = make_run(steps=4, checkpoint_every=2, track={"wandb": "curate-and-train"})
+    elsewhere = {"wandb": "curate-and-train", "peak_tflops": 1234.5}
+    run, recipe = make_run(steps=4, checkpoint_every=2, track=elsewhere)
     assert setup(run, recipe, ALONE).fit(threading.Event())
+    # Nothing that is printed goes there, for warnings name rows; nor what other trackers are told.
+    sent = [path for path in run.logs.glob("wandb/offline-run-*/**/*") if path.is_file()]
+    assert sent
+    assert not any(path.name == "output.log" or b"1234.5" in path.read_bytes() for path in sent)
     first = json.loads((run.logs / "trackers.json").read_text())
     assert next(run.logs.glob("wandb/offline-run-*")).name.endswith(first["wandb"])
     shutil.rmtree(run.path("checkpoints/step-00000004"))
@@ -220,3 +226,18 @@ def test_a_tracker_that_fails_does_not_end_the_run(make_run: MakeRun, capsys: py
     observer._trackers.log(entry, prefix="train")
     observer.close()
     assert capsys.readouterr().out.count("wandb is left out from step 1 on: ConnectionError: the server is away") == 1
+
+
+@pytest.mark.parametrize("tracker", ["wandb", "mlflow"])
+def test_a_tracker_that_cannot_begin_does_not_end_the_run(
+    tracker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def away(*_: Any, **__: Any) -> None:
+        raise ConnectionError("the server is away")
+
+    for name in ("_Wandb", "_Mlflow"):
+        monkeypatch.setattr(f"pipeline.train.tracking.{name}", away)
+    trackers = Trackers(Track.model_validate({tracker: "there"}), tmp_path, name="run", settings={}, after=5)
+    trackers.log({"step": 6, "loss": 1.0}, prefix="train")
+    trackers.close()
+    assert capsys.readouterr().out == f"warning: {tracker} is left out: ConnectionError: the server is away\n"
