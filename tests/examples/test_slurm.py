@@ -20,7 +20,7 @@ pytestmark = pytest.mark.timeout(1800)
 
 FOLDER = ROOT / "examples" / "slurm"
 SCRIPT = FOLDER / "retrain.sbatch"
-STEPS = 120
+STEPS = 300
 """Seconds of training: enough to be interrupted in, few enough to be finished."""
 BIN = Path(sys.executable).parent
 
