@@ -8,11 +8,12 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 import torch
 
 from pipeline.config import Lora, Track
-from pipeline.errors import RecipeError
+from pipeline.errors import InputError, RecipeError
 from pipeline.pack.bins import Bins
 from pipeline.run import RunDirectory
 from pipeline.train import train
@@ -59,6 +60,22 @@ def test_validation_is_the_same_however_it_is_shared(make_run: MakeRun) -> None:
     few = validation_bins(bins, count=3, micro_batch=2, rank=0, world=1)
     assert validation_loss(few, **measures)[1] == sum(int(bins.get(at).loss.sum()) for at in range(3))
     observer.close()
+
+
+def test_no_validation_rows_and_a_warm_up_without_end_are_said(
+    make_run: MakeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, recipe = with_validation(make_run(steps=2, validation={"every": 1}))
+    (path,) = run.path("packed/validation").glob("bins-*.arrow")
+    schema = pa.ipc.open_file(pa.BufferReader(path.read_bytes())).schema
+    with pa.ipc.new_file(str(path), schema):
+        pass  # of a split without rows
+    training = setup(run, recipe, ALONE)
+    said = capsys.readouterr().out
+    assert "warning: train.warmup is 2 and train.steps 2: the learning rate does not come down" in said
+    with pytest.raises(InputError, match="no validation rows") as error:
+        observer_of(training)
+    assert "train.validation: null" in error.value.mend
 
 
 def test_spikes_name_rows_of_their_step_and_a_resume_tells_the_same(make_run: MakeRun) -> None:
