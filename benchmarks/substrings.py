@@ -113,7 +113,7 @@ def write(rows: Sequence[Sequence[str]], folder: Path) -> Iterator[Part]:
         pq.write_table(table, documents, compression="zstd", compression_level=1, use_dictionary=False)
         kept = {"survivor": None, "stage": None, "similarity": None, "cluster": 0}
         pq.write_table(pa.Table.from_pylist([kept] * (end - start), schema=DECISIONS), duplicates)
-        yield Part(number=number, documents=documents, duplicates=duplicates, contaminated=None, start=start)
+        yield Part(number=number, documents=documents, duplicates=duplicates, contaminated=(), start=start)
         start, number = end, number + 1
 
 

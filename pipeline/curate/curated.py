@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import pyarrow.parquet as pq
 
 from pipeline.cluster import run_parts
 from pipeline.config import Recipe
-from pipeline.curate.decontaminate.held_out import drops
+from pipeline.curate.decontaminate.outcome import taken_out, takes_out
 from pipeline.curate.duplicates import DECISIONS
 from pipeline.curate.earlier import earlier_inputs, take_over
 from pipeline.curate.leakage import check_leaks, count_leaks
@@ -44,7 +45,7 @@ def stage(run: RunDirectory, recipe: Recipe) -> Stage | None:
         "keys": documents.content_of("keys"),  # the leakage figure is of them
         "duplicates": duplicates.content,
     }
-    if drops(recipe):
+    if takes_out(recipe):
         inputs["contamination"] = contamination.content
     if cuts(recipe):
         substrings = Manifest.read(run.path("substrings"))
@@ -145,16 +146,15 @@ def decide_part(job: _Job) -> PartRecord:
     decisions = pq.read_table(path(f"duplicates/{name}"), schema=DECISIONS)
     earlier = pq.read_table(path(f"documents/dropped-{job.number:05d}.parquet"), schema=LEDGER)
     gone = pc.is_valid(decisions["stage"])
-    holds_test = LEDGER.empty_table()
-    if drops(recipe):
-        holds_test = pq.read_table(path(f"contamination/{name}"), schema=LEDGER)
-    keep = pc.invert(pc.or_(gone, pc.is_in(rows["id"], value_set=holds_test["id"].combine_chunks())))
+    found = (pq.read_table(file, schema=LEDGER) for file in taken_out(job.stage.run, recipe, Path(name).stem))
+    contaminated = pa.concat_tables([LEDGER.empty_table(), *found])
+    keep = pc.invert(pc.or_(gone, pc.is_in(rows["id"], value_set=contaminated["id"].combine_chunks())))
     kept, clusters = rows.filter(keep), decisions["cluster"].filter(keep)
     kept, clusters, cut = apply_cuts(kept, clusters, job.number, job.stage.run, recipe)
     kept = kept.add_column(len(kept.schema) - _signals(), CURATED.field("cluster"), clusters)
     split = draw_splits(clusters.to_numpy(), recipe.curate.split, recipe.seed)
     duplicates = _duplicate_lines(rows.filter(gone), decisions.filter(gone), recipe)
-    ledger = pa.concat_tables([earlier, duplicates, holds_test, cut])
+    ledger = pa.concat_tables([earlier, duplicates, contaminated, cut])
     files = {}
     for number, where in enumerate(SPLITS):
         here = kept.filter(pa.array(split == number))

@@ -20,7 +20,7 @@ from pipeline.errors import InputError
 from pipeline.run import Manifest, PartRecord, Stage
 from pipeline.schema import CURATED, SPLITS
 
-__all__ = ["earlier_inputs", "take_over"]
+__all__ = ["earlier_inputs", "take_over", "training_parts"]
 
 _OWN = re.compile(r"curated/(\w+)/part-(\d{5})\.parquet")
 """A run's own part; those that it took over have the name of their run in theirs."""
@@ -39,6 +39,20 @@ def earlier_inputs(recipe: Recipe) -> dict[str, str]:
     return found
 
 
+def training_parts(recipe: Recipe) -> list[tuple[str, Path]]:
+    """A name and the training rows of every part of its own that an earlier run has.
+
+    Raises:
+        InputError: a run has no finished curation, or a part of it is gone.
+    """
+    parts = []
+    for folder in recipe.retrain.earlier:
+        run = Path(folder)
+        for number in _own_parts(folder):
+            parts.append((f"{run.name}-{number}", _there(run / f"curated/train/part-{number}.parquet")))
+    return parts
+
+
 def take_over(stage: Stage, recipe: Recipe, finished: dict[str, PartRecord]) -> list[PartRecord]:
     """Put the own rows of earlier runs beside this run's, as parts of their names, and record them.
 
@@ -51,8 +65,7 @@ def take_over(stage: Stage, recipe: Recipe, finished: dict[str, PartRecord]) -> 
     records = []
     for folder in recipe.retrain.earlier:
         run = Path(folder)
-        numbers = sorted({match[2] for part in _manifest(folder).parts if (match := _OWN.fullmatch(part["name"]))})
-        for number in numbers:
+        for number in _own_parts(folder):
             part = f"earlier-{run.name}-{number}"
             records.append(finished.get(part) or _take_part(stage, recipe, run, number, part))
     return records
@@ -63,14 +76,8 @@ def _take_part(stage: Stage, recipe: Recipe, run: Path, number: str, part: str) 
     rows: Counter[str] = Counter()
     left = 0
     for split in SPLITS:
-        source = run / f"curated/{split}/part-{number}.parquet"
+        source = _there(run / f"curated/{split}/part-{number}.parquet")
         name = f"curated/{split}/part-{run.name}-{number}.parquet"
-        if not source.is_file():
-            raise InputError(
-                "a part of an earlier batch is gone",
-                where=str(source),
-                mend="restore it: later batches are trained on the rows of earlier ones",
-            )
         if split == "train" and recipe.retrain.replay < 1:
             table = pq.read_table(source, schema=CURATED)
             chosen = table.filter(_replayed(table["id"], recipe.seed, recipe.retrain.replay))
@@ -80,6 +87,21 @@ def _take_part(stage: Stage, recipe: Recipe, run: Path, number: str, part: str) 
             _link(source, stage.run.path(name))
         files[name] = rows[split] = pq.read_metadata(stage.run.path(name)).num_rows
     return stage.commit(part, files, {"earlier": dict(rows), "left_out": left})
+
+
+def _own_parts(folder: str) -> list[str]:
+    """The numbers of a run's own parts."""
+    return sorted({match[2] for part in _manifest(folder).parts if (match := _OWN.fullmatch(part["name"]))})
+
+
+def _there(path: Path) -> Path:
+    if not path.is_file():
+        raise InputError(
+            "a part of an earlier batch is gone",
+            where=str(path),
+            mend="restore it: later batches are trained on the rows of earlier ones",
+        )
+    return path
 
 
 def _replayed(ids: pa.ChunkedArray, seed: int, share: float) -> pa.Array:

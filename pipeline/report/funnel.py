@@ -19,7 +19,7 @@ _DROPS = {
     "clean": "nothing left after cleaning, or never at rest",
     "redact": "quarantined by redaction",
     "filter": "failed a rule",
-    "decontaminate": "found in an evaluation set or the test split",
+    "decontaminate": "shares text with an evaluation set, the test split, or earlier training rows",
     "exact": "exact duplicates",
     "fuzzy": "near duplicates",
     "substrings": "boilerplate, or a rule failed by what is left of them",

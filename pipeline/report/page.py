@@ -19,6 +19,7 @@ from pipeline.curate.decontaminate.index import HALVES
 from pipeline.report.charts import bar_chart, line_chart
 from pipeline.report.drops import read_drops
 from pipeline.report.funnel import conservation, funnel, read_metrics
+from pipeline.report.measures import CONTENDERS, read_measures
 from pipeline.report.packing import read_packing
 from pipeline.report.redaction import beginnings, shortened
 from pipeline.report.rules import read_rules
@@ -87,6 +88,8 @@ def _facts(run: RunDirectory, recipe: Recipe) -> dict[str, Any]:
         "last": curves[-1] if curves else None,
         "recipe": recipe,
         "metrics": read_metrics(run),
+        "measures": read_measures(run, recipe),
+        "contenders": CONTENDERS,
         "evaluation": _summary(run, "evaluation"),
         "generations": _generations(run),
         "decision": _summary(run, "promotion"),

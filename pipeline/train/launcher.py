@@ -121,7 +121,8 @@ def launch(
 def _rendezvous(nodes: Launch | None) -> list[str]:
     """Torchrun's options; a static rendezvous, so that rank 0 is on the machine with `node_rank` 0, each time."""
     if nodes is None or nodes.nodes == 1:
-        return ["--standalone"]
+        # Else ranks meet at the host's name, which need not resolve: in a container, on a laptop that changes networks.
+        return ["--standalone", "--local-addr=127.0.0.1"]
     return [
         f"--nnodes={nodes.nodes}",
         f"--node-rank={nodes.node_rank}",

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -25,10 +26,11 @@ class Postgres:
     Args:
         command: the service's.
         environment: the service's `POSTGRES_…`.
+        check: the command of its health check.
         port: to listen on.
     """
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str], port: int) -> None:
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str], check: Sequence[str], port: int) -> None:
         at = binaries()
         assert at is not None
         self._at = at
@@ -38,7 +40,7 @@ class Postgres:
             shutil.chown(self._folder, self._user)
         self._port = str(port)
         self._environment = environment
-        self._command = command
+        self._command, self._check = command, check
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -58,15 +60,17 @@ class Postgres:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        for _ in range(100):
+        for _ in range(300):
             if self.ready():
                 break
+            time.sleep(0.2)
         self._run("createdb", "-h", "127.0.0.1", "-p", self._port, "-U", user, self._environment["POSTGRES_DB"])
 
     def ready(self) -> bool:
         """The service's own health check."""
-        where = ["-h", "127.0.0.1", "-p", self._port, "-t", "2"]
-        return subprocess.run([self._at / "pg_isready", "-q", *where], check=False).returncode == 0
+        where = {**os.environ, "PGHOST": "127.0.0.1", "PGPORT": self._port}
+        command = [str(self._at / self._check[0]), *self._check[1:]]
+        return subprocess.run(command, env=where, stdout=subprocess.DEVNULL, check=False).returncode == 0
 
     def stop(self) -> None:
         if self._process is not None:

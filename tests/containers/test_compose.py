@@ -32,7 +32,8 @@ class Composed:
         self.services: dict[str, Any] = read(example() | PASSWORDS)["services"]
         self.ports = {"server": (4200, free_port()), "postgres": (5432, free_port())}
         database = self.services["postgres"]
-        self.postgres = Postgres(database["command"], database["environment"], self.ports["postgres"][1])
+        check = database["healthcheck"]["test"][1:]
+        self.postgres = Postgres(database["command"], database["environment"], check, self.ports["postgres"][1])
         client, server = (self.variables(name) for name in ("process-worker", "server"))
         self.site = PrefectSite(home=home, port=self.ports["server"][1], extra=server | client)
 

@@ -12,17 +12,25 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
+from packaging.utils import canonicalize_name
 
-from tests.conftest import ROOT
+from pipeline.run import Manifest
+from tests.conftest import ROOT, TINY, run_command
 
-pytestmark = [pytest.mark.image, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.image, pytest.mark.timeout(5400)]
 
 TOKEN = "this-token-of-an-index-must-not-stay-in-the-image"
 MIRROR = "http://deb.debian.org/debian"
@@ -34,12 +42,37 @@ class Buildah:
     def __init__(self, folder: Path) -> None:
         self._storage = ["--root", str(folder / "store"), "--runroot", str(folder / "run"), "--storage-driver", "vfs"]
 
-    def __call__(self, *arguments: str, fails: int | None = None) -> str:
-        done = subprocess.run(
-            ["buildah", *self._storage, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == (fails or 0), f"{' '.join(arguments)}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+    def command(self, *arguments: str) -> list[str]:
+        return ["buildah", *self._storage, *arguments]
+
+    def __call__(self, *arguments: str, fails: int = 0) -> str:
+        done = subprocess.run(self.command(*arguments), cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == fails, f"{' '.join(arguments)}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
         return done.stdout
+
+
+@dataclass(frozen=True)
+class Container:
+    """A container of the image, its runs in a folder of this machine."""
+
+    buildah: Buildah
+    name: str
+    runs: Path
+    entry: list[str]
+
+    def command(self, *words: str) -> list[str]:
+        place = ["--isolation", "chroot", "--user", "app", "--volume", f"{self.runs}:/app/runs"]
+        return self.buildah.command("run", *place, self.name, "--", *words)
+
+    def __call__(self, *words: str, fails: int = 0) -> str:
+        done = subprocess.run(self.command(*words), capture_output=True, text=True, check=False)
+        assert done.returncode == fails, f"{words}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+        return done.stdout
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """The image's entry point with a command, in the background."""
+        command = self.command(*self.entry, *words)
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 @pytest.fixture
@@ -54,36 +87,121 @@ def buildah(tmp_path: Path) -> Iterator[Buildah]:
 
 
 def test_the_cpu_image_builds_and_runs_a_recipe(buildah: Buildah, tmp_path: Path) -> None:
+    began = time.monotonic()
     build(buildah, tmp_path)
+    took = time.monotonic() - began
     config = json.loads(buildah("inspect", "--type", "image", "curate-and-train:cpu"))["Docker"]
     check_configuration(config)
 
-    container = buildah("from", "curate-and-train:cpu").strip()
     runs = tmp_path / "runs"
     runs.mkdir()
     shutil.chown(runs, 10001, 10001)
-
-    def inside(*command: str, fails: int | None = None) -> str:
-        place = ["--isolation", "chroot", "--user", "app", "--volume", f"{runs}:/app/runs"]
-        return buildah("run", *place, container, "--", *command, fails=fails)
+    name = buildah("from", "curate-and-train:cpu").strip()
+    inside = Container(buildah, name, runs, config["config"]["Entrypoint"])
+    root = Path(buildah("mount", name).strip())
+    print(f"the image: {size(root) / 1e9:.2f} GB, built in {took / 60:.0f} minutes")
 
     assert inside("id", "-u").strip() == "10001"
     check_versions(inside("pip", "freeze", "--disable-pip-version-check", "--exclude-editable"))
-    inside(*config["config"]["Healthcheck"]["Test"][1:])
+    check_health(inside, config["config"]["Healthcheck"]["Test"][1:])
+    check_secrets(config, root)
+    check_runs(inside, tmp_path)
+    check_preemption(inside)
 
-    entry = config["config"]["Entrypoint"]
-    inside(*entry, "curate-and-train", "run", "data/tiny.yaml", "run=runs/tiny")
-    assert (runs / "tiny" / "report.html").stat().st_uid == 10001
-    assert json.loads((runs / "tiny" / "evaluation" / "metrics.json").read_text())["test"]["loss"]["after"]
 
-    # SIGTERM to the container's init, in the middle of a training: a checkpoint, and the code that asks for a retry.
-    again = ["curate-and-train", "run", "data/tiny.yaml", "run=runs/tiny", "train.steps=1000000"]
+def size(root: Path) -> int:
+    """Bytes of files."""
+    return sum(path.lstat().st_size for path in root.rglob("*") if path.is_file() and not path.is_symlink())
+
+
+def check_health(inside: Container, check: Sequence[str]) -> None:
+    """Well without a server, and with one that answers; not well when its server does not."""
+    inside(*check)
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        port = nobody.getsockname()[1]
+        inside("env", f"PREFECT_API_URL=http://127.0.0.1:{port}/api", *check, fails=1)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Healthy) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        inside("env", f"PREFECT_API_URL=http://127.0.0.1:{server.server_port}/api", *check)
+        server.shutdown()
+
+
+class Healthy(BaseHTTPRequestHandler):
+    """Answers as a Prefect server does."""
+
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/api/health" else 404)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def check_runs(inside: Container, folder: Path) -> None:
+    """A tiny recipe to its end; the same rows outside make the same files, with the same bytes."""
+    rows = "".join(json.dumps({"input": f"What is {n} + {n}?", "output": f"It is {2 * n}."}) + "\n" for n in range(200))
+    (inside.runs / "sums.jsonl").write_text(rows)
+    source = "{name: sums, kind: pair, format: completion, path: %s}"
+    keys = ["curate.rules.preset=none", "curate.dedup.fuzzy=null"]
+    at = ["run=runs/tiny", f"sources=[{source % 'runs/sums.jsonl'}]"]
+    # As outside: the bits of a sum depend on the number of threads.
+    inside("env", "OMP_NUM_THREADS=1", *inside.entry, "curate-and-train", "run", "data/tiny.yaml", *at, *keys)
+    here, there = folder / "outside", inside.runs / "tiny"
+    assert (there / "report.html").stat().st_uid == 10001
+    at = [f"run={here}", f"sources=[{source % (inside.runs / 'sums.jsonl')}]"]
+    done = run_command(["run", str(TINY), *at, *keys], timeout=1200)
+    assert done.returncode == 0, done.stderr
+    assert files(there) == files(here)
+    for name in ("curated", "tokenizer", "packed", "checkpoints", "evaluation"):
+        inner, outer = Manifest.read(there / name), Manifest.read(here / name)
+        assert inner is not None
+        assert outer is not None
+        assert inner.content == outer.content, name
+
+
+def files(root: Path) -> set[str]:
+    """Every file of a run but the lock's and those of the moment."""
+    found = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
+    return {name for name in found if not name.startswith((".", "logs/"))}
+
+
+def check_preemption(inside: Container) -> None:
+    """SIGTERM to the container's process while it trains: 75, a checkpoint, nobody left; the next run goes on."""
+    run = inside.runs / "stopped"
+    words = ["curate-and-train", "run", "data/tiny.yaml", "run=runs/stopped", "train.steps=1000000"]
+    saved = 0
     for _ in range(2):
-        inside("timeout", "--preserve-status", "--signal", "TERM", "60", *entry[:1], "-s", *entry[1:], *again, fails=75)
-    steps = [json.loads(line)["step"] for line in (runs / "tiny" / "logs" / "train.jsonl").read_text().splitlines()]
-    assert steps == list(range(1, len(steps) + 1)), "the second run went on where the first was stopped"
+        started = inside.start(*words, "train.checkpoint_every=1000000")
+        try:
+            deadline = time.monotonic() + 1200
+            while max(steps(run), default=0) < saved + 3:
+                assert started.poll() is None, started.communicate()[0]
+                assert time.monotonic() < deadline, "it does not train"
+                time.sleep(0.2)
+            family = psutil.Process(started.pid).children(recursive=True)
+            first = next(one for one in family if one.name() == "tini")
+            assert first.uids().real == 10001
+            assert sum("pipeline.train" in " ".join(one.cmdline()) for one in family) >= 3, "an agent and two ranks"
+            first.terminate()
+            said, _ = started.communicate(timeout=60)
+            assert started.returncode == 75, said
+            _, left = psutil.wait_procs(family, timeout=10)
+            assert left == []
+        finally:
+            if started.poll() is None:
+                for one in [*psutil.Process(started.pid).children(recursive=True), started]:
+                    one.kill()
+                started.communicate()
+        before, saved = saved, max(int(path.parent.name[5:]) for path in run.glob("checkpoints/step-*/state.json"))
+        assert saved > before
+    assert steps(run) == list(range(1, saved + 1)), "the second went on where the first was stopped"
 
-    check_secrets(config, Path(buildah("mount", container).strip()))
+
+def steps(run: Path) -> list[int]:
+    journal = run / "logs" / "train.jsonl"
+    lines = journal.read_text().splitlines() if journal.exists() else []
+    return [json.loads(line)["step"] for line in lines if line.endswith("}")]
 
 
 def build(buildah: Buildah, folder: Path) -> None:
@@ -139,11 +257,12 @@ def check_configuration(config: dict[str, Any]) -> None:
 
 def check_versions(frozen: str) -> None:
     """Everything installed is of the version that the lock states."""
-    locked = dict(re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / "requirements.lock").read_text(), flags=re.M))
-    installed = dict(re.findall(r"^([\w.-]+)==([^+\s]+)", frozen, flags=re.M))
+    lock = (ROOT / "requirements.lock").read_text()
+    locked = {canonicalize_name(name): version for name, version in re.findall(r"^([\w.-]+)==(\S+)$", lock, flags=re.M)}
+    found = re.findall(r"^([\w.-]+)==([^+\s]+)", frozen, flags=re.M)
+    installed = {canonicalize_name(name): version for name, version in found}
     assert len(installed) > 60
-    names = {name.lower().replace("_", "-"): version for name, version in installed.items()}
-    assert {name: version for name, version in names.items() if locked.get(name) != version} == {}
+    assert {name: version for name, version in installed.items() if locked.get(name) != version} == {}
 
 
 def check_secrets(config: dict[str, Any], root: Path) -> None:

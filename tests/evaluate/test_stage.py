@@ -3,22 +3,39 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 
-from pipeline.config import Recipe
+from pipeline.config import CustomMetric, Recipe
 from pipeline.errors import InputError, RunDirectoryError
 from pipeline.evaluate import evaluate, plan
+from pipeline.evaluate.measure import measure_run
+from pipeline.evaluate.stage import finish
 from pipeline.run import RunDirectory
 from tests.evaluate.runs import make_recipe, write_checkpoint
 
 
-def test_the_stage_measures_once_and_is_reused(run: RunDirectory, recipe: Recipe) -> None:
+def test_two_ranks_measure_once_what_one_process_does_and_it_is_reused(
+    run: RunDirectory, recipe: Recipe, tmp_path: Path
+) -> None:
+    """Under torchrun. A measure of one's own leaves a file for each rank that loads it: there really are two."""
+    (tmp_path / "mine.py").write_text(
+        "import os, pathlib\n"
+        "name = 'rank-{RANK}-{WORLD_SIZE}'.format_map({'RANK': 0, 'WORLD_SIZE': 1, **os.environ})\n"
+        "pathlib.Path(__file__).with_name(name).touch()\n"
+        "def length(prediction, reference, row):\n    return len(prediction)\n"
+    )
+    mine = {"length": CustomMetric(target=f"{tmp_path}/mine.py:length")}
+    section = recipe.evaluate.model_copy(update={"nproc": 2, "metrics": mine})
+    recipe = recipe.model_copy(update={"evaluate": section})
     run = RunDirectory.open(recipe)
     manifest = evaluate(run, recipe)
+    assert {path.name for path in tmp_path.glob("rank-*")} == {"rank-0-2", "rank-1-2"}
     assert manifest.summary["metrics"] == json.loads(run.path("evaluation/metrics.json").read_text())
     assert manifest.summary["controls"]["copies"]["exact_match"] == 1.0
     log = run.logs / "evaluate.log"
@@ -27,6 +44,24 @@ def test_the_stage_measures_once_and_is_reused(run: RunDirectory, recipe: Recipe
     log.unlink()
     assert evaluate(run, recipe) == manifest
     assert not log.exists()  # no process was started
+
+    names = ("metrics.json", "details.json", "scores.parquet", "predictions.parquet")
+    shared = {name: run.path(f"evaluation/{name}").read_bytes() for name in names}
+    shutil.rmtree(run.path("evaluation"))
+    alone = plan(run, recipe)
+    assert alone is not None
+    alone.begin()
+    measure_run(alone, run, recipe, torch.device("cpu"))
+    assert finish(alone, run, recipe).content == manifest.content
+    assert {name: run.path(f"evaluation/{name}").read_bytes() for name in names} == shared
+
+
+def test_another_model_or_another_question_is_measured_again(run: RunDirectory, recipe: Recipe) -> None:
+    stage = plan(run, recipe)
+    assert stage is not None
+    stage.begin()
+    measure_run(stage, run, recipe, torch.device("cpu"))
+    finish(stage, run, recipe)
     stage = plan(run, recipe)
     assert stage is not None
     assert stage.why() is None

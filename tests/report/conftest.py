@@ -64,6 +64,19 @@ def write_evaluation(run: RunDirectory, recipe: Recipe) -> None:
     scores = {name: {"before": 0.0, "after": 0.25, "champion": None} for name in ("exact_match", "rouge_l", "parses")}
     metrics = {"validation": losses, "test": {**losses, **scores}}
     run.path("evaluation/metrics.json").write_text(json.dumps(metrics))
+    details = {
+        split: {
+            name: {
+                when: {"value": value, "low": value - 0.25, "high": value + 0.25, "rows": rows}
+                for when, value in values.items()
+                if value is not None
+            }
+            for name, values in named.items()
+            if name != "perplexity"
+        }
+        for (split, named), rows in zip(metrics.items(), (6, 8), strict=True)
+    }
+    run.path("evaluation/details.json").write_text(json.dumps(details))
     predictions = [
         {
             "id": f"sums/sums.jsonl#{200 + n}",
@@ -75,7 +88,8 @@ def write_evaluation(run: RunDirectory, recipe: Recipe) -> None:
         for n in range(20)
     ]
     write_table(run.path("evaluation/predictions.parquet"), predictions, ANSWERS)
-    stage.commit("evaluation", {"evaluation/metrics.json": 0, "evaluation/predictions.parquet": 20}, {})
+    names = {f"evaluation/{name}": 0 for name in ("metrics.json", "details.json")}
+    stage.commit("evaluation", {**names, "evaluation/predictions.parquet": 20}, {})
     stage.finish(summary={"metrics": metrics, "notes": [f"a note with {ATTACK}"]})
 
 

@@ -8,6 +8,8 @@ gone by then; what is looked for is a row that *holds* a test row: the rest of i
     find_part     which kept rows hold which of them         a task a part
     (common ones) n-grams of many rows say nothing           the leading process
     decide_part   rows that hold enough of a test row        a task a part
+
+In a series, its earlier batches' training rows are looked through likewise (`trained_on`).
 """
 
 from __future__ import annotations
@@ -28,6 +30,8 @@ from numpy.typing import NDArray
 from pipeline.atomic import atomic_file
 from pipeline.cluster import run_parts
 from pipeline.config import Recipe
+from pipeline.curate.decontaminate import trained_on
+from pipeline.curate.decontaminate.hits import write_hits
 from pipeline.curate.decontaminate.index import (
     HALVES,
     NgramIndex,
@@ -37,9 +41,11 @@ from pipeline.curate.decontaminate.index import (
     halves_of,
     ngrams_of,
 )
-from pipeline.curate.decontaminate.matches import find_in, ledger_lines, matches_of
+from pipeline.curate.decontaminate.matches import ledger_lines, matches_of
+from pipeline.curate.decontaminate.outcome import earlier_name
 from pipeline.curate.dedup.work import load, save, work_folder
 from pipeline.curate.duplicates import DECISIONS
+from pipeline.curate.earlier import earlier_inputs
 from pipeline.curate.messages import contents_of, one_array, rows_of
 from pipeline.curate.parquet import write_parquet
 from pipeline.curate.split import draw_splits
@@ -51,18 +57,13 @@ from pipeline.schema import LEDGER, SPLITS
 if TYPE_CHECKING:
     from distributed import Client
 
-__all__ = ["drops", "run_stage", "stage"]
+__all__ = ["run_stage", "stage"]
 
 VERSION = 2
 
 _TEST = SPLITS.index("test")
 _NGRAMS = 1 << 24
 """Of a larger test split, one n-gram in two, four, eight … is looked at: those whose hash ends in so many zeros."""
-
-
-def drops(recipe: Recipe) -> bool:
-    """Whether rows that hold a test row are dropped, not only counted."""
-    return recipe.curate.decontaminate.test_split.action == "drop"
 
 
 def stage(run: RunDirectory, recipe: Recipe) -> Stage | None:
@@ -83,7 +84,11 @@ def stage(run: RunDirectory, recipe: Recipe) -> Stage | None:
             "share": rule.test_split.share,
             "common": rule.test_split.common,
         },
-        inputs={"documents": documents.content_of("documents"), "duplicates": duplicates.content},
+        inputs={
+            "documents": documents.content_of("documents"),
+            "duplicates": duplicates.content,
+            **({"earlier": earlier_inputs(recipe)} if recipe.retrain.earlier else {}),
+        },
         folders=("contamination",),
     )
 
@@ -93,7 +98,8 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
 
     Returns:
         The manifest; its parts hold the ledger's lines of the rows that hold a test row, whether they are dropped or
-        not, and its summary says how many `rows` of each split these are.
+        not, and its summary says how many `rows` of each split these are. In a series there are those of the test
+        rows that earlier training rows hold, too, which are dropped, and `earlier` says how many.
     """
     this = stage(run, recipe)
     assert this is not None
@@ -115,7 +121,13 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
             on_workers(hash_part, jobs)
             said |= _build(jobs, work)
             on_workers(find_part, jobs)
-            said["common_ngrams"] = _common(jobs, work, recipe.curate.decontaminate.test_split.common)
+            earlier = trained_on.earlier_jobs(recipe, work)
+            on_workers(trained_on.find_earlier, earlier)
+            names_of_all = [*names, *(job.name for job in earlier)]
+            said["common_ngrams"] = _common(names_of_all, work, recipe.curate.decontaminate.test_split.common)
+            if recipe.retrain.earlier:
+                on_workers(trained_on.match_earlier, earlier)
+                said["earlier"] = trained_on.choose(earlier, work)
         records = [
             *finished.values(),
             *(run_parts(client(), decide_part, left, stage="contamination", on_done=_tell(progress)) if left else []),
@@ -234,35 +246,23 @@ def _build(jobs: Sequence[_Job], work: Path) -> dict[str, Any]:
 
 
 def find_part(job: _Job) -> None:
-    """Write which kept rows of one part hold which n-grams, and how many rows hold each.
+    """Write which kept rows of one part hold which n-grams, and how many rows hold each, unless that is there."""
+    splits = job.splits()
 
-    An n-gram that more rows of the part hold than a common one may is listed without its rows. What is there is left.
-    """
-    if (job.work / f"counts-{job.name}.npy").exists():
-        return
-    engine, splits = engine_for("cpu"), job.splits()
-    index, common = NgramIndex.load(job.work / "index"), job.recipe.curate.decontaminate.test_split.common
-    grams = max(1, len(index.bounds) - 1)
-    found = [np.zeros(0, np.int64)]
-    for start, table in job.groups(["messages"]):
-        kept = np.flatnonzero(splits[start : start + len(table)] >= 0)
-        messages = one_array(table.take(pa.array(kept))["messages"])
-        hits, rows = find_in(messages, index, engine)
-        found.append(np.unique((start + kept[rows]) * grams + index.grams[hits.slots]))
-    pairs = np.concatenate(found)
-    row, gram = pairs // grams, pairs % grams
-    held, at, rows_of_each = np.unique(gram, return_inverse=True, return_counts=True)
-    few = rows_of_each[at] <= common
-    save(job.work / f"hits-{job.name}.npy", np.stack([row[few], gram[few]]))
-    save(job.work / f"counts-{job.name}.npy", np.stack([held, rows_of_each]))
+    def slices() -> Iterator[tuple[NDArray[np.int64], pa.ListArray]]:
+        for start, table in job.groups(["messages"]):
+            kept = np.flatnonzero(splits[start : start + len(table)] >= 0)
+            yield start + kept, one_array(table.take(pa.array(kept))["messages"])
+
+    write_hits(job.work, job.name, job.recipe.curate.decontaminate.test_split.common, slices())
 
 
-def _common(jobs: Sequence[_Job], work: Path, common: int) -> int:
+def _common(names: Sequence[str], work: Path, common: int) -> int:
     """Write how many n-grams of each text are not common, and which are; return how many are."""
     index = NgramIndex.load(work / "index")
     held = np.zeros(len(index.bounds) - 1, np.int64)
-    for job in jobs:
-        gram, rows = load(work / f"counts-{job.name}.npy")
+    for name in names:
+        gram, rows = load(work / f"counts-{name}.npy")
         held[gram] += rows  # each stands once in a part
     too_many = held > common
     owner_is_common = np.repeat(too_many, np.diff(index.bounds))
@@ -281,9 +281,13 @@ def decide_part(job: _Job) -> PartRecord:
     here = ~load(job.work / "common.npy")[gram] & (splits[row] != _TEST)
     matches = matches_of(row[here], gram[here], index, rule.share)
     path = job.stage.run.path(f"documents/{job.name}.parquet")
-    lines = ledger_lines(matches, pq.read_table(path, columns=["id", "source"]), index, rule.share, "test")
-    name = f"contamination/{job.name}.parquet"
-    write_parquet(job.stage.run.path(name), lines, LEDGER)
+    table = pq.read_table(path, columns=["id", "source"])
+    lines = {job.name: ledger_lines(matches, table, index, rule.share, "test")}
+    if job.recipe.retrain.earlier:
+        lines[earlier_name(job.name)] = trained_on.lines_of(job.work, table, rule)
+    files = {f"contamination/{name}.parquet": len(found) for name, found in lines.items()}
+    for name, found in lines.items():
+        write_parquet(job.stage.run.path(f"contamination/{name}.parquet"), found, LEDGER)
     rows = Counter(SPLITS[split] for split in splits[np.unique(matches.rows)])
     halves = Counter(HALVES[half] for half in matches.halves)
-    return job.stage.commit(job.name, {name: len(lines)}, {"rows": dict(rows), "halves": dict(halves)})
+    return job.stage.commit(job.name, files, {"rows": dict(rows), "halves": dict(halves)})

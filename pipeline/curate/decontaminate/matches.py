@@ -15,7 +15,7 @@ from pipeline.engines.stand_ins import without_values
 from pipeline.engines.word_ngrams import FoundNgrams
 from pipeline.schema import LEDGER
 
-__all__ = ["Matches", "find_in", "ledger_lines", "matches_of"]
+__all__ = ["Matches", "find_in", "held_texts", "ledger_lines", "matches_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,24 +60,46 @@ def matches_of(rows: NDArray[np.int64], grams: NDArray[np.int64], index: NgramIn
     """
     count = max(1, len(index.bounds) - 1)
     pairs, at = np.unique(rows * count + grams, return_inverse=True)
-    row, gram = pairs // count, pairs % count
-    owners = np.diff(index.bounds)[gram]
-    pair = np.repeat(np.arange(len(pairs)), owners)
-    place = np.arange(len(pair)) - np.repeat(np.cumsum(owners) - owners, owners)
-    text = index.owners[index.bounds[gram][pair] + place]
-    texts = max(1, len(index.sizes))
-    shared, of, held = np.unique(row[pair] * texts + text, return_inverse=True, return_counts=True)
-    shares = held / np.maximum(index.sizes[shared % texts], 1)
+    row, text, shares, pair, of = _shares(pairs // count, pairs % count, index)
     enough = shares >= share
     counted = np.zeros(len(pairs), np.bool_)
     counted[pair[enough[of]]] = True
-    row, text, shares = shared[enough] // texts, shared[enough] % texts, shares[enough]
+    row, text, shares = row[enough], text[enough], shares[enough]
     half = index.texts.halves[text]
     order = np.lexsort((text, -shares, half, row))
     row, text, shares, half = row[order], text[order], shares[order], half[order]
     best = np.ones(len(row), np.bool_)
     best[1:] = (row[1:] != row[:-1]) | (half[1:] != half[:-1])
     return Matches(rows=row[best], texts=text[best], halves=half[best], shares=shares[best], counted=counted[at])
+
+
+def held_texts(
+    rows: NDArray[np.int64], grams: NDArray[np.int64], index: NgramIndex, share: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Every text that a row shares enough of: rows, texts and shares; what the arguments are, `matches_of` says.
+
+    No pair of row and n-gram may come more than once.
+    """
+    row, text, shares, _, _ = _shares(rows, grams, index)
+    enough = shares >= share
+    return row[enough], text[enough], shares[enough]
+
+
+def _shares(
+    row: NDArray[np.int64], gram: NDArray[np.int64], index: NgramIndex
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+    """Rows and texts that have something in common, and which share of the text.
+
+    Returns:
+        Rows, texts, shares; and the pair of row and n-gram, and the row and text, of each n-gram in each text.
+    """
+    owners = np.diff(index.bounds)[gram]
+    pair = np.repeat(np.arange(len(row)), owners)
+    place = np.arange(len(pair)) - np.repeat(np.cumsum(owners) - owners, owners)
+    text = index.owners[index.bounds[gram][pair] + place]
+    texts = max(1, len(index.sizes))
+    shared, of, held = np.unique(row[pair] * texts + text, return_inverse=True, return_counts=True)
+    return shared // texts, shared % texts, held / np.maximum(index.sizes[shared % texts], 1), pair, of
 
 
 def ledger_lines(matches: Matches, table: pa.Table, index: NgramIndex, share: float, rules: str) -> pa.Table:

@@ -17,7 +17,7 @@ from pipeline.atomic import atomic_file
 from pipeline.cluster import run_parts
 from pipeline.config import Recipe
 from pipeline.curate.decontaminate.evaluation import evaluation_index, survey_evaluation
-from pipeline.curate.decontaminate.held_out import drops
+from pipeline.curate.decontaminate.outcome import taken_out, takes_out
 from pipeline.curate.dedup import breaker
 from pipeline.curate.dedup.work import Map, work_folder
 from pipeline.curate.duplicates import SHARED
@@ -58,7 +58,7 @@ def stage(run: RunDirectory, recipe: Recipe) -> Stage | None:
     if documents is None or duplicates is None or contamination is None:
         return None
     inputs = {"documents": documents.content_of("documents"), "duplicates": duplicates.content}
-    if drops(recipe):
+    if takes_out(recipe):
         inputs["contamination"] = contamination.content
     if cuts(recipe):  # rows that were cut go through pass one's steps again
         inputs["pass one"] = documents.fingerprint
@@ -172,7 +172,7 @@ def _parts(run: RunDirectory, recipe: Recipe) -> list[Part]:
     start = 0
     for number, path in enumerate(sorted(run.path("duplicates").glob("part-*.parquet"))):
         documents = run.path(f"documents/{path.name}")
-        contaminated = run.path(f"contamination/{path.name}") if drops(recipe) else None
+        contaminated = taken_out(run, recipe, path.stem)
         parts.append(Part(number=number, documents=documents, duplicates=path, contaminated=contaminated, start=start))
         start += pq.read_metadata(path).num_rows
     return parts

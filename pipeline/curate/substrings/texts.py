@@ -28,7 +28,7 @@ class Part:
         number: of the part.
         documents: its rows after pass one.
         duplicates: what was decided of them.
-        contaminated: the ledger's lines of those that hold a test row and are dropped for it, or None.
+        contaminated: files with the ledger's lines of those that are dropped for what they share with the test split.
         start: the number of its first row, over all parts.
         cuts: a prefix for the files of the rows that were cut, or None.
         version: how many rounds had changed it, so that what was computed of it before is known to be the same.
@@ -37,7 +37,7 @@ class Part:
     number: int
     documents: Path
     duplicates: Path
-    contaminated: Path | None
+    contaminated: tuple[Path, ...]
     start: int
     cuts: Path | None = None
     version: int = 0
@@ -86,8 +86,8 @@ def current(part: Part, columns: Sequence[str]) -> tuple[pa.Table, NDArray[np.in
     table = pq.read_table(part.documents, columns=list(columns))
     kept = pq.read_table(part.duplicates, schema=DECISIONS, columns=["stage"])["stage"]
     keep = pc.is_null(kept)
-    if part.contaminated:
-        held = pq.read_table(part.contaminated, schema=LEDGER, columns=["id"])["id"]
+    for file in part.contaminated:
+        held = pq.read_table(file, schema=LEDGER, columns=["id"])["id"]
         keep = pc.and_(keep, pc.invert(pc.is_in(table["id"], held.combine_chunks())))
     rows = np.flatnonzero(keep.to_numpy())
     table = table.take(pa.array(rows)) if len(rows) < len(table) else table

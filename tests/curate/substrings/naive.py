@@ -65,7 +65,7 @@ def as_parts(rows: Sequence[Row], folder: Path, cuts: Sequence[int] = (), gone: 
         for path, data in ((documents, table), (duplicates, pa.Table.from_pylist(decisions, schema=DECISIONS))):
             with atomic_file(path) as beside:
                 pq.write_table(data, beside)
-        parts.append(Part(number=number, documents=documents, duplicates=duplicates, contaminated=None, start=start))
+        parts.append(Part(number=number, documents=documents, duplicates=duplicates, contaminated=(), start=start))
     return parts
 
 
