@@ -32,7 +32,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from planted_corpora import Corpus, alike, corpora, judged, near
 
 from pipeline.config import Dedup
@@ -40,7 +39,9 @@ from pipeline.curate.dedup.collisions import Part
 from pipeline.curate.dedup.decide import bands_of, decide
 from pipeline.curate.dedup.shared import WIDTH
 from pipeline.curate.dedup.work import work_folder
+from pipeline.curate.parquet import write_parquet
 from pipeline.engines import engine_for
+from pipeline.schema import KEYS
 
 SHINGLES = [{"characters": width} for width in (5, 8, 12, 24)] + [{"words": width} for width in (3, 5)]
 
@@ -109,7 +110,7 @@ def decided(corpus: Corpus, dedup: Dedup, sketches: np.ndarray, digests: np.ndar
                 "sketch": pa.ListArray.from_arrays(offsets, pa.array(sketches.reshape(-1))),
             }
         )
-        pq.write_table(table, path, compression="none")
+        write_parquet(path, table, KEYS)
         part = Part(path=path, start=0, rows=count)
         work = work_folder(Path(folder) / "work")
         done = decide([part], dedup, work, lambda function, jobs: [function(job) for job in jobs])

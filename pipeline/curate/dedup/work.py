@@ -1,4 +1,4 @@
-"""The files between the steps of a stage: arrays, written once, mapped when they are read.
+"""The files between the steps of a stage: arrays and tables, written once, mapped when they are read.
 
 A stage's outputs are on the disk before they are recorded. The files between its steps need not be: a process that is
 killed leaves the kernel's cache as it is, and after the loss of the machine the stage may begin anew. So their folder
@@ -8,6 +8,7 @@ another, and a system without such a number write them through.
 
 from __future__ import annotations
 
+import mmap
 import shutil
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -15,11 +16,12 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline.atomic import atomic_file
 
-__all__ = ["Map", "load", "save", "work_folder"]
+__all__ = ["Map", "load", "load_table", "save", "save_table", "work_folder"]
 
 Map: TypeAlias = Callable[[Callable[[Any], Any], Sequence[Any]], list[Any]]
 """Runs a function on every job, anywhere, and returns the results in the jobs' order: Dask's workers, or `map`."""
@@ -55,13 +57,39 @@ def save(path: Path, array: NDArray[Any]) -> None:
     Raises:
         MachineError: the disk is full.
     """
-    with atomic_file(path, synced=_boot() not in path.parts) as beside, beside.open("wb") as file:
+    with atomic_file(path, synced=_written_through(path)) as beside, beside.open("wb") as file:
         np.save(file, array, allow_pickle=False)
 
 
 def load(path: Path) -> NDArray[Any]:
-    """Map an array; what is not looked at is not read."""
-    try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
-    except ValueError:  # nothing can be mapped of an array without elements
-        return np.load(path, allow_pickle=False)  # type: ignore[no-any-return]
+    """Map an array, not to be written to; what is not looked at is not read.
+
+    `np.load` does the same in three times the time, most of it for the file's name: of a small stage that is a third.
+    """
+    with path.open("rb") as file:
+        np.lib.format.read_magic(file)
+        shape, by_column, kind = np.lib.format.read_array_header_1_0(file)
+        start = file.tell()
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    array: NDArray[Any] = np.ndarray(shape, kind, mapped, start, order="F" if by_column else "C")
+    return array
+
+
+def save_table(path: Path, table: pa.Table) -> None:
+    """Write one table as `save` writes an array.
+
+    Raises:
+        MachineError: the disk is full.
+    """
+    with atomic_file(path, synced=_written_through(path)) as beside, pa.ipc.new_file(beside, table.schema) as file:
+        file.write_table(table)
+
+
+def load_table(path: Path) -> pa.Table:
+    """Map a table."""
+    with pa.memory_map(str(path)) as source:
+        return pa.ipc.open_file(source).read_all()
+
+
+def _written_through(path: Path) -> bool:
+    return _boot() not in path.parts
