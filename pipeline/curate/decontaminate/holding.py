@@ -39,7 +39,6 @@ from pipeline.schema import LEDGER, SPLITS
 
 __all__ = ["Held", "hold", "lines_of"]
 
-_NOBODY = LEDGER.empty_table().select(["id", "source"])
 _TEST = SPLITS.index("test")
 _NGRAMS = 1 << 24
 """Of a larger test split, one n-gram in two, four, eight … is looked at: those whose hash ends in so many zeros."""
@@ -204,7 +203,8 @@ def lines_of(job: Held) -> tuple[pa.Table, dict[str, int], dict[str, int]]:
     splits = job.splits()
     here = ~load(job.work / "common.npy")[gram] & (splits[row] != _TEST)
     matches = matches_of(row[here], gram[here], index, rule.share)
-    table = pa.concat_tables([_NOBODY, *(group for _, group in job.groups(["id", "source"]))])
+    nobody = LEDGER.empty_table().select(["id", "source"])
+    table = pa.concat_tables([nobody, *(group for _, group in job.groups(["id", "source"]))])
     lines = ledger_lines(matches, table, index, rule.share, "test")
     rows = Counter(SPLITS[split] for split in splits[np.unique(matches.rows)])
     halves = Counter(HALVES[half] for half in matches.halves)
