@@ -95,11 +95,11 @@ def told(arguments: argparse.Namespace, model: Any, steps: list[dict[str, float]
     warm, device = steps[WARM_UP:], place()
     seconds = sum(step["seconds"] for step in warm)
     flops, peak = model_flops(model), peak_flops(device, torch.bfloat16)
-    tokens, squares = sum(int(step["tokens"]) for step in warm), sum(int(step["squares"]) for step in warm)
+    counted = {name: sum(int(step[name]) for step in warm) for name in ("tokens", "targets", "squares")}
     return {
         "seconds": statistics.median(step["seconds"] for step in warm),
         **{name: sum(step[name] for step in warm) / seconds for name in ("slots", "tokens", "targets")},
-        "mfu": flops.of_step(tokens=tokens, squares=squares) / seconds / peak if flops and peak else None,
+        "mfu": flops.of_step(**counted) / seconds / peak if flops and peak else None,
         "memory": torch.cuda.max_memory_allocated() / (1 << 30) if device.type == "cuda" else None,
     }
 

@@ -5,7 +5,8 @@
 One model (a Llama of 7 million parameters, random weights), the same tokens (rows of short instructions, `prompt` and
 `response`; only answers are learnt), the same threads, float32, no activation checkpointing. Contenders run one after
 another, each in a process of its own; the first steps warm up, and the others' median counts. TRL trains packed (`bfd`)
-and unpacked in its default batches of 8 rows; what it does before its first step (tokenising, packing) is not counted, nor is ours.
+and unpacked, in its default batches of 8 rows; what it does before its first step (tokenising, packing) is not counted,
+nor is ours.
 
 The share outside is what remains of our steps without forward, backward, gradient norm and optimiser: bins read and
 collated, counts agreed on, lines written.

@@ -54,6 +54,7 @@ class Progress:
         self._live: Live | None = None
         self._began = time.monotonic()
         self._shown = self._began
+        self._last: tuple[object, ...] | None = None  # what the last plain line said
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
@@ -66,7 +67,7 @@ class Progress:
     ) -> None:
         if self._live is not None:
             self._live.stop()
-        elif kind is None:
+        elif kind is None and self._last != self._counts():
             self._plain()
 
     def advance(self, units: int = 1, *, rows: int = 0, bytes: int = 0, dropped: int = 0, note: str = "") -> None:
@@ -97,4 +98,8 @@ class Progress:
         return "  ".join(field for field in fields if field)
 
     def _plain(self) -> None:
+        self._last = self._counts()
         print(self.line(), file=sys.stderr, flush=True)
+
+    def _counts(self) -> tuple[object, ...]:
+        return self.done, self.rows, self.bytes, self.dropped, self.note

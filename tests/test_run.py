@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
@@ -254,11 +255,30 @@ def test_a_recipe_with_other_settings_may_reopen_it(run: RunDirectory) -> None:
     assert RunDirectory.existing(run.root)[1].seed == 7
 
 
-def test_another_recipes_directory_is_refused_and_left_as_it_is(run: RunDirectory) -> None:
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"name": "other"}, r"its sources are notes$"),
+        ({"path": "b"}, r"its sources differ in notes.path notes.jsonl → b$"),
+    ],
+)
+def test_another_recipes_directory_is_refused_and_left_as_it_is(
+    run: RunDirectory, change: dict[str, str], said: str
+) -> None:
+    make(stage_of(run))
     before = content_of(run.root)
-    with pytest.raises(RunDirectoryError, match="belongs to another recipe: its sources are notes"):
-        RunDirectory.open(recipe_at(run.root, sources=[{**SOURCE, "name": "other"}]))
+    with pytest.raises(RunDirectoryError) as refused:
+        RunDirectory.open(recipe_at(run.root, sources=[{**SOURCE, **change}]))
+    assert re.search(f"belongs to another recipe: {said}", refused.value.what)
     assert content_of(run.root) == before
+
+
+def test_sources_may_be_corrected_until_a_stage_has_finished(run: RunDirectory) -> None:
+    stage = stage_of(run)
+    stage.begin()
+    make_part(stage, PARTS[0])
+    RunDirectory.open(recipe_at(run.root, sources=[{**SOURCE, "path": "b"}]))
+    assert RunDirectory.existing(run.root)[1].sources[0].path == "b"
 
 
 def test_a_folder_with_something_else_in_it_is_refused(tmp_path: Path) -> None:

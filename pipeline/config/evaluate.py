@@ -101,7 +101,7 @@ class Promote(Section):
     metric: str = "loss"
     """The measure on the test rows that must be better; `measure@source` or `measure@kind` looks at these rows only."""
     margin: float = Field(0.0, ge=0)
-    """By how much, in units of the measure."""
+    """By how much, in units of the measure; of `loss` nats a token, bits a byte where the champion has other tokens."""
     confidence: float = Field(0.95, gt=0.5, lt=1)
     """Of the interval around the improvement (paired bootstrap); its lower end must be above the margin."""
     min_rows: int = Field(10, ge=2)
@@ -111,4 +111,4 @@ class Promote(Section):
     keep: int = Field(1, ge=1)
     """Former champions whose models are kept for `promote --rollback`."""
     champion: str | None = None
-    """The pointer to the champion; null is `champion-<sources>.json` beside the run directory."""
+    """The champion's pointer; null is `champion-<sources>.json` beside the run, in a series its `champion.json`."""

@@ -22,6 +22,7 @@ __all__ = [
     "pointer_path",
     "read_pointer",
     "rival_of",
+    "series_pointer",
     "tokenizer_fingerprint",
 ]
 
@@ -90,16 +91,23 @@ class Candidate:
 
 
 def pointer_path(run: RunDirectory, recipe: Recipe) -> Path:
-    """Where the pointer lies: `promote.champion`, or beside the run directory under the names of the sources.
+    """Where the pointer lies: `promote.champion`; that of the series; or beside the run, under the sources' names.
 
-    So runs that lie side by side and were made from the same sources compete, and others do not.
+    So runs that lie side by side and were made from the same sources, in whatever order, compete, and others do not.
     """
     if recipe.promote.champion is not None:
         return Path(recipe.promote.champion)
-    names = "-".join(source.name for source in recipe.sources)
+    if (pointer := series_pointer(run.root)).exists():
+        return pointer
+    names = "+".join(sorted(source.name for source in recipe.sources))  # no name holds a +
     if len(names) > _LONGEST_NAME:
         names = fingerprint.of_value(names)
     return run.root.absolute().parent / f"champion-{names}.json"
+
+
+def series_pointer(series: Path) -> Path:
+    """The one pointer of all batches of a series, whichever sources each of them has."""
+    return series.absolute() / "champion.json"
 
 
 def read_pointer(path: Path) -> Standing | None:

@@ -6,9 +6,9 @@ Everywhere: a clean environment, no standard input, output thrown away, no core 
 time on the clock, address space, file size, open files and processes. When it ends, or is ended, all that it started
 ends with it.
 
-What it does not protect from: a defect of the kernel (it is no virtual machine); reading files that everyone may read
-outside home folders; use of processor and memory within the limits; a program that is hostile to its *tests*, which it
-shares a process with, and so may declare itself passed.
+What it does not protect from: a defect of the kernel (it is no virtual machine); reading files outside home folders
+that everyone, or the user who runs it, may read; use of processor and memory within the limits; a program hostile to
+its *tests*, which it shares a process with, and so may declare itself passed.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ def mean(scores: NDArray[np.float64]) -> float | None:
     return math.fsum(scores[:, 0]) / weight if weight else None
 
 
-def interval(scores: NDArray[np.float64]) -> tuple[float, float] | None:
+def interval(scores: NDArray[np.float64], *, ratio: bool = False) -> tuple[float, float] | None:
     """The 95 % interval of a mean over rows.
 
     Of scores in [0, 1] it is Wilson's (1927), which is right where all rows are 0 or 1 and wide enough where they lie
@@ -81,12 +81,13 @@ def interval(scores: NDArray[np.float64]) -> tuple[float, float] | None:
 
     Args:
         scores: float64 [rows, 2]; value and weight.
+        ratio: of sums, as a loss is: small values do not make it a share.
     """
     rows, middle = len(scores), mean(scores)
     if middle is None:
         return None
-    bounded = bool((scores[:, 1] == 1).all() and ((scores[:, 0] >= 0) & (scores[:, 0] <= 1)).all())
-    if bounded:
+    shares = (scores[:, 1] == 1) & (scores[:, 0] >= 0) & (scores[:, 0] <= 1)
+    if not ratio and bool(shares.all()):
         scale = 1 + _Z**2 / rows
         centre = (middle + _Z**2 / (2 * rows)) / scale
         half = _Z * math.sqrt(max(middle * (1 - middle), 0.0) / rows + _Z**2 / (4 * rows**2)) / scale

@@ -87,7 +87,7 @@ def summarise(
             "targets": {split: pc.sum(losses[split]["after"]["targets"]).as_py() or 0 for split in MEASURED},
             "prompts": len(prompts),
             "controls": records[CONTROLS].counts["controls"],
-            "notes": _notes(records, names, prompts, recipe),
+            "notes": [*_notes(records, names, prompts, recipe), *_other_rows(losses, names)],
         },
     )
 
@@ -185,7 +185,8 @@ def _details(scored: Sequence[_Scored], kinds: Mapping[str, str]) -> dict[str, d
         # Last, so that a kind wins over a source of the same name; `promote` takes both to mean either.
         parts |= {f"@{name}": (kind_of == name) | (sources == name) for name in np.unique(kind_of)}
         for part, here in parts.items():
-            bounds = interval(one.scores[here]) if here.any() else None
+            ratio = one.metric in ("loss", "bits_per_byte")
+            bounds = interval(one.scores[here], ratio=ratio) if here.any() else None
             details[one.split].setdefault(f"{one.metric}{part}", {})[one.contender] = {
                 "value": mean(one.scores[here]),
                 "low": bounds[0] if bounds else None,
@@ -225,6 +226,15 @@ def _write(path: Path, table: pa.Table) -> None:
 def _sources(ids: pa.Array) -> NDArray[np.object_]:
     """The source of each row: what its id begins with."""
     return np.array([key.partition("/")[0] for key in ids.to_pylist()], dtype=object)
+
+
+def _other_rows(losses: Mapping[str, Mapping[str, pa.Table]], names: Mapping[str, bool]) -> Iterator[str]:
+    """In a bin of other tokens a row may keep no target: its columns then stand for fewer rows than the others'."""
+    for split in MEASURED:
+        ids = {name: set(losses[split][name]["id"].to_pylist()) for name in names}
+        for name in names:
+            if lacking := len(ids["after"] - ids[name]):
+                yield f"{name}: {lacking} {split} rows lose their answer in its tokens; its means are without them"
 
 
 def _notes(

@@ -83,11 +83,7 @@ def judge(pairs: Pairs, settings: Promote, measures: Mapping[str, bool], *, has_
     verdict = Verdict(promoted=False, reason="", margin=settings.margin, confidence=settings.confidence)
     if not has_champion:
         return replace(verdict, promoted=True, reason="there is no champion yet")
-    metric = settings.metric
-    ours, theirs = pairs(metric)
-    if not _weighs(ours, theirs) and metric.partition("@")[0] == "loss":
-        metric = metric.replace("loss", "bits_per_byte", 1)
-        ours, theirs = pairs(metric)
+    metric, ours, theirs = _comparable(pairs, settings.metric)
     shown = _shown(metric)
     if not _weighs(ours, theirs):
         return replace(verdict, reason=f"there are no test rows with a {shown} to compare it with the champion on")
@@ -107,9 +103,18 @@ def judge(pairs: Pairs, settings: Promote, measures: Mapping[str, bool], *, has_
     )
 
 
+def _comparable(pairs: Pairs, metric: str) -> tuple[str, NDArray[np.float64], NDArray[np.float64]]:
+    """The measure's scores on the rows of both; of bits a byte where a loss per token is of other tokens."""
+    ours, theirs = pairs(metric)
+    if not _weighs(ours, theirs) and metric.partition("@")[0] == "loss":
+        metric = metric.replace("loss", "bits_per_byte", 1)
+        ours, theirs = pairs(metric)
+    return metric, ours, theirs
+
+
 def _guard(pairs: Pairs, metric: str, tolerance: float, measures: Mapping[str, bool]) -> Guard:
     """A measure that does not exist for both does not hold: nobody knows."""
-    ours, theirs = pairs(metric)
+    metric, ours, theirs = _comparable(pairs, metric)
     if not _weighs(ours, theirs):
         return Guard(metric=metric, tolerance=tolerance, candidate=None, champion=None, held=False)
     candidate, champion = _mean(ours), _mean(theirs)

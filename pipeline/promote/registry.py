@@ -15,7 +15,7 @@ import pipeline
 from pipeline import fingerprint
 from pipeline.evaluate.champion import Champion
 
-__all__ = ["code_fingerprint", "entry", "formers", "is_rolled_back", "known"]
+__all__ = ["code_fingerprint", "entry", "formers", "is_promoted", "is_rolled_back", "known"]
 
 
 _CROWNED = ("promoted", "rolled_back", "restored")
@@ -59,6 +59,12 @@ def is_rolled_back(history: Sequence[Mapping[str, Any]], model: str) -> str | No
         if one["event"] in _CROWNED and one.get("model") == model:
             return None
     return None
+
+
+def is_promoted(history: Sequence[Mapping[str, Any]], model: str, reason: str) -> bool:
+    """Whether the last that was decided of a model is its promotion for this reason."""
+    last = next((one for one in reversed(history) if one.get("model") == model), None)
+    return last is not None and (last["event"], last["reason"]) == ("promoted", reason)
 
 
 def formers(history: Sequence[Mapping[str, Any]], champion: str) -> list[str]:

@@ -22,7 +22,7 @@ from pipeline.evaluate.champion import (
 from pipeline.evaluate.scores import pairs
 from pipeline.promote.gate import Verdict, judge
 from pipeline.promote.pointer import as_champion, crown, pointer_lock
-from pipeline.promote.registry import entry, is_rolled_back, known
+from pipeline.promote.registry import entry, is_promoted, is_rolled_back, known
 from pipeline.run import Manifest, RunDirectory, Stage
 
 __all__ = ["plan", "promote"]
@@ -113,19 +113,25 @@ def _verdict(
 ) -> Verdict:
     section = recipe.promote
     verdict = Verdict(promoted=False, reason="", margin=section.margin, confidence=section.confidence)
-    if _holds(candidate, standing):
-        return replace(verdict, promoted=True, reason="it is the champion already; nothing was changed")
-    if standing and (when := is_rolled_back(standing.history, candidate.model)):
+    if standing and not _holds(candidate, standing) and (when := is_rolled_back(standing.history, candidate.model)):
         reason = f"it was taken back on {when}; `promote --rollback --to {candidate.model[:12]}` brings it back"
         return replace(verdict, reason=reason)
     scores = run.path("evaluation/scores.parquet")
-    return judge(
+    judged = judge(
         lambda metric: pairs(scores, metric),
         section,
         recipe.evaluate.measures(),
         has_champion=rival is not None,
         seed=recipe.seed,
     )
+    # A kill between the pointer and the record leaves the same question: the same answer is recorded.
+    if (
+        standing is None
+        or not _holds(candidate, standing)
+        or is_promoted(standing.history, candidate.model, judged.reason)
+    ):
+        return judged
+    return replace(verdict, promoted=True, reason="it is the champion already; nothing was changed")
 
 
 def _decide(

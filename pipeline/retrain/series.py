@@ -14,9 +14,9 @@ from pipeline.config import Recipe
 from pipeline.curate.batches import BATCHES, FORMAT, Shards, batch_files, batch_shards, read_batch
 from pipeline.curate.documents import survey_sources
 from pipeline.errors import InputError, MachineError, RecipeError, cannot_write
-from pipeline.evaluate.champion import champion_model, pointer_path, read_pointer
+from pipeline.evaluate.champion import champion_model, read_pointer, series_pointer
 from pipeline.recipe import load_recipe
-from pipeline.run import Manifest, RunDirectory
+from pipeline.run import Manifest
 
 __all__ = ["Batch", "next_batch"]
 
@@ -64,7 +64,7 @@ def next_batch(recipe: Recipe) -> Batch | None:
         if not any(new.values()):
             return None
         file = series / BATCHES / f"{len(files) + 1:04d}.json"
-        write_json(file, {"format": FORMAT, "shards": new, "champion": _champion(recipe, series)})
+        write_json(file, {"format": FORMAT, "shards": new, "champion": _champion(recipe)})
         return _batch(recipe, [*files, file], resumed=False)
 
 
@@ -77,20 +77,25 @@ def _batch(recipe: Recipe, files: list[Path], *, resumed: bool) -> Batch:
     document["retrain"] |= {"shards": str(file), "earlier": [str(series / other.stem) for other in files[:-1]]}
     dedup = document["curate"]["dedup"]
     dedup["index"] = dedup["index"] or str(series / "index")
+    document["promote"]["champion"] = str(_pointer(recipe))
     if begun["champion"] is not None and recipe.train is not None:
-        document["train"]["model"] = {"path": begun["champion"]}
+        document["train"]["model"] |= {"path": begun["champion"], "config": None}
         document["pack"]["tokenizer"] = begun["champion"]
     return Batch(name=file.stem, recipe=Recipe.model_validate(document), shards=begun["shards"], resumed=resumed)
 
 
-def _champion(recipe: Recipe, series: Path) -> str | None:
+def _champion(recipe: Recipe) -> str | None:
     """The folder of the model to start from; decided when a batch begins, for its own model may become the champion."""
     if recipe.retrain.start == "base" or recipe.train is None:
         return None
-    # Every batch has the same pointer: that of the folder they lie in.
-    pointer = pointer_path(RunDirectory(series / "0001"), recipe)
+    pointer = _pointer(recipe)
     standing = read_pointer(pointer)
     return str(champion_model(standing.champion, pointer)) if standing is not None else None
+
+
+def _pointer(recipe: Recipe) -> Path:
+    """One for the whole series: another list of sources does not make a champion without a rival."""
+    return Path(recipe.promote.champion or series_pointer(Path(recipe.run)))
 
 
 def _new(found: Mapping[str, Mapping[str, str]], batches: list[Shards]) -> Shards:

@@ -13,6 +13,8 @@ from pipeline.atomic import remove_temporaries, write_text
 from pipeline.config import Recipe
 from pipeline.errors import RunDirectoryError, cannot_write
 from pipeline.recipe import dump_recipe, load_recipe
+from pipeline.run.differences import differences
+from pipeline.run.manifest import MANIFEST
 
 __all__ = ["RunDirectory"]
 
@@ -53,7 +55,7 @@ class RunDirectory:
         return run, load_recipe(run.recipe_path)
 
     def check_owner(self, recipe: Recipe) -> None:
-        """Raise if the directory holds the run of a recipe with other sources, or anything else."""
+        """Raise if the directory holds what was made for a recipe with other sources, or anything else."""
         if self.root.exists() and not self.root.is_dir():
             raise RunDirectoryError("the run directory is a file", where=str(self.root), mend="change `run:`")
         if not self.recipe_path.exists():
@@ -65,14 +67,14 @@ class RunDirectory:
                     mend="point `run:` at a new or empty folder",
                 )
             return
+        if next(self.root.glob(f"*/{MANIFEST}"), None) is None:
+            return  # nothing has finished, so nothing can be lost: people mend a path and go on
         owner = load_recipe(self.recipe_path)
-        if [source.model_dump() for source in owner.sources] != [source.model_dump() for source in recipe.sources]:
-            raise RunDirectoryError(
-                "the run directory belongs to another recipe: its sources are "
-                + ", ".join(source.name for source in owner.sources),
-                where=str(self.recipe_path),
-                mend="give this recipe a `run:` of its own, or delete that directory",
-            )
+        old, new = ({source.name: source.model_dump() for source in one.sources} for one in (owner, recipe))
+        if list(old) != list(new):
+            raise _anothers(self.recipe_path, f"its sources are {', '.join(old)}")
+        if changed := differences("", old, new):
+            raise _anothers(self.recipe_path, f"its sources differ in {', '.join(changed)}")
 
     @property
     def shown(self) -> Path:
@@ -125,3 +127,11 @@ class RunDirectory:
             yield
         finally:
             os.close(handle)
+
+
+def _anothers(where: Path, why: str) -> RunDirectoryError:
+    return RunDirectoryError(
+        f"the run directory belongs to another recipe: {why}",
+        where=str(where),
+        mend="give this recipe a `run:` of its own, or delete that directory",
+    )

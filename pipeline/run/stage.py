@@ -12,6 +12,7 @@ from typing import Any
 from pipeline import fingerprint
 from pipeline.atomic import remove_temporaries, write_json, write_text
 from pipeline.errors import RunDirectoryError
+from pipeline.run.differences import differences
 from pipeline.run.directory import RunDirectory
 from pipeline.run.manifest import MANIFEST, Manifest, PartFile, PartRecord, Rows
 
@@ -54,7 +55,7 @@ class Stage:
         if manifest.version != self.version:
             return f"the stage's version changed ({manifest.version} → {self.version})"
         if manifest.fingerprint != self.fingerprint:
-            changes = _differences("", {**manifest.config, "inputs": manifest.inputs}, self._made_from())
+            changes = differences("", {**manifest.config, "inputs": manifest.inputs}, self._made_from())
             return "changed: " + ", ".join(changes[:3]) + (", …" if len(changes) > 3 else "")
         for folder in self.folders[1:]:
             other = Manifest.read(self.run.path(folder))
@@ -172,16 +173,3 @@ class Stage:
                 (self._records / f"{record.part}.json").unlink()
                 return False
         return True
-
-
-def _differences(at: str, old: Any, new: Any) -> list[str]:
-    """Dotted keys whose values differ, with both values where they are short."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        found = []
-        for key in sorted({*old, *new}):
-            found += _differences(f"{at}.{key}" if at else str(key), old.get(key), new.get(key))
-        return found
-    if old == new:
-        return []
-    shown = f" {old} → {new}" if len(f"{old}{new}") < 60 else ""
-    return [f"{at}{shown}"]

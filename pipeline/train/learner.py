@@ -66,19 +66,23 @@ class Learner(torch.nn.Module):
     def find_head(self, batch: MicroBatch) -> None:
         """Take the loss in chunks from now on, if the logits are those of a linear head and nothing else.
 
-        Some families scale or cap them, and only the logits tell; so they are compared bit by bit on a batch. To be
-        called while the weights are whole.
+        Some families scale or cap them, and only the logits tell; so they are compared bit by bit on a batch, without
+        dropout, which would draw others for each. To be called while the weights are whole.
         """
         head = self.plain.get_output_embeddings()  # type: ignore[no-untyped-call]
         if type(head) is not torch.nn.Linear or not hasattr(self.plain, "base_model"):
             return
         inputs = {"input_ids": batch.tokens, "position_ids": batch.positions, "use_cache": False}
+        training = self.training
+        self.eval()
         try:
             decoder: Any = self.plain.base_model(**inputs)
             hidden = decoder.last_hidden_state
             whole: Any = self.plain(**inputs)
         except (TypeError, AttributeError):
             return
+        finally:
+            self.train(training)
         self.chunked = torch.equal(head(hidden), whole.logits)
 
     def _mask(self, batch: MicroBatch) -> torch.Tensor:

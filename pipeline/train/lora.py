@@ -21,7 +21,7 @@ from pipeline.atomic import write_json
 from pipeline.errors import RecipeError, did_you_mean
 from pipeline.train.quantize import dequantized
 
-__all__ = ["adapted_layers", "add_adapters", "linear_layers", "merged_weights", "save_adapter"]
+__all__ = ["adapted_layers", "adapter_numbers", "add_adapters", "linear_layers", "merged_weights", "save_adapter"]
 
 _ADAPTER = "default"
 """peft's name for the only adapter."""
@@ -77,6 +77,23 @@ def adapted_layers(model: torch.nn.Module, lora: config.Lora) -> list[str]:
             mend="remove a pattern; `curate-and-train plan` lists the layers that are left",
         )
     return sorted(found)
+
+
+def adapter_numbers(model: torch.nn.Module, lora: config.Lora) -> int:
+    """How many numbers the adapters have: A and B of each layer, and with DoRA a magnitude for each of its outputs.
+
+    Raises:
+        RecipeError: a pattern matches nothing.
+    """
+    shapes = [_shape(model.get_submodule(name)) for name in adapted_layers(model, lora)]
+    return sum(lora.rank * (inputs + outputs) + outputs * lora.dora for inputs, outputs in shapes)
+
+
+def _shape(layer: Any) -> tuple[int, int]:
+    if isinstance(layer, torch.nn.Linear):
+        return layer.in_features, layer.out_features
+    inputs, outputs = layer.weight.shape  # Conv1D
+    return int(inputs), int(outputs)
 
 
 def linear_layers(model: torch.nn.Module) -> list[str]:

@@ -146,7 +146,8 @@ class Observer:
     def _speeds(self, report: StepReport, seconds: float) -> dict[str, float | None]:
         mfu = None
         if self.flops is not None and self.peak is not None:
-            needed = self.flops.of_step(tokens=report.tokens, squares=self.squares_of(report.step - 1))
+            squares = self.squares_of(report.step - 1)
+            needed = self.flops.of_step(tokens=report.tokens, targets=report.target_tokens, squares=squares)
             mfu = needed / seconds / (self.peak * self.ranks.world)
         return {
             "seconds": seconds,

@@ -8,22 +8,21 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import psutil
 import torch
 from huggingface_hub import try_to_load_from_cache
-from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
+from transformers import AutoConfig, PreTrainedConfig
 from transformers.utils import logging as transformers_logging
 
-from pipeline.config import Recipe, Train
+from pipeline.config import Recipe
 from pipeline.errors import InputError
 from pipeline.pack.bins import Bins
 from pipeline.pack.costs import attention_cost
 from pipeline.pack.epochs import EpochBins
 from pipeline.run import Manifest, RunDirectory
-from pipeline.train.lora import adapted_layers
+from pipeline.train.lora import adapted_layers, adapter_numbers
 from pipeline.train.memory import GIB, advice, estimate
 from pipeline.train.model import bare_model, check_positions, load_tokenizer, random_config
 from pipeline.train.order import Order
@@ -84,7 +83,7 @@ def outlook(recipe: Recipe, run: RunDirectory | None = None) -> TrainingOutlook:
     model = bare_model(made)
     layers = adapted_layers(model, train.lora) if train.method == "lora" else []
     whole = sum(parameter.numel() for parameter in model.parameters())
-    trained = _adapters(model, layers, train) if layers else whole
+    trained = adapter_numbers(model, train.lora) if layers else whole
     found = estimate(recipe, made, vocab_size=vocab_size)
     room, device = _room(recipe)
     verdict = "fits" if found.total <= room else "does not fit"
@@ -135,19 +134,6 @@ def _tokens(recipe: Recipe, run: RunDirectory | None) -> int | None:
         return len(load_tokenizer(made))
     except InputError:
         return None
-
-
-def _adapters(model: PreTrainedModel, layers: list[str], train: Train) -> int:
-    """Numbers of A and B of each layer, and with DoRA a magnitude for each of its outputs."""
-    shapes = [_shape(model.get_submodule(name)) for name in layers]
-    return sum(train.lora.rank * (inputs + outputs) + outputs * train.lora.dora for inputs, outputs in shapes)
-
-
-def _shape(layer: Any) -> tuple[int, int]:
-    if isinstance(layer, torch.nn.Linear):
-        return layer.in_features, layer.out_features
-    inputs, outputs = layer.weight.shape  # Conv1D
-    return int(inputs), int(outputs)
 
 
 def _grouped(layers: list[str]) -> list[str]:

@@ -248,7 +248,7 @@ def engine_of(model: PreTrainedModel | PeftModel, recipe: Recipe, ranks: Ranks, 
 
 
 def _warn(way: Isolation, train: config.Train, ranks: Ranks) -> None:
-    """Say where packing cannot be had.
+    """Say where packing cannot be had, and where the schedule ends before it has begun.
 
     Raises:
         RecipeError: context parallel cannot do without bounds.
@@ -258,6 +258,12 @@ def _warn(way: Isolation, train: config.Train, ranks: Ranks) -> None:
             "the model does not attend within given bounds, so its positions cannot be shared out",
             where=f"train.parallel.context: {train.parallel.context}",
             mend="set context to 1; on a GPU, context parallel also takes train.precision: bf16",
+        )
+    if ranks.is_main and train.warmup >= train.steps and train.schedule != "constant":
+        print(
+            f"warning: train.warmup is {train.warmup} and train.steps {train.steps}: "
+            "the learning rate does not come down from its peak; lower train.warmup",
+            flush=True,
         )
     if way == "alone" and ranks.is_main:
         print(

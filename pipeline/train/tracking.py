@@ -7,7 +7,7 @@ text leaves the machine. A run that resumes goes on in the same tracker's run.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -38,12 +38,21 @@ class Trackers:
         self._every = track.every
         self._trackers: dict[str, _Tracker] = {}
         kept = _Kept(logs / "trackers.json", after=after)
+        # Where they are: an address may hold a password, and one tracker is not told of another.
+        settings = {key: value for key, value in settings.items() if key != "track"}
+        wandb, mlflow = track.wandb, track.mlflow
         if track.tensorboard:
-            self._trackers["tensorboard"] = _TensorBoard(logs / "tensorboard", after=after)
-        if track.wandb:
-            self._trackers["wandb"] = _Wandb(track.wandb, logs, name, settings, kept)
-        if track.mlflow:
-            self._trackers["mlflow"] = _Mlflow(track.mlflow, name, settings, kept)
+            self._begin("tensorboard", lambda: _TensorBoard(logs / "tensorboard", after=after))
+        if wandb:
+            self._begin("wandb", lambda: _Wandb(wandb, logs, name, settings, kept))
+        if mlflow:
+            self._begin("mlflow", lambda: _Mlflow(mlflow, name, settings, kept))
+
+    def _begin(self, name: str, make: Callable[[], _Tracker]) -> None:
+        try:
+            self._trackers[name] = make()
+        except Exception as error:  # as below
+            print(f"warning: {name} is left out: {type(error).__name__}: {error}", flush=True)
 
     def log(self, entry: Mapping[str, Any], *, prefix: str) -> None:
         """Send the numbers of a line to every tracker, called `prefix/…`; steps between `every` are left out."""
@@ -105,7 +114,14 @@ class _Wandb:
         import wandb
 
         self._run = wandb.init(
-            project=project, name=name, config=dict(settings), dir=str(logs), id=kept.get("wandb"), resume="allow"
+            project=project,
+            name=name,
+            config=dict(settings),
+            dir=str(logs),
+            id=kept.get("wandb"),
+            resume="allow",
+            # What is printed names rows.
+            settings=wandb.Settings(console="off", save_code=False),
         )
         kept.put("wandb", self._run.id)
         self._run.define_metric("*", step_metric="step")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from pipeline.errors import InputError
 from pipeline.pack.bins import Bin, Bins
 from pipeline.train.data import MicroBatch, collate, collate_alone
 from pipeline.train.mfu import model_flops, peak_flops
@@ -26,6 +27,12 @@ def observer_of(training: Training) -> Observer:
     validation: list[list[Bin]] = []
     if train.validation is not None:
         bins = Bins.open(training.run.path("packed/validation"))
+        if not len(bins):
+            raise InputError(
+                "there are no validation rows to measure train.validation on",
+                where=str(training.run.path("packed/validation")),
+                mend="raise curate.split.validation, give more data, or set train.validation: null",
+            )
         validation = validation_bins(
             bins, count=train.validation.bins, micro_batch=train.micro_batch, rank=layout.data, world=layout.shares
         )

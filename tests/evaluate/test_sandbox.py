@@ -46,6 +46,14 @@ def test_memory_and_files_are_limited() -> None:
     assert ok("print('x' * 10**7)", memory_mb=512)  # output goes nowhere
 
 
+def test_memory_that_no_limit_of_a_process_counts_is_not_there() -> None:
+    """A segment of System V stays when it is let go of: loops of them would take all memory of the machine."""
+    asks = "import ctypes\nlibc = ctypes.CDLL(None)\nassert libc.{call} < 0"
+    assert ok(asks.format(call="shmget(0, ctypes.c_size_t(1 << 20), 0o1600)"))
+    assert ok(asks.format(call="msgget(0, 0o1600)"))
+    assert ok(asks.format(call="memfd_create(b'mine', 0)"))
+
+
 def test_tests_that_never_end_are_ended() -> None:
     assert not ok("while True: pass", seconds=1)
     assert not ok("import time; time.sleep(1000)", seconds=1)

@@ -42,6 +42,14 @@ def test_the_interval_of_a_share_holds_it_in_95_of_100_cases(share: float) -> No
     assert (interval(np.array([[0.0, 1.0]] * 16)) or (1, 0))[1] > 0.1  # 0 of 16 is not surely 0
 
 
+def test_a_loss_below_one_is_no_share() -> None:
+    """Rows of one target each, all close to 0.5 nats: as a share it would be known to a fifth only."""
+    losses = np.stack([0.5 + 0.01 * np.random.default_rng(0).normal(size=100), np.ones(100)], axis=1)
+    low, high = interval(losses, ratio=True) or (0, 1)
+    assert low < 0.5 < high
+    assert high - low < 0.01
+
+
 def test_the_interval_of_a_ratio_holds_it_in_95_of_100_cases() -> None:
     rng = np.random.default_rng(1)
     inside = 0

@@ -109,7 +109,8 @@ def test_the_first_candidate_needs_no_rival() -> None:
 @pytest.mark.parametrize(("difference", "promoted"), [(-0.5, True), (0.5, False), (0.0, False)])
 def test_models_with_other_tokens_are_compared_by_the_byte(difference: float, promoted: bool) -> None:
     theirs = noise(40, 7)
-    verdict = decide(given_pairs(bits_per_byte=(theirs + difference, theirs)))
+    verdict = decide(given_pairs(bits_per_byte=(theirs + difference, theirs)), guards={"loss": 0.01})
+    assert [(guard.metric, guard.held) for guard in verdict.guards] == [("bits_per_byte", difference <= 0)]
     assert (verdict.promoted, verdict.metric) == (promoted, "bits_per_byte")
 
 

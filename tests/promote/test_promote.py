@@ -164,7 +164,9 @@ def test_promoting_again_changes_nothing_and_says_so(runs: Path) -> None:
     assert stage.why() is None
     assert promote(*two) == first
     shutil.rmtree(run.path("promotion"))  # as if the run had been killed between the pointer and the record
-    again = promote(*two).summary
+    assert promote(*two).summary == first.summary
+    other = recipe.model_copy(update={"promote": recipe.promote.model_copy(update={"margin": 0.5})})
+    again = promote(run, other).summary
     assert again["promoted"]
     assert again["reason"] == "it is the champion already; nothing was changed"
     assert again["against"]["run"] == "one"
@@ -254,6 +256,17 @@ def test_the_recipe_may_name_another_pointer(runs: Path) -> None:
     assert standing.champion.run == str(runs / "one")  # not below the pointer, so the whole path
     assert champion_model(standing.champion, elsewhere).parent == elsewhere.parent / "best-models"
     assert not (runs / "champion-sums.json").exists()
+
+
+def test_the_pointer_is_that_of_the_sources_whatever_their_order(runs: Path) -> None:
+    def pointer(*names: str) -> Path:
+        run, recipe = make(runs / "one", "w1")
+        source = recipe.sources[0]
+        sources = [source.model_copy(update={"name": name}) for name in names]
+        return pointer_path(run, recipe.model_copy(update={"sources": sources}))
+
+    assert pointer("b", "a") == pointer("a", "b") == runs / "champion-a+b.json"
+    assert pointer("a-b", "c") != pointer("a", "b", "c")
 
 
 def test_promotions_at_the_same_time_decide_one_after_the_other(runs: Path) -> None:

@@ -15,7 +15,7 @@ import yaml
 from distributed import LocalCluster
 
 from pipeline.errors import InputError, RecipeError
-from pipeline.evaluate.champion import Standing, read_pointer
+from pipeline.evaluate.champion import Standing, pointer_path, read_pointer
 from pipeline.recipe import load_recipe
 from pipeline.retrain import Retrained, next_batch, retrain
 from pipeline.run import Manifest, RunDirectory
@@ -53,7 +53,7 @@ class Series:
 
     @property
     def pointer(self) -> Path:
-        return self.root / "runs/champion-words.json"
+        return self.root / "runs/champion.json"
 
     def add(self, name: str, new: list[dict[str, str]]) -> None:
         path = self.root / f"raw/{name}.jsonl"
@@ -273,6 +273,23 @@ def test_a_batch_that_was_begun_is_gone_on_with_and_takes_no_later_shard(series:
     assert again is not None
     assert again.resumed
     assert (again.name, again.shards, again.recipe) == (first.name, first.shards, first.recipe)
+
+
+def test_another_list_of_sources_meets_the_same_champion(series: Series, tmp_path: Path) -> None:
+    recipe = load_recipe(series.recipe, [])
+    other = recipe.sources[0].model_copy(update={"name": "more", "path": str(tmp_path / "more.jsonl")})
+    (tmp_path / "more.jsonl").write_text(json.dumps(rows(11, 1)[0]) + "\n")
+    ledger = {path: path.read_bytes() for path in (series.root / "runs/batches").iterdir()}
+    try:
+        batch = next_batch(recipe.model_copy(update={"sources": [other, *recipe.sources]}))
+    finally:
+        (series.root / "runs/batches/0005.json").unlink()
+    assert batch is not None
+    assert batch.shards["words"] == {}
+    run = RunDirectory(Path(batch.recipe.run))
+    assert pointer_path(run, batch.recipe) == series.pointer
+    assert pointer_path(RunDirectory(Path(recipe.run)), recipe) == series.pointer  # `history`, `promote --rollback`
+    assert {path: path.read_bytes() for path in (series.root / "runs/batches").iterdir()} == ledger
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"format": 1, "shards": {"words": {"a": 3}}, "champion": null}'])

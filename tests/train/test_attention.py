@@ -158,3 +158,10 @@ def test_logits_that_are_more_than_a_product_with_the_head_are_taken_whole() -> 
         learner = Learner(tiny(kind, **keys))
         learner.find_head(probe_bins(90))
         assert not learner.chunked, kind
+
+
+def test_dropout_does_not_make_all_logits_be_made() -> None:
+    learner = Learner(tiny("gpt2", resid_pdrop=0.5)).train()
+    learner.find_head(probe_bins(90))
+    assert learner.chunked
+    assert learner.training

@@ -65,9 +65,8 @@ def test_the_estimate_is_what_is_held(change: dict[str, Any], make_run: MakeRun)
     )
 
 
-def test_an_eight_billion_model_fits_where_it_is_known_to(make_run: MakeRun) -> None:
-    """Llama 3 8B: 16 bytes a number and more in full, on one device; an eighth of it over eight."""
-    llama = AutoConfig.for_model(
+def llama_8b() -> Any:
+    return AutoConfig.for_model(
         "llama",
         hidden_size=4096,
         intermediate_size=14336,
@@ -76,6 +75,11 @@ def test_an_eight_billion_model_fits_where_it_is_known_to(make_run: MakeRun) -> 
         num_key_value_heads=8,
         vocab_size=128256,
     )
+
+
+def test_an_eight_billion_model_fits_where_it_is_known_to(make_run: MakeRun) -> None:
+    """Llama 3 8B: 16 bytes a number and more in full, on one device; an eighth of it over eight."""
+    llama = llama_8b()
     _, recipe = make_run(precision="bf16", activation_checkpointing="full")
     alone = estimate(recipe, llama)
     assert 8.0e9 < alone.parameters < 8.1e9
@@ -94,3 +98,20 @@ def test_an_eight_billion_model_fits_where_it_is_known_to(make_run: MakeRun) -> 
     _, adapters = make_run(name="lora", precision="bf16", method="lora")
     assert estimate(adapters, llama).total < 24 * GIB
     assert estimate(adapters, llama).lines()[-1].startswith("in all")
+
+
+@pytest.mark.parametrize(("quantize", "least", "most"), [("nf4", 5.1, 5.8), ("int8", 8.6, 9.2), (None, 16.0, 16.2)])
+def test_quantised_weights_take_what_their_bits_take(
+    quantize: str | None, least: float, most: float, make_run: MakeRun
+) -> None:
+    """Llama 3 8B: 7.0 thousand millions in linear layers, 1.05 in embedding and head, which stay in 16 bits."""
+    _, recipe = make_run(
+        precision="bf16", method="lora", lora={"quantize": quantize}, model={"path": "nowhere", "config": None}
+    )
+    plain, dora = (
+        estimate(recipe.model_copy(update={"train": recipe.training.model_copy(update={"lora": lora})}), llama_8b())
+        for lora in (recipe.training.lora, recipe.training.lora.model_copy(update={"dora": True}))
+    )
+    assert least * 1e9 < plain.weights - 6 * plain.trainable < most * 1e9
+    outputs = 32 * (4096 * 3 + 1024 * 2 + 14336 * 2)
+    assert dora.trainable - plain.trainable == outputs

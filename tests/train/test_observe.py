@@ -8,17 +8,19 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 import torch
 
 from pipeline.config import Lora, Track
-from pipeline.errors import RecipeError
+from pipeline.errors import InputError, RecipeError
 from pipeline.pack.bins import Bins
 from pipeline.run import RunDirectory
 from pipeline.train import train
 from pipeline.train.extras import check_extras
 from pipeline.train.parallel import Ranks
 from pipeline.train.setup import setup
+from pipeline.train.tracking import Trackers
 from pipeline.train.validation import validation_bins, validation_loss
 from pipeline.train.watching import observer_of
 
@@ -58,6 +60,22 @@ def test_validation_is_the_same_however_it_is_shared(make_run: MakeRun) -> None:
     few = validation_bins(bins, count=3, micro_batch=2, rank=0, world=1)
     assert validation_loss(few, **measures)[1] == sum(int(bins.get(at).loss.sum()) for at in range(3))
     observer.close()
+
+
+def test_no_validation_rows_and_a_warm_up_without_end_are_said(
+    make_run: MakeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, recipe = with_validation(make_run(steps=2, validation={"every": 1}))
+    (path,) = run.path("packed/validation").glob("bins-*.arrow")
+    schema = pa.ipc.open_file(pa.BufferReader(path.read_bytes())).schema
+    with pa.ipc.new_file(str(path), schema):
+        pass  # of a split without rows
+    training = setup(run, recipe, ALONE)
+    said = capsys.readouterr().out
+    assert "warning: train.warmup is 2 and train.steps 2: the learning rate does not come down" in said
+    with pytest.raises(InputError, match="no validation rows") as error:
+        observer_of(training)
+    assert "train.validation: null" in error.value.mend
 
 
 def test_spikes_name_rows_of_their_step_and_a_resume_tells_the_same(make_run: MakeRun) -> None:
@@ -167,8 +185,13 @@ def test_wandb_offline_goes_on_with_its_run(make_run: MakeRun, monkeypatch: pyte
     pytest.importorskip("wandb", reason="wandb is not installed")
     for key, value in (("WANDB_MODE", "offline"), ("WANDB_SILENT", "true")):
         monkeypatch.setenv(key, value)
-    run, recipe = make_run(steps=4, checkpoint_every=2, track={"wandb": "curate-and-train"})
+    elsewhere = {"wandb": "curate-and-train", "peak_tflops": 1234.5}
+    run, recipe = make_run(steps=4, checkpoint_every=2, track=elsewhere)
     assert setup(run, recipe, ALONE).fit(threading.Event())
+    # Nothing that is printed goes there, for warnings name rows; nor what other trackers are told.
+    sent = [path for path in run.logs.glob("wandb/offline-run-*/**/*") if path.is_file()]
+    assert sent
+    assert not any(path.name == "output.log" or b"1234.5" in path.read_bytes() for path in sent)
     first = json.loads((run.logs / "trackers.json").read_text())
     assert next(run.logs.glob("wandb/offline-run-*")).name.endswith(first["wandb"])
     shutil.rmtree(run.path("checkpoints/step-00000004"))
@@ -220,3 +243,18 @@ def test_a_tracker_that_fails_does_not_end_the_run(make_run: MakeRun, capsys: py
     observer._trackers.log(entry, prefix="train")
     observer.close()
     assert capsys.readouterr().out.count("wandb is left out from step 1 on: ConnectionError: the server is away") == 1
+
+
+@pytest.mark.parametrize("tracker", ["wandb", "mlflow"])
+def test_a_tracker_that_cannot_begin_does_not_end_the_run(
+    tracker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def away(*_: Any, **__: Any) -> None:
+        raise ConnectionError("the server is away")
+
+    for name in ("_Wandb", "_Mlflow"):
+        monkeypatch.setattr(f"pipeline.train.tracking.{name}", away)
+    trackers = Trackers(Track.model_validate({tracker: "there"}), tmp_path, name="run", settings={}, after=5)
+    trackers.log({"step": 6, "loss": 1.0}, prefix="train")
+    trackers.close()
+    assert capsys.readouterr().out == f"warning: {tracker} is left out: ConnectionError: the server is away\n"
