@@ -84,10 +84,7 @@ def test_a_full_bucket_decides_as_one_that_has_room(seed: int, at_once: int) -> 
         whole, _ = _decide(rows, Path(name) / "whole", centres=4000)
         patch.setattr("pipeline.curate.dedup.comparisons._BYTES", 64 * at_once)
         full, _ = _decide(rows, Path(name) / "full", centres=8)
-    kept, wanted = (
-        {name: (row[0] == name, row[3]) for name, row in by_id(table, done).items()} for done in (full, whole)
-    )
-    assert kept == wanted, "of two survivors that a row is like, either may be named"
+    assert by_id(table, full) == by_id(table, whole)
     assert 100 < whole.removed.sum() < 240
 
 

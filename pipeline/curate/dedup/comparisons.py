@@ -28,8 +28,6 @@ CENTRES = 64
 """Rows of a bucket that others are compared with."""
 _BYTES = 1 << 27
 """Sketches in memory at once."""
-_EDGES = 1 << 21
-"""New edges in memory before those that are there twice go."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,22 +114,15 @@ def compare_group(job: _Compare) -> None:
     sketches = Sketches(folder, starts, job.agreement.values)
     first, over = _search(bucket, candidate, rank, sketches, job.agreement, job.centres)
     found = [first]
-    at_once = max(1, _BYTES // (32 * job.agreement.values))  # with what it takes to order them
+    at_once = max(1, _BYTES // (4 * job.agreement.values))
     left = bucket[over], candidate[over]
     for finer in finer_buckets(*left, rank, sketches, job.agreement.joined, at_once=at_once):
         found.append(_search(*finer, rank, sketches, job.agreement, job.centres)[0])
-        if sum(edges.shape[1] for edges in found[1:]) > _EDGES:  # a pair may be in many of them
-            found = [_distinct(found)]
-    save(job.path, _distinct(found))
-
-
-def _distinct(found: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
-    """All edges, each once, in the order of (worse rank, better rank)."""
     edges = np.concatenate(found, axis=1)
     edges = edges[:, order_of(edges[0], edges[1])]
     fresh = np.ones(edges.shape[1], dtype=np.bool_)
     fresh[1:] = (edges[:2, 1:] != edges[:2, :-1]).any(axis=0)
-    return edges[:, fresh]
+    save(job.path, edges[:, fresh])
 
 
 def _search(

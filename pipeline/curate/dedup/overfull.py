@@ -4,9 +4,9 @@ Rows of a bucket that are like none of its centres, when it has as many as it ma
 Two of them that agree in `joined` values or more are found by *prefix filtering* (Chaudhuri and others, *A Primitive
 Operator for Similarity Joins in Data Cleaning*, ICDE 2006): order the values of every row in one way, the rarest of the
 bucket first; then two rows that share `joined` of K values share one of the first K - joined + 1. So the rows are
-grouped by each of these values that another row has too, and each group is searched as a bucket is. Values of more than
-`_COMMON` rows are passed over: of a template that a bucket's rows share, nearly all would be. A pair is lost only where
-every one of those values that it shares is that common.
+grouped by each of these values that another row has too, and each group is searched as a bucket is. A pair is lost only
+where every value of those that it shares is in more unlike rows than a group has centres: values that even the rarest
+of a row are not rare.
 
 A row is in at most K - joined + 1 groups, and in each is compared with a bounded number of others.
 """
@@ -22,9 +22,6 @@ from numpy.typing import NDArray
 from pipeline.curate.dedup.candidates import Sketches
 
 __all__ = ["finer_buckets"]
-
-_COMMON = 256
-"""Rows of a bucket that a value may be in."""
 
 Rows = tuple[NDArray[np.int64], NDArray[np.int64]]
 """Buckets and candidates, int64 [rows] each."""
@@ -74,7 +71,7 @@ def _chunks(ends: NDArray[np.int64], at_once: int) -> Iterator[tuple[int, int]]:
 
 
 def _prefixes(bucket: NDArray[np.int64], values: NDArray[np.uint32], length: int) -> NDArray[np.bool_]:
-    """Which values are among the `length` rarest of their row, and in some other rows of the bucket: [rows, values]."""
+    """Which values are among the `length` rarest of their row, and in another row of the bucket too: [rows, values]."""
     count = np.empty(values.shape, np.uint32)
     for column in range(values.shape[1]):
         _, which, sizes = np.unique(_keys(bucket, values[:, column]), return_inverse=True, return_counts=True)
@@ -82,7 +79,7 @@ def _prefixes(bucket: NDArray[np.int64], values: NDArray[np.uint32], length: int
     # Of equally rare values the first comes first: one order of all values, whatever row they are in.
     wanted = np.zeros(values.shape, np.bool_)
     np.put_along_axis(wanted, np.argsort(count, axis=1, kind="stable")[:, :length], True, axis=1)
-    wanted &= (count > 1) & (count <= _COMMON)
+    wanted &= count > 1
     return wanted
 
 
