@@ -2,9 +2,10 @@
 
 A bucket is the rows that agree in one band. Its rows are taken best first. Each is compared with the bucket's
 *centres*, the rows that were like no centre before them, and if it is like none it becomes one. So rows that are all
-alike cost one comparison each. Of rows that are all unlike, the best `CENTRES` become centres; what is like none of
-them is compared in finer buckets (`overfull`). The row before is compared too, so that a chain of resemblances is seen
-as one cluster.
+alike cost one comparison each. Of rows that are all unlike, the best `CENTRES` become centres, and the others are
+compared with these only: a pair of similar rows is lost if neither is a centre in any bucket that they share, and only
+buckets of more than `CENTRES` unlike rows can lose one. The row before is compared too, so that a chain of
+resemblances is seen as one cluster.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from numba import njit
 from numpy.typing import NDArray
 
 from pipeline.curate.dedup.candidates import Sketches
-from pipeline.curate.dedup.overfull import finer_buckets
 from pipeline.curate.dedup.sorting import order_of, places_in
 from pipeline.curate.dedup.work import Map, load, save
 
@@ -110,32 +110,10 @@ def compare_group(job: _Compare) -> None:
     bucket, candidate = _taking_part(bucket, candidate, part[candidate])
     order = order_of(bucket, rank[candidate])
     bucket, candidate = bucket[order], candidate[order]
+    agreement, width = job.agreement, job.centres
     folder, starts = job.sketches
-    sketches = Sketches(folder, starts, job.agreement.values)
-    first, over = _search(bucket, candidate, rank, sketches, job.agreement, job.centres)
-    found = [first]
-    at_once = max(1, _BYTES // (4 * job.agreement.values))
-    left = bucket[over], candidate[over]
-    for finer in finer_buckets(*left, rank, sketches, job.agreement.joined, at_once=at_once):
-        found.append(_search(*finer, rank, sketches, job.agreement, job.centres)[0])
-    edges = np.concatenate(found, axis=1)
-    edges = edges[:, order_of(edges[0], edges[1])]
-    fresh = np.ones(edges.shape[1], dtype=np.bool_)
-    fresh[1:] = (edges[:2, 1:] != edges[:2, :-1]).any(axis=0)
-    save(job.path, edges[:, fresh])
-
-
-def _search(
-    bucket: NDArray[np.int64],
-    candidate: NDArray[np.int64],
-    rank: NDArray[np.int64],
-    sketches: Sketches,
-    agreement: Agreement,
-    width: int,
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Edges of rows in the order of (bucket, rank), and which rows the centres leave over: bool [rows]."""
+    sketches = Sketches(folder, starts, agreement.values)
     found = [np.zeros((3, 0), dtype=np.int64)]
-    over = np.zeros(len(bucket), np.bool_)
     # What the kernel remembers of the bucket that a batch may end in.
     memory = np.array([-1, 0, -1], dtype=np.int64)
     kept, last = np.zeros((width, agreement.values), np.uint32), np.zeros(agreement.values, np.uint32)
@@ -155,10 +133,13 @@ def _search(
                 kept,
                 names,
                 last,
-                over[here],
             )
         )
-    return np.concatenate(found, axis=1), over
+    edges = np.concatenate(found, axis=1)
+    edges = edges[:, order_of(edges[0], edges[1])]
+    fresh = np.ones(edges.shape[1], dtype=np.bool_)
+    fresh[1:] = (edges[:2, 1:] != edges[:2, :-1]).any(axis=0)
+    save(job.path, edges[:, fresh])
 
 
 def _taking_part(
@@ -185,7 +166,7 @@ def _agreeing(a, b):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _edges(bucket, rank, place, sketches, agreement, memory, kept, names, last, over):  # type: ignore[no-untyped-def]
+def _edges(bucket, rank, place, sketches, agreement, memory, kept, names, last):  # type: ignore[no-untyped-def]
     """Edges of rows in the order of (bucket, rank); `memory`, `kept`, `names` and `last` go on where a batch ended.
 
     Args:
@@ -198,7 +179,6 @@ def _edges(bucket, rank, place, sketches, agreement, memory, kept, names, last, 
         kept: uint32 [centres, values], their sketches.
         names: int64 [centres], their ranks.
         last: uint32 [values], the sketch of the last row.
-        over: bool [rows], set where the row would be a centre, were there room for one more.
     """
     needed, joined, fixed = agreement
     edges = np.empty((3, 2 * len(bucket) + 2 * len(names)), dtype=np.int64)
@@ -226,13 +206,10 @@ def _edges(bucket, rank, place, sketches, agreement, memory, kept, names, last, 
             if equal >= joined:
                 edges[0, count], edges[1, count], edges[2, count] = rank[i], before, equal
                 count += 1
-        if not alike or rank[i] < fixed:
-            if filled < len(names):
-                kept[filled] = mine
-                names[filled] = rank[i]
-                filled += 1
-            else:
-                over[i] = True
+        if (not alike or rank[i] < fixed) and filled < len(names):
+            kept[filled] = mine
+            names[filled] = rank[i]
+            filled += 1
         before = rank[i]
         last[:] = mine
     memory[0], memory[1], memory[2] = current, filled, before
