@@ -31,6 +31,7 @@ def check(recipe: Recipe) -> None:
     problems += _pii(recipe.curate.pii)
     problems += _evaluation(recipe)
     problems += _language(recipe)
+    problems += _token_files(recipe.pack)
     problems += _template(recipe.pack)
     problems += _extras(recipe)
     if problems and len(problems) == len(unreachable) == 1:
@@ -66,6 +67,20 @@ def _tokenizer(recipe: Recipe) -> list[str]:
     if folder.is_dir() and not any((folder / name).exists() for name in _TOKENIZER_FILES):
         return []
     return [f"pack.tokenizer: the model {model} has its own tokenizer; set pack.tokenizer: {model}"]
+
+
+def _token_files(pack: Pack) -> list[str]:
+    if not pack.pretokenised:
+        return []
+    from pipeline.pack.selection import expand
+
+    problems = []
+    for spec in pack.pretokenised:
+        try:
+            expand(spec)
+        except ProjectError as error:
+            problems.append(f"{error.where}: {error.what}")
+    return problems
 
 
 def _template(pack: Pack) -> list[str]:

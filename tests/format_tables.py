@@ -94,6 +94,12 @@ def format_tables() -> str:
         keys = "".join(f"<br>`{key}: {json.dumps(value)}`" for key, value in example.keys.items())
         row = f"`{example.row}`" if example.file == "rows.jsonl" else f"the file `{example.file}`: `{example.row}`"
         lines.append(f"| `{example.format}`{keys} | {example.kind} | {_escaped(row)} | {_escaped(_becomes(example))} |")
+    for name, files in (
+        ("megatron", "`data/web.bin` and `data/web.idx`"),
+        ("nanogpt", "a shard `data/web_000000.bin`"),
+    ):
+        row = f"{files}: documents of token ids"
+        lines.append(f"| `{name}` | none | {row} | [straight to bins](pack.md#files-of-tokens), not curated |")
     lines += ["", "| file | what | a row is | cut for several workers |", "|---|---|---|---|"]
     for container, (name, what, row, cut) in _FILES.items():
         source = Source(

@@ -327,14 +327,50 @@ def test_a_power_of_ten_is_a_number(text: str, value: float) -> None:
         ({"container": "csv", "field": "rows"}, "`field` has no effect with `container: csv`"),
         ({"path": None, "format": None, "target": "a:b", "field": "rows"}, "`field` has no effect with `target`"),
         ({"format": "txet"}, r"there is no format 'txet' (did you mean 'text'?)"),
-        ({"format": "megatron"}, "go straight to bins: `pack.pretokenised: {format: megatron, paths: …}`"),
+        (
+            {"format": "megatron"},
+            "`kind` has no effect with `format: megatron`: its files hold tokens, which go straight",
+        ),
+        ({"sample_by": "line", "container": "jsonl"}, "`sample_by` has no effect with `container: jsonl`"),
     ],
 )
 def test_a_key_of_a_source_without_effect_is_refused(write: Write, source: dict[str, Any], problem: str) -> None:
     document = {**SMALL, "sources": [{**SMALL["sources"][0], **source}]}
-    assert f"sources.0{'.format' if 'no format' in problem or 'bins' in problem else ''}: {problem}" in refused(
-        write(document)
-    ).replace("files of tokens are no source, they ", "")
+    where = "sources.0.format" if "no format" in problem else "sources.0"
+    assert f"{where}: {problem}" in refused(write(document))
+
+
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        ({"columns": {"text": "body"}}, "`columns` has no effect with `format: nanogpt`"),
+        ({"path": {"trian": "x"}}, "path: there is no split 'trian'"),
+        ({"path": None}, "path: Input should be"),
+        ({"name": "a/b"}, "name: String should match"),
+        ({"boundary": -1}, "boundary: Input should be greater"),
+    ],
+)
+def test_a_wrong_source_of_tokens_is_told_in_its_place(write: Write, source: dict[str, Any], problem: str) -> None:
+    tokens = {"name": "tokens", "format": "nanogpt", "path": "x.bin", **source}
+    document = {**SMALL, "sources": [SMALL["sources"][0], tokens], "pack": {"tokenizer": "t", "lenght": 3}}
+    told = refused(write(document))
+    assert f"sources.1: {problem}" in told
+    assert "pack.lenght: unknown key" in told  # and everything else with it
+
+
+def test_a_source_of_tokens_goes_straight_to_bins(write: Write) -> None:
+    tokens = {"name": "web", "format": "megatron", "path": ["30", "a", "70", "b"], "split": "1,0,0"}
+    document = {**SMALL, "sources": [SMALL["sources"][0], tokens], "pack": {"tokenizer": "t"}}
+    recipe = load_recipe(write(document))
+    assert [source.name for source in recipe.sources] == [SMALL["sources"][0]["name"]]
+    (spec,) = recipe.pack.pretokenised
+    assert (spec.label, spec.paths, spec.split) == ("web", ["30", "a", "70", "b"], "1,0,0")
+    assert load_recipe(write(yaml.safe_load(dump_recipe(recipe)))) == recipe
+    for pack, problem in (
+        ({}, "files of tokens (web) need `tokenizer`"),
+        ({"tokenizer": "t", "fertility": {"min": 1}}, "`fertility` cannot be measured on files of tokens (web)"),
+    ):
+        assert problem in refused(write({**document, "pack": pack}))
 
 
 def test_a_role_to_learn_must_exist(write: Write) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -17,6 +17,7 @@ from pipeline.config.lora import Lora
 from pipeline.config.pack import Pack, Roles
 from pipeline.config.parallel import Parallel
 from pipeline.config.pii import Ner, Pii
+from pipeline.config.pretokenised import gathered
 from pipeline.config.retrain import Retrain
 from pipeline.config.rules import RULE_KINDS, Bound, Rules
 from pipeline.config.section import Section
@@ -72,7 +73,8 @@ class Recipe(Section):
     cluster: Cluster = Cluster()
     ingest: Ingest = Ingest()
     sources: list[Source] = []
-    """May be empty only where `pack.pretokenised` gives what is packed."""
+    """May be empty only where `pack.pretokenised` gives what is packed. Those of format `megatron` or `nanogpt` are
+    written there in the resolved recipe: they go straight to bins."""
     curate: Curate = Curate()
     blend: Blend | None = None
     """null trains on every row as often as any other."""
@@ -82,6 +84,11 @@ class Recipe(Section):
     evaluate: Evaluate = Evaluate()
     promote: Promote = Promote()
     retrain: Retrain = Retrain()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _straight_to_bins(cls, given: Any) -> Any:
+        return gathered(given)
 
     @model_validator(mode="after")
     def _local(self) -> Recipe:
@@ -102,19 +109,16 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _something(self) -> Recipe:
-        if not self.sources and self.pack.pretokenised is None:
+        if not self.sources and not self.pack.pretokenised:
             raise ValueError("sources: give at least one, or files of tokens in `pack.pretokenised`")
         return self
 
     @model_validator(mode="after")
     def _names(self) -> Recipe:
-        names = [source.name for source in self.sources]
+        names = [source.name for source in self.sources] + [files.label for files in self.pack.pretokenised]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"two sources are called {', '.join(twice)}; a name begins the rows' ids")
-        files = self.pack.pretokenised
-        if files is not None and files.format in names:
-            raise ValueError(f"a source is called {files.format}, as the files of `pack.pretokenised` are in rows' ids")
         return self
 
     @model_validator(mode="after")
@@ -144,9 +148,7 @@ class Recipe(Section):
     def _blended(self) -> Recipe:
         if self.blend is None:
             return self
-        names = {source.name for source in self.sources}
-        if self.pack.pretokenised is not None:
-            names.add(self.pack.pretokenised.format)  # begins the ids of its documents
+        names = {source.name for source in self.sources} | {files.label for files in self.pack.pretokenised}
         unknown = sorted(set(self.blend.weights) - names)
         missing = sorted(names - set(self.blend.weights))
         if unknown:

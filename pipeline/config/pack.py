@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -34,8 +34,8 @@ class Pack(Section):
 
     tokenizer: str | None = None
     """A Hugging Face tokenizer, by folder or name; null trains a byte-level BPE on the train split."""
-    pretokenised: Pretokenised | None = None
-    """Token files of other trainers, packed beside the curated rows or instead of them."""
+    pretokenised: list[Pretokenised] = []
+    """Token files of other trainers, packed beside the curated rows or instead of them; one, or a list."""
     vocab_size: int = Field(4096, ge=300)
     """Of the trained tokenizer."""
     template: str = "default"
@@ -62,6 +62,11 @@ class Pack(Section):
     fertility: Bound | None = None
     """Characters of contents a token that a row may have; BigCode drops code below 2.5 (`{min: 2.5}`)."""
 
+    @field_validator("pretokenised", mode="before")
+    @classmethod
+    def _listed(cls, given: Any) -> Any:
+        return [] if given is None else given if isinstance(given, list | tuple) else [given]
+
     @model_validator(mode="after")
     def _divides(self) -> Pack:
         if self.seq_length % self.pad_to_multiple_of:
@@ -80,10 +85,11 @@ class Pack(Section):
 
     @model_validator(mode="after")
     def _pretokenised(self) -> Pack:
-        if self.pretokenised is not None and self.tokenizer is None:
-            raise ValueError("`pretokenised` needs `tokenizer`: the one that the files were made with")
-        if self.pretokenised is not None and self.fertility is not None:
-            raise ValueError("`fertility` cannot be measured on `pretokenised` files: they have no characters")
+        files = ", ".join(files.label for files in self.pretokenised)
+        if self.pretokenised and self.tokenizer is None:
+            raise ValueError(f"files of tokens ({files}) need `tokenizer`: the one that they were made with")
+        if self.pretokenised and self.fertility is not None:
+            raise ValueError(f"`fertility` cannot be measured on files of tokens ({files}): they have no characters")
         return self
 
     @property

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, field_validator, model_validator
 
-from pipeline.config.pretokenised import Pretokenised
+from pipeline.config.pretokenised import TOKEN_FORMATS, as_pretokenised
 from pipeline.config.section import Section
 from pipeline.config.used_keys import ORIGINS, unused
 from pipeline.errors import did_you_mean
@@ -109,16 +109,20 @@ class Source(Section):
     priority: int = 0
     """Of two duplicates the one from the source with the higher priority is kept."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _rows(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("format") in TOKEN_FORMATS:
+            as_pretokenised(given)  # a recipe has taken those out that are right
+            raise ValueError(f"`format: {given['format']}` holds tokens, not rows")
+        return given
+
     @field_validator("format", mode="before")
     @classmethod
     def _format(cls, given: Any) -> Any:
         known = get_args(Format)
-        if given in get_args(Pretokenised.model_fields["format"].annotation):
-            raise ValueError(
-                f"files of tokens are no source, they go straight to bins: `pack.pretokenised: {{format: {given}, "
-                "paths: …}` (docs/pack.md)"
-            )
         if isinstance(given, str) and given not in known:
+            known = (*known, *TOKEN_FORMATS)
             raise ValueError(f"there is no format {given!r}{did_you_mean(given, known)}; one of {', '.join(known)}")
         return given
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline import fingerprint
 from pipeline.config import Source
-from pipeline.errors import InputError
+from pipeline.errors import InputError, RecipeError
 from pipeline.ingest.blocks import Block, Survey
 from pipeline.ingest.containers import CONTAINERS, check_columns, container_of
 from pipeline.ingest.formats import adapter_for
@@ -64,6 +64,7 @@ def survey(source: Source, *, part_bytes: int, only: Collection[str] | None = No
     blocks: list[Block] = []
     contents: list[list[object]] = [[path.name, fingerprint.of_file(path)] for path in _corpus_files(source)]
     shards: dict[str, str] = {}
+    containers: set[str] = set()
     for origin in find_origins(source):
         found: list[list[Block]] = []
         if only is not None and origin.slice is not None:
@@ -73,9 +74,11 @@ def survey(source: Source, *, part_bytes: int, only: Collection[str] | None = No
                 mend="name the whole split for retraining",
             )
         for shard in origin.shards:
+            held_as = container_of(source, shard.location)
+            containers.add(held_as)  # of every shard: those of one batch need not use every key
             if only is not None and shard.name not in only:
                 continue
-            container = CONTAINERS[container_of(source, shard.location)]
+            container = CONTAINERS[held_as]
             cut, content = container.survey(source, shard, part_bytes=part_bytes)
             if cut and cut[0].header:
                 check_columns(adapter.needed, [*cut[0].header, *dict(shard.constants)], shard.location)
@@ -83,6 +86,7 @@ def survey(source: Source, *, part_bytes: int, only: Collection[str] | None = No
             contents.append([shard.name, content, shard.constants])
             shards[shard.name] = fingerprint.of_value([content, shard.constants])
         blocks += _sliced(found, origin.slice) if origin.slice else [block for cut in found for block in cut]
+    _check_used(source, containers)
     if only is not None and (gone := sorted(set(only) - set(shards))):
         raise InputError(
             f"{len(gone)} shards of this batch are gone",
@@ -98,9 +102,26 @@ def check_source(source: Source) -> None:
     if source.target is not None:
         load_target(source)
         return
-    for origin in find_origins(source):
-        for shard in origin.shards:
-            container_of(source, shard.location)
+    shards = [shard for origin in find_origins(source) for shard in origin.shards]
+    _check_used(source, {container_of(source, shard.location) for shard in shards})
+
+
+def _check_used(source: Source, containers: Collection[str]) -> None:
+    """Refuse what none of the files can use; what no file of any name could is told with the recipe.
+
+    Raises:
+        RecipeError: `field` without a JSON file, or `sample_by: line` without a text.
+    """
+    for key, given, container, those in (
+        ("field", source.field is not None, "json", "a .json file"),
+        ("sample_by", source.sample_by == "line", "text_lines", "a plain text"),
+    ):
+        if given and containers and container not in containers:
+            raise RecipeError(
+                f"`{key}` has no effect: none of the source's files is {those}",
+                where=f"source {source.name}, {key}",
+                mend="remove it, or say how the files hold their rows with `container`",
+            )
 
 
 def _corpus_files(source: Source) -> list[Path]:

@@ -123,7 +123,7 @@ def _curated(run: RunDirectory, split: str, row_id: str) -> dict[str, Any]:
     packed = Manifest.read(run.path("packed"))
     if not found and packed is not None and "pretokenised" in packed.summary:
         raise InputError(
-            f"row {row_id} came as tokens (`pack.pretokenised`): there are no characters to lead back to",
+            f"row {row_id} came as tokens: there are no characters to lead back to",
             mend="the id names its file and its place there",
         )
     if not found:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ class PretokenisedJob:
     source: Path
     """The file of tokens, `….bin`."""
     name: str
-    """Of the file in its documents' ids: as much of its path, from the end, as tells it from the others."""
+    """Of the file in its documents' ids: of the source, and as much of the path, from the end, as tells it apart."""
     boundary: int
     vocab_size: int
     begin: int
@@ -60,6 +60,7 @@ class Documents:
     def summary(self, spec: Pretokenised) -> dict[str, Any]:
         """What the manifest says of them."""
         return {
+            "name": spec.label,
             "format": spec.format,
             "curated": False,
             "files": len({job.source for job in self.jobs}),
@@ -69,14 +70,23 @@ class Documents:
         }
 
 
-def plan_documents(spec: Pretokenised, stage: Stage, *, boundary: int, vocab_size: int) -> Documents:
-    """Open every file, decide what of it goes where, and cut that into parts.
+def plan_documents(specs: Sequence[Pretokenised], stage: Stage, *, boundary: int, vocab_size: int) -> list[Documents]:
+    """Open every file, decide what of it goes where, and cut that into parts: for each section what is taken of it.
 
     Raises:
         InputError: a file is missing or damaged.
         RecipeError: the split or the weights are wrong.
     """
-    boundary = boundary if spec.boundary is None else spec.boundary
+    found: list[Documents] = []
+    parts: Counter[str] = Counter()
+    for spec in specs:
+        own = boundary if spec.boundary is None else spec.boundary
+        found.append(_plan(spec, stage, parts, boundary=own, vocab_size=vocab_size))
+    return found
+
+
+def _plan(spec: Pretokenised, stage: Stage, parts: Counter[str], *, boundary: int, vocab_size: int) -> Documents:
+    """Of one section; `parts` counts each split's parts of all."""
     groups = expand(spec)
     jobs: list[PretokenisedJob] = []
     documents = taken = 0
@@ -85,17 +95,18 @@ def plan_documents(spec: Pretokenised, stage: Stage, *, boundary: int, vocab_siz
     for name, group in groups.items():
         files = opened[name]
         documents += sum(len(file) for file in files)
-        for split, ranges in _ranges(name, group, files, spec.split):
+        for split, ranges in _ranges(name, group, files, spec):
             for file, (begin, end) in zip(files, ranges, strict=True):
                 taken += end - begin
                 for first, last in _by_tokens(file, begin, end, _PART_TOKENS):
-                    number = f"{sum(job.part.startswith(split) for job in jobs):05d}"
+                    number = f"{parts[split]:05d}"
+                    parts[split] += 1
                     jobs.append(
                         PretokenisedJob(
                             stage=stage,
                             format=spec.format,
                             source=file.path,
-                            name=names[file.path],
+                            name=f"{spec.label}/{names[file.path]}",
                             boundary=boundary,
                             vocab_size=vocab_size,
                             begin=first,
@@ -129,7 +140,7 @@ def write_documents(job: PretokenisedJob) -> PartRecord:
                 raise StageError(f"{len(tokens)} tokens were read, not {int(lengths.sum())}", where=str(job.source))
             loss = np.ones(len(tokens), np.bool_)
             loss[(np.cumsum(lengths) - lengths)[lengths > 0]] = False
-            ids = [f"{job.format}/{job.name}#{number}" for number in range(first, last)]
+            ids = [f"{job.name}#{number}" for number in range(first, last)]
             writer.write_batch(token_batch(ids, tokens, loss, lengths, np.zeros(last - first, np.int64)))
             counts["rows"] += last - first
             counts["tokens"] += len(tokens)
@@ -174,14 +185,14 @@ def _names(paths: Iterable[Path]) -> dict[Path, str]:
 
 
 def _ranges(
-    name: str, group: Weighted, files: list[TokenFile], split: str
+    name: str, group: Weighted, files: list[TokenFile], spec: Pretokenised
 ) -> Iterator[tuple[str, list[tuple[int, int]]]]:
     """Split, and the documents that each file gives to it."""
     if name != "all":
         counts = blend([len(file) for file in files], group.weights)
         yield name, [(0, count) for count in counts]
         return
-    borders = [split_borders(split, len(file)) for file in files]
+    borders = [split_borders(spec.split, len(file), where=spec.key("split")) for file in files]
     for number, of in enumerate(SPLITS):
         mine = [one[number] for one in borders]
         counts = blend([end - begin for begin, end in mine], group.weights)

@@ -33,11 +33,11 @@ def expand(spec: Pretokenised) -> dict[str, Weighted]:
         RecipeError: the weights are not numbers above 0.
     """
     if isinstance(spec.paths, dict):
-        return {split: _files(spec.paths[split], spec.format) for split in SPLITS if split in spec.paths}
-    return {"all": _files(spec.paths, spec.format)}
+        return {split: _files(spec.paths[split], spec) for split in SPLITS if split in spec.paths}
+    return {"all": _files(spec.paths, spec)}
 
 
-def split_borders(split: str, documents: int) -> list[tuple[int, int]]:
+def split_borders(split: str, documents: int, *, where: str = "pack.pretokenised.split") -> list[tuple[int, int]]:
     """The documents of train, validation and test: from the first, to before the last.
 
     Megatron's rule: the numbers in the text, filled up with zeros, normalised, and the borders rounded.
@@ -49,7 +49,7 @@ def split_borders(split: str, documents: int) -> list[tuple[int, int]]:
     if not shares or len(shares) > 3 or not sum(shares):
         raise RecipeError(
             f"`split: {split}` does not say how much goes to train, validation and test",
-            where="pack.pretokenised.split",
+            where=where,
             mend='three numbers, such as "900,50,50" or "0.9,0.05,0.05"',
         )
     total = sum(shares)
@@ -98,7 +98,7 @@ def _blend(sizes: NDArray[np.int64], shares: NDArray[np.float64]) -> NDArray[np.
         drawn += 1
 
 
-def _files(given: str | list[str], kind: str) -> Weighted:
+def _files(given: str | list[str], spec: Pretokenised) -> Weighted:
     entries = [given] if isinstance(given, str) else given
     weights: list[float] | None = None
     if len(entries) > 1 and len(entries) % 2 == 0 and all(_is_number(entry) for entry in entries[::2]):
@@ -106,11 +106,11 @@ def _files(given: str | list[str], kind: str) -> Weighted:
         if min(weights) <= 0:
             raise RecipeError(
                 "a weight must be above 0",
-                where="pack.pretokenised.paths",
+                where=spec.key("paths"),
                 mend='weights and paths in turn: ["30", "a", "70", "b"]',
             )
         entries = entries[1::2]
-    groups = [_matching(entry, kind) for entry in entries]
+    groups = [_matching(entry, spec) for entry in entries]
     if weights is None:
         return Weighted([path for group in groups for path in group], None)
     # The files of a glob share its weight by their number.
@@ -118,16 +118,16 @@ def _files(given: str | list[str], kind: str) -> Weighted:
     return Weighted([path for group in groups for path in group], spread)
 
 
-def _matching(pattern: str, kind: str) -> list[Path]:
-    if kind == "megatron":
+def _matching(pattern: str, spec: Pretokenised) -> list[Path]:
+    if spec.format == "megatron":
         prefix = re.sub(r"\.(bin|idx)$", "", pattern)
         found = sorted(path.removesuffix(".idx") for path in glob.glob(f"{prefix}.idx"))
     else:
         found = sorted(path for path in glob.glob(pattern) if path.endswith(".bin"))
     if not found:
         raise InputError(
-            f"no {kind} file matches {pattern!r}",
-            where="pack.pretokenised.paths",
+            f"no {spec.format} file matches {pattern!r}",
+            where=spec.key("paths"),
             mend="paths are relative to the working directory; Megatron's are prefixes without `.bin` and `.idx`",
         )
     return [Path(path) for path in found]

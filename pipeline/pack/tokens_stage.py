@@ -42,11 +42,11 @@ def plan_tokens(run: RunDirectory, recipe: Recipe) -> Stage | None:
     if recipe.pack.tokenizer is None:
         config["vocab_size"] = recipe.pack.vocab_size
     inputs: dict[str, Any] = {"curated": curated.content_of("curated/"), **tokenizer_inputs(recipe.pack)}
-    if recipe.pack.pretokenised is not None:
+    if recipe.pack.pretokenised:
         from pipeline.pack.pretokenised import files_inputs
 
-        config["pretokenised"] = recipe.pack.pretokenised.model_dump(mode="json")
-        inputs["pretokenised"] = files_inputs(recipe.pack.pretokenised)
+        config["pretokenised"] = [spec.model_dump(mode="json") for spec in recipe.pack.pretokenised]
+        inputs["pretokenised"] = [files_inputs(spec) for spec in recipe.pack.pretokenised]
     return Stage(
         run=run,
         name="tokens",
@@ -95,7 +95,7 @@ def make_tokens(stage: Stage, recipe: Recipe) -> Manifest:
         for split in SPLITS
         for path in parts[split]
     ]
-    jobs += documents.jobs if documents else []
+    jobs += [job for one in documents for job in one.jobs]
     with Progress("tokens", total=len(jobs)) as progress:
 
         def count(one: PartRecord) -> None:
@@ -121,23 +121,24 @@ def make_tokens(stage: Stage, recipe: Recipe) -> Manifest:
     expected = curated.rows["kept"] if curated and curated.rows else sum(one["rows"] for one in splits.values())
     expected += sum(curated.summary.get("earlier", {}).values()) if curated else 0
     rows = Rows(
-        in_=expected + (documents.documents if documents else 0),
+        in_=expected + sum(one.documents for one in documents),
         kept=sum(one["rows"] for one in splits.values()),
-        dropped=documents.left_out if documents else 0,
+        dropped=sum(one.left_out for one in documents),
     )
     fertility = {split: one["characters"] / max(one["tokens"], 1) for split, one in splits.items()}
     summary = {**about, "fertility": fertility, "splits": splits}
-    if documents and recipe.pack.pretokenised is not None:
-        summary["pretokenised"] = documents.summary(recipe.pack.pretokenised)
+    if documents:
+        pairs = zip(documents, recipe.pack.pretokenised, strict=True)
+        summary["pretokenised"] = [one.summary(spec) for one, spec in pairs]
     return stage.finish(rows=rows, summary=summary)
 
 
-def _documents(stage: Stage, recipe: Recipe, about: dict[str, Any]) -> Documents | None:
+def _documents(stage: Stage, recipe: Recipe, about: dict[str, Any]) -> list[Documents]:
     """What is taken of the files of tokens, if the recipe names any."""
+    if not recipe.pack.pretokenised:
+        return []
     from pipeline.pack.pretokenised import plan_documents
 
-    if recipe.pack.pretokenised is None:
-        return None
     boundary = about["eos_id"] if about["bos_id"] is None else about["bos_id"]
     return plan_documents(recipe.pack.pretokenised, stage, boundary=boundary, vocab_size=about["vocab_size"])
 
@@ -152,7 +153,7 @@ def _make_tokenizer(stage: Stage, recipe: Recipe, parts: Sequence[Path]) -> Part
     characters = 0
     for part in parts:
         characters += pc.sum(pq.read_table(part, columns=["char_count"])["char_count"]).as_py() or 0
-    if recipe.pack.pretokenised is None and not sum(pq.read_metadata(part).num_rows for part in parts):
+    if not recipe.pack.pretokenised and not sum(pq.read_metadata(part).num_rows for part in parts):
         raise nothing_to_train("the train split has no rows", stage.run.path("curated/train"))
     every = 1 + characters // _TRAINING_CHARACTERS
     folder = stage.run.path("tokenizer")

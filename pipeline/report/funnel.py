@@ -84,7 +84,8 @@ def funnel(run: RunDirectory) -> list[Step]:
         take("earlier", -sum(earlier.values()), f"taken over from earlier batches: {note}{replay}")
     tokens, packed = Manifest.read(run.path("tokens")), read_packing(run)
     if tokens is not None and (files := tokens.summary.get("pretokenised")):
-        take("token files", -files["taken"], f"taken from files of tokens, not curated; {files['left_out']:,} left out")
+        taken, left_out = (sum(one[key] for one in files) for key in ("taken", "left_out"))
+        take("token files", -taken, f"taken from files of tokens, not curated; {left_out:,} left out")
     if packed is not None:
         rows_packed = sum(split.rows for split in packed.values())
         bins = sum(split.bins for split in packed.values())

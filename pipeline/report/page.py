@@ -70,6 +70,12 @@ def _facts(run: RunDirectory, recipe: Recipe) -> dict[str, Any]:
         "test_split": _summary(run, "contamination"),
         "samples": _samples(run, recipe.seed),
         "packing": packing,
+        "ends": {
+            name: split
+            for name, split in (_summary(run, "tokens") or {}).get("splits", {}).items()
+            if split.get("conversations")
+        },
+        "blend": (_summary(run, "packed") or {}).get("blend", {}),
         "lengths": {
             name: bar_chart(
                 split.lengths.tolist(), low=0, high=split.seq_length, x="tokens in an example", y=f"examples ({name})"

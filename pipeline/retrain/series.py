@@ -128,10 +128,10 @@ def _check(recipe: Recipe) -> None:
             where="curate.dedup",
             mend="set exact: true, and better fuzzy too",
         )
-    if recipe.pack.pretokenised is not None:
+    if recipe.pack.pretokenised:
         raise RecipeError(
             "files of tokens cannot be retrained on by shards",
-            where="pack.pretokenised",
+            where=recipe.pack.pretokenised[0].key("format"),
             mend="give them to a recipe that is run, not retrained",
         )
     if recipe.retrain.shards is not None or recipe.retrain.earlier:

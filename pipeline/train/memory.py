@@ -16,6 +16,7 @@ fragmentation, workspaces and compiled kernels are not in it.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,9 +75,12 @@ def estimate(recipe: Recipe, config: PretrainedConfig, *, vocab_size: int | None
     """
     train = recipe.training
     if vocab_size is not None and vocab_size > config.vocab_size:
-        config = type(config).from_dict({**config.to_dict(), "vocab_size": vocab_size})
+        config = copy.deepcopy(config)  # not made anew: it would forget the folder of its own code
+        config.vocab_size = vocab_size
     with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
+        model = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
+            config, trust_remote_code=train.model.trust_remote_code
+        )
     layers = decoder_layers(model)
     whole = sum(parameter.numel() for parameter in model.parameters())
     layer = max(sum(parameter.numel() for parameter in one.parameters()) for one in layers)

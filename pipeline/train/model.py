@@ -197,14 +197,20 @@ def random_config(keys: dict[str, Any], *, vocab_size: int, special: dict[str, A
         return AutoConfig.for_model(kind, **{**special, **keys})
 
 
-def bare_model(made: PretrainedConfig) -> PreTrainedModel:
+def bare_model(made: PretrainedConfig, *, trust: bool = False) -> PreTrainedModel:
     """The model of a configuration on the meta device: its layers and their shapes, and no weight.
+
+    Args:
+        made: the configuration.
+        trust: whether code that comes with the model may run.
 
     Raises:
         RecipeError: transformers cannot make one of it.
     """
     with torch.device("meta"), _explained(made.model_type):
-        return AutoModelForCausalLM.from_config(made)  # type: ignore[no-any-return, no-untyped-call]
+        return AutoModelForCausalLM.from_config(  # type: ignore[no-any-return, no-untyped-call]
+            made, trust_remote_code=trust
+        )
 
 
 @contextmanager

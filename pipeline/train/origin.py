@@ -42,10 +42,13 @@ def model_folder(path: str) -> Path | None:
 def model_fingerprint(model: config.Model) -> str | None:
     """Of the files of a model in a local folder (about 1 GB/s); None for one from the hub or from a configuration.
 
+    Where its own code is trusted, that is part of it.
+
     A model on the hub is known by its name alone: no network is asked whether it changed there.
     """
     folder = model_folder(model.path) if model.path is not None else None
     if folder is None:
         return None
-    files = sorted(path for path in folder.iterdir() if path.suffix in {".json", ".safetensors"})
+    kinds = {".json", ".safetensors", ".py"} if model.trust_remote_code else {".json", ".safetensors"}
+    files = sorted(path for path in folder.iterdir() if path.suffix in kinds)
     return fingerprint.of_value([[path.name, fingerprint.of_file(path)] for path in files])

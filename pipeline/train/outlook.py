@@ -80,7 +80,7 @@ def outlook(recipe: Recipe, run: RunDirectory | None = None) -> TrainingOutlook:
     check_positions(made, recipe.pack.seq_length)
     if train.parallel.tensor > 1:
         tensor_plan(made, train.parallel.tensor)
-    model = bare_model(made)
+    model = bare_model(made, trust=train.model.trust_remote_code)
     layers = adapted_layers(model, train.lora) if train.method == "lora" else []
     whole = sum(parameter.numel() for parameter in model.parameters())
     trained = adapter_numbers(model, train.lora) if layers else whole

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections import Counter
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from pipeline import preflight
 from pipeline.config import Recipe
 from pipeline.config.pretokenised import Pretokenised
 from pipeline.curate import curate as curate_verb
@@ -23,6 +25,7 @@ from pipeline.pack import pack, plan, pretokenised
 from pipeline.pack.bins import Bins
 from pipeline.pack.selection import blend, expand, split_borders
 from pipeline.pack.token_files import open_megatron, open_nanogpt
+from pipeline.report import report
 from pipeline.report.funnel import funnel
 from pipeline.run import Manifest, RunDirectory
 from tests.train.conftest import byte_tokenizer
@@ -112,14 +115,17 @@ def test_megatron_documents_become_examples(tmp_path: Path, code: int, modes: bo
     assert steps["packed"] == (manifest.rows["kept"], manifest.rows["dropped"])
     tokens = Manifest.read(run.path("tokens"))
     assert tokens is not None
-    assert tokens.summary["pretokenised"] == {
-        "format": "megatron",
-        "curated": False,
-        "files": 1,
-        "documents": len(documents),
-        "taken": len(documents),
-        "left_out": 0,
-    }
+    assert tokens.summary["pretokenised"] == [
+        {
+            "name": "megatron",
+            "format": "megatron",
+            "curated": False,
+            "files": 1,
+            "documents": len(documents),
+            "taken": len(documents),
+            "left_out": 0,
+        }
+    ]
     assert pack(run, recipe) == manifest
     write_megatron(tmp_path / "a.v1_text", documents[1:], code=code)
     again = plan(run, recipe)
@@ -171,7 +177,7 @@ def test_weights_take_shares_and_what_is_left_out_is_counted(tmp_path: Path, mon
     tokens = Manifest.read(run.path("tokens"))
     assert tokens is not None
     assert tokens.rows == {"in": 80, "kept": 58, "dropped": 22, "rejected": 0}
-    assert tokens.summary["pretokenised"]["left_out"] == 22
+    assert tokens.summary["pretokenised"][0]["left_out"] == 22
     assert len([part for part in tokens.parts if "part-files" in part["name"]]) > 3
     assert manifest.summary["splits"]["train"]["rows"] == 58
 
@@ -275,6 +281,57 @@ def test_what_cannot_be_packed_is_said(tmp_path: Path) -> None:
         Recipe.model_validate({"run": "r", "sources": [], "train": {"model": {"path": "x"}}})
 
 
+def test_sources_of_tokens_are_packed_beside_rows_under_their_names(tmp_path: Path) -> None:
+    write_megatron(tmp_path / "web", DOCUMENTS)
+    shard = [token for number in range(20) for token in (1, 5 + number, 6)]
+    write_nanogpt(tmp_path / "shard.bin", shard, [20240520, 1, len(shard)])
+    byte_tokenizer(tmp_path / "tokenizer")
+    keys: dict[str, Any] = {
+        "run": str(tmp_path / "run"),
+        "cluster": {"workers": 1},
+        "sources": [
+            {"name": "web", "format": "megatron", "path": str(tmp_path / "web"), "split": "1,0,0"},
+            {"name": "notes", "kind": "pair", "target": "any:thing"},
+            {
+                "name": "shards",
+                "format": "nanogpt",
+                "path": str(tmp_path / "shard*.bin"),
+                "boundary": 1,
+                "split": "3,1,0",
+            },
+        ],
+        "blend": {"weights": {"web": 3, "notes": 1, "shards": 1}},
+        "pack": {"tokenizer": str(tmp_path / "tokenizer"), "seq_length": 64},
+    }
+    recipe = Recipe.model_validate(keys)
+    pairs = [[("user", "which?"), ("assistant", f"note {n}")] for n in range(9)]
+    texts = [make_row(n, pair, source="notes", id=f"notes/n#{n}") for n, pair in enumerate(pairs)]
+    run = make_curated(recipe, {"train": texts}, parts=1)
+    manifest = pack(run, recipe)
+    assert {name: one["taken"] for name, one in manifest.summary["blend"].items()} == {
+        "web": 27,
+        "notes": 9,
+        "shards": 9,
+    }
+    bins = Bins.open(run.path("packed/train"))
+    ids = {one.split("#")[0] for number in range(len(bins)) for one in bins.get(number).rows}
+    assert ids == {"web/web.bin", "notes/n", "shards/shard.bin"}
+    page = re.sub(r"<[^>]+>", " ", report(run, recipe).read_text(encoding="utf-8"))
+    assert re.search(r"\bweb +3 +60.00% +60 +27 +60.00% +33\b", page), (
+        "weight, share asked, rows, taken, share, dropped"
+    )
+    assert re.search(r"\btrain +9 +9 +9 +100.00%", page), "conversations, with a target, whose end is one, of those"
+    tokens = Manifest.read(run.path("tokens"))
+    assert tokens is not None
+    assert [(one["name"], one["documents"]) for one in tokens.summary["pretokenised"]] == [("web", 60), ("shards", 20)]
+    assert len(Bins.open(run.path("packed/validation"))) > 0
+    with pytest.raises(InputError, match="no megatron file matches") as caught:
+        preflight.check(
+            Recipe.model_validate({**keys, "sources": [{**keys["sources"][0], "path": "nowhere/x"}]} | {"blend": None})
+        )
+    assert "source web, path" in str(caught.value)
+
+
 def test_files_of_tokens_are_a_source_of_the_blend(tmp_path: Path) -> None:
     write_megatron(tmp_path / "web", DOCUMENTS)
     byte_tokenizer(tmp_path / "tokenizer")
@@ -293,7 +350,7 @@ def test_files_of_tokens_are_a_source_of_the_blend(tmp_path: Path) -> None:
     ):
         with pytest.raises(ValidationError, match=problem):
             Recipe.model_validate({**keys, "blend": {"weights": weights}})
-    with pytest.raises(ValidationError, match="a source is called megatron"):
+    with pytest.raises(ValidationError, match="two sources are called megatron"):
         Recipe.model_validate({**keys, "sources": [{**notes, "name": "megatron"}], "blend": None})
     recipe = Recipe.model_validate(keys)
     texts = [make_row(n, [("text", f"note {n}")], kind="text", source="notes", id=f"notes/n#{n}") for n in range(9)]

@@ -17,12 +17,17 @@ from .layouts import STEPS, steps
 
 FAMILIES = ("llama", "qwen3", "gemma", "phi")
 LAYOUTS: dict[str, dict[str, Any]] = {
-    "copies": {},
-    "copies of shards": {"parallel": {"replicate": 2, "shard": 2}},
     "heads and shards": {"parallel": {"shard": 2, "tensor": 2}, "activation_checkpointing": "full"},
     "positions and shards": {"parallel": {"context": 2, "shard": 2}, "activation_checkpointing": "selective"},
 }
-"""Of four ranks, for each family; every kind is in one of them."""
+"""Of four ranks, for each family: what depends on its layers. `parallel` cuts heads, attention shares positions."""
+ONCE: dict[str, dict[str, Any]] = {
+    "copies": {},
+    "copies of shards": {"parallel": {"replicate": 2, "shard": 2}},
+    "shards": {"parallel": {"shard": 4}},
+    "positions": {"parallel": {"context": 4}},
+}
+"""Of four ranks, for one family: what no layer knows of, and what the others have in part."""
 ALONE = Ranks(0, 1, torch.device("cpu"))
 
 
@@ -47,9 +52,7 @@ def answers(runs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> 
     names = [(kind, name) for kind in FAMILIES for name in LAYOUTS]
     questions = [{"run": str(runs[kind]), "train": LAYOUTS[name]} for kind, name in names]
     more = {
-        "shards": {"parallel": {"shard": 4}},
-        "heads": {"parallel": {"tensor": 2}},
-        "positions": {"parallel": {"context": 4}},
+        **ONCE,
         "lora": {"method": "lora", "parallel": {"shard": 4}},
         "bf16": {"precision": "bf16"},
         "bf16 shards": {"precision": "bf16", "parallel": {"shard": 4}},
@@ -74,7 +77,7 @@ def test_every_layout_computes_what_one_rank_does(
     wanted = alone(runs[kind])
     assert len(set(wanted["losses"])) == STEPS
     for (family, name), found in answers.items():
-        if family == kind and (name in LAYOUTS or name in ("shards", "heads", "positions")):
+        if family == kind and (name in {**LAYOUTS, **ONCE}):
             _same(found, wanted)
     for change in ({"activation_checkpointing": "full"}, {"activation_checkpointing": "selective"}, {"micro_batch": 8}):
         _same(alone(runs[kind], **change), wanted)

@@ -1,4 +1,4 @@
-"""The stage as a whole, with real ranks: it learns, two ranks are one, and killing it changes nothing."""
+"""The stage as a whole, with real ranks: it learns, two ranks are one, killed or on two machines alike."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from pipeline.train.parallel import Ranks
 from pipeline.train.setup import setup
 
 from .conftest import MakeRun, assert_isclose, write_run
+from .test_nodes import free_port
 
 SETTINGS: dict[str, Any] = {"steps": 100, "checkpoint_every": 25, "launch": {"nproc": 2, "grace": 10.0}}
 
@@ -88,14 +89,14 @@ def test_two_ranks_compute_what_one_does(finished: tuple[RunDirectory, Recipe, M
     assert_isclose(one[30]["loss"], two[30]["loss"], within=1e-2)  # sums in another order, thirty updates on
 
 
-def test_stopped_by_sigterm_then_killed_then_resumed_ends_with_the_same_bytes(
+def test_stopped_by_sigterm_and_resumed_ends_with_the_same_bytes(
     finished: tuple[RunDirectory, Recipe, Manifest], make_run: MakeRun
 ) -> None:
     _, _, whole = finished
     run, recipe = make_run(**SETTINGS)
 
     # SIGTERM: saved where it stood, exit code 75, nobody left.
-    process, family = start_until(run, step=3)
+    (process,), family = start_until(run, step=3)
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 75, errors
@@ -105,19 +106,37 @@ def test_stopped_by_sigterm_then_killed_then_resumed_ends_with_the_same_bytes(
     assert 3 <= saved < 100
     assert Manifest.read(run.path("checkpoints")) is None
 
-    # SIGKILL, at no time in particular: the ranks die with it.
-    process, family = start_until(run, step=saved + 3)
-    assert len(family) >= 3
-    process.kill()
-    process.communicate(timeout=60)
-    _, alive = psutil.wait_procs(family, timeout=10)
-    assert alive == []
-    killed_at = journal(run)[-1]["step"]
-    assert killed_at < 100
-
     resumed = train(run, recipe)
     assert resumed.summary == whole.summary
     assert resumed.content == whole.content
+    assert journal_without_speed(run) == journal_without_speed(finished[0])
+
+
+def test_two_machines_of_which_one_loses_its_agent_end_with_the_bytes_of_one_machine(
+    finished: tuple[RunDirectory, Recipe, Manifest], make_run: MakeRun
+) -> None:
+    _, _, whole = finished
+    run, _ = make_run(**{**SETTINGS, "launch": {"nproc": 1, "grace": 10.0}})
+    port = str(free_port())
+    nodes, family = start_until(run, [port, "0"], [port, "1"], step=28)
+    assert len(family) == 4  # an agent and a rank on each
+    (agent,) = psutil.Process(nodes[1].pid).children()
+    agent.kill()  # SIGKILL: its rank dies with it
+    told = [node.communicate(timeout=120)[1] for node in nodes]
+    assert [node.returncode for node in nodes] == [1, 1], told
+    assert all("run the same command again" in text and "Traceback" not in text for text in told), told
+    _, alive = psutil.wait_procs(family, timeout=20)
+    assert alive == []
+    assert 28 <= journal(run)[-1]["step"] < 100
+    assert Manifest.read(run.path("checkpoints")) is None
+
+    nodes, _ = start_until(run, [port, "0"], [port, "1"], step=0)
+    told = [node.communicate(timeout=120)[1] for node in nodes]
+    assert [node.returncode for node in nodes] == [0, 0], told
+    manifest = Manifest.read(run.path("checkpoints"))
+    assert manifest is not None
+    assert manifest.summary == whole.summary
+    assert manifest.content == whole.content
     assert journal_without_speed(run) == journal_without_speed(finished[0])
 
 
@@ -128,17 +147,22 @@ def journal_without_speed(run: RunDirectory) -> list[dict[str, Any]]:
     ]
 
 
-def start_until(run: RunDirectory, *, step: int) -> tuple[subprocess.Popen[str], list[psutil.Process]]:
-    """Start the stage in a process of its own, and return it and what it started once `step` is done."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.train.drive", str(run.root)], stderr=subprocess.PIPE, text=True
-    )
+def start_until(
+    run: RunDirectory, *machines: list[str], step: int
+) -> tuple[list[subprocess.Popen[str]], list[psutil.Process]]:
+    """Start the stage on one machine or several; their processes, and what these started, once `step` is done."""
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.train.drive", str(run.root), *machine], stderr=subprocess.PIPE, text=True
+        )
+        for machine in machines or [[]]
+    ]
     deadline = time.monotonic() + 120
     while not any(line.endswith("}") and json.loads(line)["step"] >= step for line in lines_of(run)):
-        assert process.poll() is None, process.communicate()
+        assert all(process.poll() is None for process in started), [process.communicate() for process in started]
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    return process, psutil.Process(process.pid).children(recursive=True)
+    return started, [child for one in started for child in psutil.Process(one.pid).children(recursive=True)]
 
 
 def lines_of(run: RunDirectory) -> list[str]:

@@ -172,6 +172,18 @@ def test_a_field_of_an_object_holds_the_rows(make_source: MakeSource) -> None:
         survey(source.model_copy(update={"field": "row"}), part_bytes=9)
 
 
+@pytest.mark.parametrize(("key", "file"), [({"field": "rows"}, "rows.jsonl"), ({"sample_by": "line"}, "rows.jsonl")])
+def test_a_key_that_no_file_can_use_is_refused(make_source: MakeSource, key: dict[str, Any], file: str) -> None:
+    source = make_source(b'{"text": "a"}\n', file=file, **key)
+    for look in (lambda: check_source(source), lambda: survey(source, part_bytes=9)):
+        with pytest.raises(RecipeError, match=f"`{next(iter(key))}` has no effect: none of the source's files is"):
+            look()
+    used = make_source(b"a\nb\n" if "sample_by" in key else b'{"rows": [{"text":"a"}, {"text":"b"}]}',
+                       file="rows.txt" if "sample_by" in key else "rows.json", **key)  # fmt: skip
+    check_source(used.model_copy(update={"path": str(Path(used.path or "").parent / "rows.*")}))  # one file is enough
+    assert [row["messages"][0]["content"].strip() for row in rows_of(ingest(used, part_bytes=1))] == ["a", "b"]
+
+
 def test_a_record_longer_than_allowed_is_rejected_without_being_held(make_source: MakeSource) -> None:
     rows = [{"input": "a", "output": "b"}, {"input": "x" * (3 << 20), "output": "y"}, {"input": "c", "output": "d"}]
     for file in ("rows.json", "rows.csv", "rows.jsonl", "rows.parquet"):
