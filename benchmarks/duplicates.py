@@ -1,6 +1,7 @@
 """Precision and recall of near duplicates for every kind of shingle and size of sketch, and peers beside them.
 
     python benchmarks/duplicates.py [--seeds 1 2] [--values 64 112 128 192 256] [--ignore-shared] [--peers]
+    python benchmarks/duplicates.py --short 1000 20000
 
 The corpora are planted (`dups-planted-text` in the data): the one that lies there, and others made with its generator:
 other seeds, rows under 300 characters, and code (the standard library). A *pair* counts for recall where the
@@ -17,6 +18,9 @@ nothing: it must change nothing).
 `--peers` runs on the same rows and one core, from texts to the rows that are removed: datatrove's four MinHash stages
 (14 buckets of 8, word-5-grams), rensa's MinHash and index (128 permutations, 16 bands of 8, word-5-grams, a candidate
 compared by its sketch at 0.8), and the exact and near stage here.
+
+`--short` does nothing but time datatrove and the stage here on so many rows of forty words, one in four a copy with a
+word more, in the same way; both have run on other rows before.
 """
 
 from __future__ import annotations
@@ -26,21 +30,23 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
-from planted_corpora import Corpus, alike, corpora, judged, near
+from planted_corpora import Corpus, alike, corpora, judged, near, short_rows
 
 from pipeline.config import Dedup
 from pipeline.curate.dedup.collisions import Part
 from pipeline.curate.dedup.decide import bands_of, decide
 from pipeline.curate.dedup.shared import WIDTH
 from pipeline.curate.dedup.work import work_folder
+from pipeline.curate.parquet import write_parquet
 from pipeline.engines import engine_for
+from pipeline.schema import KEYS
 
 SHINGLES = [{"characters": width} for width in (5, 8, 12, 24)] + [{"words": width} for width in (3, 5)]
 
@@ -52,9 +58,14 @@ def main() -> None:
     ask.add_argument("--values", type=int, nargs="*", default=[64, 112, 128, 192, 256])
     ask.add_argument("--ignore-shared", action="store_true")
     ask.add_argument("--peers", action="store_true")
+    ask.add_argument("--short", type=int, nargs="*", metavar="ROWS", help="only time so many short rows")
     options = ask.parse_args()
     if not (options.data / "dups-planted-text").exists():
         sys.exit(f"the data set dups-planted-text is not in {options.data}: give --data")
+    if options.short:
+        for rows in options.short:
+            raced(short_rows(options.data, rows))
+        return
     with tempfile.TemporaryDirectory(prefix="duplicates-") as folder:
         found = list(corpora(options.data, options.seeds, Path(folder)))
         print("corpus: rows, pairs to find")
@@ -109,7 +120,7 @@ def decided(corpus: Corpus, dedup: Dedup, sketches: np.ndarray, digests: np.ndar
                 "sketch": pa.ListArray.from_arrays(offsets, pa.array(sketches.reshape(-1))),
             }
         )
-        pq.write_table(table, path, compression="none")
+        write_parquet(path, table, KEYS)
         part = Part(path=path, start=0, rows=count)
         work = work_folder(Path(folder) / "work")
         done = decide([part], dedup, work, lambda function, jobs: [function(job) for job in jobs])
@@ -117,21 +128,37 @@ def decided(corpus: Corpus, dedup: Dedup, sketches: np.ndarray, digests: np.ndar
     return {int(rows[at]): int(rows[done.survivor[at]]) for at in np.flatnonzero(done.removed)}
 
 
+def mine(corpus: Corpus) -> dict[int, int]:
+    """Removed row → survivor, from texts to decisions."""
+    dedup, engine = Dedup(), engine_for("cpu")
+    fuzzy = dedup.fuzzy
+    assert fuzzy
+    normal = engine.normalise(pa.array(corpus.texts, pa.large_string()))
+    sketches = engine.sketch(normal, values=fuzzy.sketch, shingle=fuzzy.shingle.width, unit=fuzzy.shingle.unit)
+    return decided(corpus, dedup, sketches, engine.digest(normal, normalised=True))
+
+
+def raced(corpus: Corpus) -> None:
+    """Time datatrove and the stage, each on some rows first."""
+    few = replace(corpus, ids=corpus.ids[:50], texts=corpus.texts[:50])
+    print(f"{corpus.name}: {len(corpus.ids)}, {sum(map(len, corpus.texts)) / 1e6:.2f} million characters", flush=True)
+    seconds = {}
+    for name, call, times in (("ours", mine, 5), ("datatrove", datatrove, 1)):
+        call(few)
+        tries = [timed(lambda call=call: call(corpus)) for _ in range(times)]  # type: ignore[misc]
+        removed, seconds[name] = tries[0][0], float(np.median([spent for _, spent in tries]))
+        found = sum(a in removed or b in removed for a, b in corpus.pairs)
+        print(
+            f"  {name:<10}{seconds[name]:>8.3f} s, {len(removed)} rows removed, {found} of {len(corpus.pairs)} copies"
+        )
+    print(f"  ours is {seconds['datatrove'] / seconds['ours']:.0f} times as fast", flush=True)
+
+
 def compared(corpus: Corpus) -> None:
     """All on one core, from texts to removed rows."""
-    dedup = Dedup()
-    assert dedup.fuzzy
-    fuzzy = dedup.fuzzy
-    engine = engine_for("cpu")
-
-    def mine() -> dict[int, int]:
-        normal = engine.normalise(pa.array(corpus.texts, pa.large_string()))
-        sketches = engine.sketch(normal, values=fuzzy.sketch, shingle=fuzzy.shingle.width, unit=fuzzy.shingle.unit)
-        return decided(corpus, dedup, sketches, engine.digest(normal, normalised=True))
-
-    mine()
+    mine(corpus)
     print(f"  {corpus.name}", flush=True)
-    _, own = shown(corpus, "ours", mine)
+    _, own = shown(corpus, "ours", lambda: mine(corpus))
     for name, peer in (("datatrove", datatrove), ("rensa", rensa)):
         _, seconds = shown(corpus, name, lambda peer=peer: peer(corpus))  # type: ignore[misc]
         print(f"    ours is {seconds / own:.1f} times as fast", flush=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-__all__ = ["Corpus", "alike", "corpora", "judged", "near"]
+__all__ = ["Corpus", "alike", "corpora", "judged", "near", "short_rows"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,20 @@ def corpora(data: Path, seeds: Sequence[int], folder: Path) -> Iterator[Corpus]:
     for name in ("owasp", "rustbook"):
         if (data / f"text-{name}-revisions").exists():
             yield revisions(name, data / f"text-{name}-revisions", generator)
+
+
+def short_rows(data: Path, count: int) -> Corpus:
+    """Rows of forty words of the PEPs, each fourth the one before it with a word more."""
+    words = [word for row in lines(data / "text-peps" / "peps.jsonl.gz") for word in row["text"].split()]
+    own = iter(" ".join(words[at : at + 40]) for at in range(0, len(words) - 40, 40))
+    texts: list[str] = []
+    pairs = []
+    while len(texts) < count and (text := next(own, "")):
+        texts.append(text)
+        if len(texts) % 4 == 3:
+            pairs.append((len(texts) - 1, len(texts)))
+            texts.append(f"{text} again")
+    return Corpus("rows of forty words", [f"r{row}" for row in range(len(texts))], texts, pairs, ModuleType("none"))
 
 
 def revisions(name: str, folder: Path, generator: ModuleType) -> Corpus:

@@ -28,7 +28,7 @@ from pipeline.curate.dedup.index import Index
 from pipeline.curate.dedup.key_tables import frames_for
 from pipeline.curate.dedup.shared import find_shared, sketched
 from pipeline.curate.dedup.work import Map, load, work_folder
-from pipeline.curate.parquet import write_parquet
+from pipeline.curate.parquet import read_parquet, write_parquet
 from pipeline.progress import Progress
 from pipeline.run import Manifest, PartRecord, Rows, RunDirectory, Stage
 
@@ -238,7 +238,7 @@ def write_part(job: _Job) -> PartRecord:
     A cluster's number is the first half of the digest of its best row: of content, not of place, so a row keeps it,
     and with it its split, when files are renamed or lines inserted.
     """
-    digests = digests_of(pq.read_table(job.part.path, columns=["digest"])["digest"])
+    digests = digests_of(read_parquet(job.part.path, ["digest"])["digest"])
     clusters = digests[:, 0].copy()
     clusters[job.rows] = job.clusters
     candidate = np.full(len(clusters), -1, dtype=np.int64)

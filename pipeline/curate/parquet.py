@@ -1,8 +1,11 @@
-"""One way to write a Parquet part: exact schema, zstd, equal bytes for equal tables written one after the other."""
+"""One way to write a Parquet part: exact schema, zstd, equal bytes for equal tables written one after the other.
+
+And one to read a few columns of it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,7 +15,7 @@ import pyarrow.parquet as pq
 from pipeline.atomic import atomic_file
 from pipeline.errors import cannot_write
 
-__all__ = ["ParquetPart", "parquet_part", "write_parquet"]
+__all__ = ["ParquetPart", "parquet_part", "read_parquet", "write_parquet"]
 
 _FEW_VALUES = ["source", "kind", "stage", "rule", "messages.list.element.role", "failed.list.element"]
 """Columns that a dictionary makes smaller. Of the others Parquet would build one, find it too large and begin anew."""
@@ -79,3 +82,12 @@ def write_parquet(path: Path, table: pa.Table, schema: pa.Schema) -> None:
     """
     with parquet_part(path, schema) as part:
         part.write(table.combine_chunks())
+
+
+def read_parquet(path: Path, columns: Sequence[str]) -> pa.Table:
+    """Read some columns of one file, in that order.
+
+    `pq.read_table` is for data sets of many files, and takes a millisecond more for one.
+    """
+    with pq.ParquetFile(path) as file:
+        return file.read(columns=list(columns), use_threads=False).select(list(columns))

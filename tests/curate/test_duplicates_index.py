@@ -241,3 +241,42 @@ def test_rows_that_are_read_a_second_time_stop_the_run(run_curation: Curation, t
     assert len(run_curation(more, file="a", curate=allowed).kept) == 10
     with pytest.raises(InputError, match="max_repeated"):  # also of what is there
         run_curation(more, file="a", curate={"dedup": dedup, **NO_RULES})
+
+
+@pytest.mark.parametrize("action", ["report", "drop"])
+def test_a_row_that_went_for_the_test_row_it_holds_keeps_its_copies_out(
+    run_curation: Curation, tmp_path: Path, action: str
+) -> None:
+    """It survived deduplication, so its copies go as they would had both batches been curated at once."""
+    curate: dict[str, Any] = {
+        **NO_RULES,
+        "split": {"train": 0.5, "validation": 0.0, "test": 0.5},
+        "decontaminate": {"test_split": {"action": action}},
+        "dedup": {"order": ["id"]},
+    }
+    batches = {"a": _holding(0), "b": [edited(row, 3) for row in _holding(0)[30:]] + _holding(60)}
+    done = {}
+    for name, texts in batches.items():
+        dedup = {**curate["dedup"], "index": str(tmp_path / "index")}
+        done[name] = run_curation(_recipe(texts), name=name, curate={**curate, "dedup": dedup})
+    whole = tmp_path / "data" / "whole"
+    whole.mkdir()
+    for name in batches:
+        (tmp_path / "data" / f"{name}.jsonl").rename(whole / f"{name}.jsonl")
+    source = {"name": "s", "kind": "text", "format": "text", "path": str(whole / "*.jsonl")}
+    both = run_curation([], name="both", curate=curate, sources=[source])
+    kept = {name: set(one.kept["id"].to_pylist()) for name, one in {**done, "both": both}.items()}
+    gone = {line["id"] for line in done["a"].ledger.to_pylist() if line["stage"] == "decontaminate"}
+    assert (len(gone) > 3) == (action == "drop")
+    copies = {line["evidence"] for line in done["b"].ledger.to_pylist() if line["stage"] == "fuzzy"}
+    assert copies == {f"s/a.jsonl#{row}" for row in range(30, 60)}
+    assert gone <= copies
+    assert kept["a"] | kept["b"] == kept["both"]
+
+
+def _holding(first: int) -> list[str]:
+    """Thirty short texts, and thirty long ones that hold one each."""
+    seeds = range(first, first + 30)
+    return [prose(seed, 30) for seed in seeds] + [
+        f"{prose(1000 + seed)} {prose(seed, 30)} {prose(2000 + seed)}" for seed in seeds
+    ]

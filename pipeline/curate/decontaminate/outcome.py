@@ -7,12 +7,17 @@ from pathlib import Path
 from pipeline.config import Recipe
 from pipeline.run import RunDirectory
 
-__all__ = ["earlier_name", "taken_out", "takes_out"]
+__all__ = ["drops", "earlier_name", "taken_out", "takes_out"]
+
+
+def drops(recipe: Recipe) -> bool:
+    """Whether rows that hold a test row are dropped, not only counted."""
+    return recipe.curate.decontaminate.test_split.action == "drop"
 
 
 def takes_out(recipe: Recipe) -> bool:
-    """Whether rows are dropped there, and not only counted."""
-    return recipe.curate.decontaminate.test_split.action == "drop" or bool(recipe.retrain.earlier)
+    """Whether rows are dropped there, for whichever reason."""
+    return drops(recipe) or bool(recipe.retrain.earlier)
 
 
 def taken_out(run: RunDirectory, recipe: Recipe, name: str) -> tuple[Path, ...]:
@@ -23,7 +28,7 @@ def taken_out(run: RunDirectory, recipe: Recipe, name: str) -> tuple[Path, ...]:
         recipe: of the run.
         name: of the part, `part-00000`.
     """
-    dropped = (name,) if recipe.curate.decontaminate.test_split.action == "drop" else ()
+    dropped = (name,) if drops(recipe) else ()
     earlier = (earlier_name(name),) if recipe.retrain.earlier else ()
     return tuple(run.path(f"contamination/{one}.parquet") for one in (*dropped, *earlier))
 

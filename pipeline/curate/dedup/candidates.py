@@ -14,13 +14,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipeline.atomic import atomic_file
 from pipeline.config import Dedup
 from pipeline.curate.dedup.collisions import Part, digests_of, hashes_of, sketches_of
-from pipeline.curate.dedup.work import Map, load, save
+from pipeline.curate.dedup.work import Map, load, load_table, save, save_table
+from pipeline.curate.parquet import read_parquet
 from pipeline.errors import InputError
 
 __all__ = ["Candidates", "Sketches", "gather"]
@@ -100,7 +99,7 @@ def gather(
         if end > start
     ]
     run(gather_part, jobs)
-    tables = [pq.read_table(folder / f"order-{job.number:05d}.parquet") for job in jobs]
+    tables = [load_table(job.path) for job in jobs]
     table = pa.concat_tables(tables).combine_chunks() if tables else None
     if table is None:
         nothing = np.zeros(0, np.int64)
@@ -163,43 +162,44 @@ class _Gather:
     dedup: Dedup
     folder: Path
 
+    @property
+    def path(self) -> Path:
+        return self.folder / f"order-{self.number:05d}.arrow"
+
 
 def gather_part(job: _Gather) -> None:
     """Write what ranks the candidates of one part, and their sketches."""
-    last = job.folder / f"order-{job.number:05d}.parquet"
-    if last.exists():
+    if job.path.exists():
         return
     take = pa.array(job.rows)
-    table = pq.read_table(job.part.path, columns=["id", "digest"]).take(take)
+    own = job.part.batch < 0
+    named = [by for by in job.dedup.order if isinstance(by, str) and by != "id"] if own else ["cluster"]
+    table = read_parquet(job.part.path, ["id", "digest", *named]).take(take)
     digests = digests_of(table["digest"])
     columns = {"id": table["id"], "digest": digests[:, 1], "sketch": np.zeros(len(take), np.uint64)}
     if job.dedup.fuzzy:
         sketches = sketches_of(job.part.path, job.dedup.fuzzy.sketch)[job.rows]
         columns["sketch"] = hashes_of(sketches)[:, 1]
         save(job.folder / f"sketches-{job.number:05d}.npy", sketches)
-    own = job.part.batch < 0
     columns["batch"] = pa.repeat(pa.scalar(_OWN if own else job.part.batch, pa.int32()), len(take))
-    columns["cluster"] = digests[:, 0]
-    if not own:
-        columns["cluster"] = pq.read_table(job.part.path, columns=["cluster"])["cluster"].take(take)
+    columns["cluster"] = digests[:, 0] if own else table["cluster"]
     for by in job.dedup.order:
         if by != "id":
-            columns[by if isinstance(by, str) else by.signal] = _ranking(job.part, by, take)
-    with atomic_file(last) as beside:
-        pq.write_table(pa.table(columns), beside, compression="zstd")
+            name = by if isinstance(by, str) else by.signal
+            # Rows of the index have their batch and id only.
+            values = pa.repeat(pa.scalar(0.0), len(take))
+            if own:
+                values = table[name] if isinstance(by, str) else _signal(job.part, name).take(take)
+            columns[name] = values.cast(pa.float64())
+    save_table(job.path, pa.table(columns))
 
 
-def _ranking(part: Part, by: object, take: pa.Array) -> pa.ChunkedArray:
-    """A column of the survivor order; rows of the index have their batch and id only."""
-    if part.batch >= 0:
-        return pa.chunked_array([pa.repeat(pa.scalar(0.0), len(take))])
-    if isinstance(by, str):
-        return pq.read_table(part.path, columns=[by])[by].take(take).cast(pa.float64())
-    name = by.signal  # type: ignore[attr-defined]
-    documents = part.documents
-    assert documents is not None
-    if name not in pq.read_schema(documents).names:
+def _signal(part: Part, name: str) -> pa.ChunkedArray:
+    """A signal of all rows of the part."""
+    assert part.documents is not None
+    try:
+        return read_parquet(part.documents, [name])[name]
+    except KeyError:
         raise InputError(
             f"the rows have no signal {name!r}", where="curate.dedup.order", mend="name one that this recipe measures"
-        )
-    return pq.read_table(documents, columns=[name])[name].take(take).cast(pa.float64())
+        ) from None

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline.curate.dedup.sorting import order_of
 from pipeline.curate.dedup.work import Map, load, save
+from pipeline.curate.parquet import read_parquet
 from pipeline.engines import Engine, engine_for
 from pipeline.text.sketch import EMPTY
 
@@ -138,12 +138,12 @@ def tables_of(part: Part, scheme: Scheme, engine: Engine) -> Iterator[tuple[NDAr
     """The keys of every table of one part, and the rows of the part that have them."""
     every = np.arange(part.rows, dtype=np.uint32)
     if part.batch < 0:
-        ids = pq.read_table(part.path, columns=["id"])["id"].combine_chunks().cast(pa.large_string())
+        ids = read_parquet(part.path, ["id"])["id"].combine_chunks().cast(pa.large_string())
         yield engine.digest(ids, normalised=True).view(np.uint64)[:, 0], every
     else:  # another batch may use the same names
         yield np.zeros(0, np.uint64), every[:0]
     if scheme.exact:
-        yield digests_of(pq.read_table(part.path, columns=["digest"])["digest"])[:, 0], every
+        yield digests_of(read_parquet(part.path, ["digest"])["digest"])[:, 0], every
     if scheme.values:
         sketches = sketches_of(part.path, scheme.values)
         # Texts without a shingle have nothing to be alike in.
@@ -204,7 +204,7 @@ def digests_of(column: pa.ChunkedArray) -> NDArray[np.uint64]:
 
 def sketches_of(path: Path, values: int) -> NDArray[np.uint32]:
     """The sketches of a part: [rows, values]; of a row without one all values are `EMPTY`."""
-    column = pq.read_table(path, columns=["sketch"])["sketch"].combine_chunks()
+    column = read_parquet(path, ["sketch"])["sketch"].combine_chunks()
     flat: NDArray[np.uint32] = column.flatten().to_numpy()
     if not column.null_count:
         return flat.reshape(len(column), values)

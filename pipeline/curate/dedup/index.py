@@ -37,7 +37,7 @@ from pipeline.config import Dedup
 from pipeline.curate.dedup import row_identity
 from pipeline.curate.dedup.collisions import Part
 from pipeline.curate.dedup.work import Map
-from pipeline.curate.parquet import write_parquet
+from pipeline.curate.parquet import read_parquet, write_parquet
 from pipeline.errors import InputError, StageError
 from pipeline.schema import KEYS
 
@@ -180,8 +180,8 @@ def identify_part(job: tuple[Path, Path]) -> row_identity.Sum:
 
 def _kept(keys: Path, decisions: Path, columns: list[str]) -> pa.Table:
     """The rows of a part that are kept: some columns of their keys, and `cluster`."""
-    decided = pq.read_table(decisions, columns=["stage", "cluster"])
-    table = pq.read_table(keys, columns=columns)
+    decided = read_parquet(decisions, ["stage", "cluster"])
+    table = read_parquet(keys, columns)
     return table.append_column("cluster", decided["cluster"]).filter(pc.is_null(decided["stage"]))
 
 

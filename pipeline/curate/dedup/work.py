@@ -1,4 +1,4 @@
-"""The files between the steps of a stage: arrays, written once, mapped when they are read.
+"""The files between the steps of a stage: arrays and tables, written once, mapped when they are read.
 
 A stage's outputs are on the disk before they are recorded. The files between its steps need not be: a process that is
 killed leaves the kernel's cache as it is, and after the loss of the machine the stage may begin anew. So their folder
@@ -8,18 +8,21 @@ another, and a system without such a number write them through.
 
 from __future__ import annotations
 
+import ast
+import mmap
 import shutil
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline.atomic import atomic_file
 
-__all__ = ["Map", "load", "save", "work_folder"]
+__all__ = ["Map", "load", "load_table", "save", "save_table", "work_folder"]
 
 Map: TypeAlias = Callable[[Callable[[Any], Any], Sequence[Any]], list[Any]]
 """Runs a function on every job, anywhere, and returns the results in the jobs' order: Dask's workers, or `map`."""
@@ -55,13 +58,45 @@ def save(path: Path, array: NDArray[Any]) -> None:
     Raises:
         MachineError: the disk is full.
     """
-    with atomic_file(path, synced=_boot() not in path.parts) as beside, beside.open("wb") as file:
+    with atomic_file(path, synced=_written_through(path)) as beside, beside.open("wb") as file:
         np.save(file, array, allow_pickle=False)
 
 
 def load(path: Path) -> NDArray[Any]:
-    """Map an array; what is not looked at is not read."""
-    try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
-    except ValueError:  # nothing can be mapped of an array without elements
-        return np.load(path, allow_pickle=False)  # type: ignore[no-any-return]
+    """Map an array, not to be written to; what is not looked at is not read.
+
+    `np.load` does the same in five times the time, most of it for the file's name: of a small stage that is a third.
+    """
+    with path.open("rb") as file:
+        start = 10 + int.from_bytes(file.read(10)[8:], "little")
+        shape, by_column, kind = _header(file.read(start - 10))
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    array: NDArray[Any] = np.ndarray(shape, kind, mapped, start, order="F" if by_column else "C")
+    return array
+
+
+@lru_cache
+def _header(text: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether columns come first, and kind of the values, as version 1.0 of the format `.npy` has them."""
+    header = ast.literal_eval(text.decode("latin1"))
+    return header["shape"], header["fortran_order"], np.dtype(header["descr"])
+
+
+def save_table(path: Path, table: pa.Table) -> None:
+    """Write one table as `save` writes an array.
+
+    Raises:
+        MachineError: the disk is full.
+    """
+    with atomic_file(path, synced=_written_through(path)) as beside, pa.ipc.new_file(beside, table.schema) as file:
+        file.write_table(table)
+
+
+def load_table(path: Path) -> pa.Table:
+    """Map a table."""
+    with pa.memory_map(str(path)) as source:
+        return pa.ipc.open_file(source).read_all()
+
+
+def _written_through(path: Path) -> bool:
+    return _boot() not in path.parts

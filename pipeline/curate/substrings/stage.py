@@ -17,7 +17,8 @@ from pipeline.atomic import atomic_file
 from pipeline.cluster import run_parts
 from pipeline.config import Recipe
 from pipeline.curate.decontaminate.evaluation import evaluation_index, survey_evaluation
-from pipeline.curate.decontaminate.outcome import taken_out, takes_out
+from pipeline.curate.decontaminate.held_out import settings as test_split
+from pipeline.curate.decontaminate.outcome import drops, taken_out, takes_out
 from pipeline.curate.dedup import breaker
 from pipeline.curate.dedup.work import Map, work_folder
 from pipeline.curate.duplicates import SHARED
@@ -26,6 +27,7 @@ from pipeline.curate.parquet import write_parquet
 from pipeline.curate.substrings.alike import Alike, find_alike
 from pipeline.curate.substrings.apply import cut_keys, cuts
 from pipeline.curate.substrings.cut import cut
+from pipeline.curate.substrings.held import hold_again
 from pipeline.curate.substrings.passages import PassageJob, passage_jobs, shown, write_passages
 from pipeline.curate.substrings.search import search
 from pipeline.curate.substrings.texts import Part
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["run_stage", "stage"]
 
-VERSION = 2
+VERSION = 3
 
 _ROUNDS = 50
 """A cut joins texts, which may be shared in turn; the second round finds nothing as a rule."""
@@ -70,6 +72,7 @@ def stage(run: RunDirectory, recipe: Recipe) -> Stage | None:
         config={
             **substrings.model_dump(mode="json"),
             "dedup": breaker.decisive(recipe.curate.dedup) if cuts(recipe) else None,
+            "test_split": test_split(recipe) if cuts(recipe) else None,
         },
         inputs=inputs,
         folders=("substrings",),
@@ -119,6 +122,10 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
                 )
             spans = search(done_with, substrings.length, substrings.documents, work, rounds, on_workers)
         alike = _alike(run, recipe, done_with, work / "alike", on_workers) if total["rows"] else None
+        nobody = [LEDGER.empty_table()] * len(parts)
+        held, held_rows = nobody, None
+        if alike:
+            held, held_rows = hold_again(done_with, alike.dropped, recipe, work / "held", on_workers)
         jobs = [
             _Job(
                 stage=this,
@@ -126,7 +133,8 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
                 passages=passage,
                 after=after,
                 keys=alike.keys[number] if alike else None,
-                alike=alike.dropped[number] if alike else LEDGER.empty_table(),
+                alike=(alike.dropped if alike else nobody)[number],
+                held=(held if drops(recipe) else nobody)[number],
             )
             for number, (passage, after) in enumerate(zip(passages, done_with, strict=True))
             if f"part-{after.number:05d}" not in finished
@@ -146,6 +154,7 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
             **{name: sum(count[name] for count in counted) for name in ("rows", "bytes", "text_bytes")},
             "shown": shown(count["shown"] for count in counted),
             "cut": _cut_summary(counted, total, rounds) if cuts(recipe) else None,
+            "test_split": held_rows,
             "breaker": alike.load if alike else None,
         },
     )
@@ -196,6 +205,7 @@ class _Job:
     after: Part
     keys: Path | None
     alike: pa.Table
+    held: pa.Table
 
 
 def write_part(job: _Job) -> PartRecord:
@@ -203,15 +213,15 @@ def write_part(job: _Job) -> PartRecord:
     path, after, name = job.stage.run.path, job.after, f"{job.after.number:05d}.parquet"
     counts = write_passages(job.passages, path(f"substrings/part-{name}"))
     files = {f"substrings/part-{name}": counts.pop("lines")}
-    dropped = 0
+    dropped, gone = 0, pa.concat_tables([job.alike, job.held])
     if cuts(job.recipe):
         rows, lines, held = DOCUMENTS.empty_table(), LEDGER.empty_table(), LEDGER.empty_table()
         if after.cuts is not None:
             rows = pq.read_table(after.cut_rows, schema=DOCUMENTS)
-            rows = rows.filter(pc.invert(pc.is_in(rows["id"], job.alike["id"].combine_chunks())))
+            rows = rows.filter(pc.invert(pc.is_in(rows["id"], gone["id"].combine_chunks())))
             lines = pq.read_table(after.dropped, schema=LEDGER)
             held = pq.read_table(after.held, schema=LEDGER)
-        lines = pa.concat_tables([lines, job.alike])
+        lines = pa.concat_tables([lines, gone])
         dropped = len(lines["id"].unique())  # a row that fails several rules has several lines
         tables = ((f"rows-{name}", rows, DOCUMENTS), (f"dropped-{name}", lines, LEDGER), (f"cut-{name}", held, LEDGER))
         for file, table, schema in tables:

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.curate.decontaminate import held_out
+from pipeline.curate.decontaminate import held_out, holding
 from pipeline.schema import SPLITS
 from tests.curate.conftest import Curated
 from tests.curate.decontaminate.naive import text_ngrams
@@ -101,7 +101,7 @@ def test_parts_and_the_order_of_rows_change_nothing(run_curation: Curation) -> N
 
 def test_of_a_large_test_split_a_sample_is_looked_at(run_curation: Curation, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = run_curation(rows(), name="whole", file="data", curate=SETTINGS)
-    monkeypatch.setattr(held_out, "_NGRAMS", 1300)
+    monkeypatch.setattr(holding, "_NGRAMS", 1300)
     done = run_curation(rows(), name="done", file="data", curate=SETTINGS)
     said = json.loads((done.root / "contamination/_manifest.json").read_text())["summary"]
     assert said["sampled"] in (2, 4)

@@ -23,6 +23,7 @@ from pipeline.report.drops import read_drops
 from pipeline.report.funnel import conservation, funnel
 from pipeline.run import RunDirectory
 from tests.curate.conftest import Curated
+from tests.curate.decontaminate.test_held_out import expected
 from tests.curate.substrings.naive import shared_bytes
 from tests.curate.test_curate import NO_RULES, prose
 from tests.killed import killed_in_every_step
@@ -336,3 +337,33 @@ def test_what_is_left_is_held_against_the_evaluation_sets(run_curation: Curation
     found = find_row(RunDirectory(done.root), "s/run.jsonl#6")
     assert isinstance(found, Kept)
     assert [line["evidence"].partition("/")[0] for line in found.cut] == ["held"]
+
+
+@pytest.mark.parametrize("action", ["report", "drop"])
+def test_the_test_split_is_held_against_what_a_cut_left(run_curation: Curation, action: str) -> None:
+    """A notice stands between the words of each row; a long row holds the same words in one piece."""
+    words = [prose(seed, 42).split() for seed in range(60)]
+    short = [f"\n\n{NOTICE}\n\n".join(" ".join(row[at : at + 14]) for at in (0, 14, 28)) for row in words]
+    long = [f"{prose(1000 + seed)} {' '.join(row)} {prose(2000 + seed)}" for seed, row in enumerate(words)]
+    curate = {
+        **dedup(),
+        "split": {"train": 0.6, "validation": 0.2, "test": 0.2},
+        "decontaminate": {"test_split": {"action": action}},
+    }
+    done = run_curation([{"text": text} for text in [*short, *long]], curate=curate)
+    assert manifest(done)["summary"]["cut"]["rows"] == 60
+    found = manifest(done)["summary"]["test_split"]
+    assert sum(found.values()) > 3
+    before = json.loads((done.root / "contamination/_manifest.json").read_text())["summary"]["rows"]
+    assert sum(before.values()) == 0
+    lines = done.ledger.to_pylist()
+    if action == "report":
+        assert sum(found.values()) == len(expected(done))
+        assert lines == []
+    else:
+        assert expected(done) == {}
+        assert {line["stage"] for line in lines} == {"decontaminate"}
+        assert len({line["id"] for line in lines}) == sum(found.values())
+        assert len(done.kept) == 120 - sum(found.values())
+    assert done.manifest["summary"]["leakage"]["equal"] == 0
+    conservation(RunDirectory(done.root))
