@@ -223,7 +223,8 @@ def main() -> None:
     compile_all()
     for name, (mean, sigma, capacity) in WORKLOADS.items():
         lengths = draw_lengths(mean, sigma, capacity, arguments.rows, arguments.seed)
-        packing, (bound, *_) = pack_lengths(lengths, capacity)
+        packing, proved = pack_lengths(lengths, capacity)
+        bound = proved.bins
         layout = BinLayout.shuffled(packing, Slices.fronts(np.arange(len(lengths)), lengths), seed=0)
         costs = attention_cost(layout.lengths, layout.first)
         print(
