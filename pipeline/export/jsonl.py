@@ -11,12 +11,14 @@ A row of kind pair that has more than a question and an answer (a system message
 written as a chat: the other form has no place for that. A chat is never written as a pair, whatever its turns, so that
 a file of chats has one form.
 
-What was exact JSON in the source (tools, arguments of calls, other keys) is written with the same bytes.
+What was exact JSON in the source (tools, arguments of calls, other keys) is written with the same bytes, save that a
+file of indented JSON had ends of lines between them: here they are one blank each, since a row is a line.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,8 @@ __all__ = ["line_of", "write_jsonl"]
 _NAMES = {"train": "training", "validation": "validation", "test": "test"}
 _ROWS = 2048
 _COLUMNS = ["kind", "messages", "tools", "metadata"]
+_LINE_END = re.compile(r"[ \t\r\n]*[\r\n][ \t\r\n]*")
+"""White space of JSON with an end of line in it; in a string of JSON there is none."""
 
 
 def write_jsonl(folder: Path, splits: Mapping[str, Sequence[Path]]) -> dict[str, dict[str, Any]]:
@@ -76,7 +80,8 @@ def line_of(row: Mapping[str, Any]) -> tuple[str, str]:
             own["tools"] = row["tools"]
     others = members(row["metadata"]) if row["metadata"] else {}
     cut = {key: (_text(key), value) for key, value in own.items()}
-    return next(iter(own)), join_members({**cut, **{k: v for k, v in others.items() if k not in own}}, without=set())
+    line = join_members({**cut, **{k: v for k, v in others.items() if k not in own}}, without=set())
+    return next(iter(own)), _LINE_END.sub(" ", line) if "\n" in line or "\r" in line else line
 
 
 def _has_extra(messages: Sequence[Mapping[str, Any]]) -> bool:

@@ -208,6 +208,29 @@ def test_lines_are_read_back_as_the_rows_that_they_were(curated: RunDirectory, t
         assert builder.table().select(columns).to_pylist() == own
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_row_of_indented_json_is_one_line(end: str) -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": '{"x":\n 1.0}'}}
+    given = {
+        "messages": [
+            {"role": "user", "content": "a\nb\r\n", "frames": [{"slots": [], "state": {"on": "  \n "}}]},
+            {"role": "assistant", "content": "", "tool_calls": [call]},
+        ],
+        "tools": [{"type": "function", "function": {"name": "f", "parameters": {}}}],
+        "services": ["one", {"two": [1, 2]}],
+    }
+    source = Source.model_validate({"name": "s", "path": "none", "format": "chat", "kind": "chat"})
+    read = adapter_for(source).read(parse(json.dumps(given, indent=4).replace("\n", end).encode()))
+    assert not isinstance(read, list)
+    builder = RowsBuilder()
+    builder.add("0", source, read)
+    (kept,) = builder.table().to_pylist()
+    assert end in kept["tools"]  # the row keeps the file's bytes
+    _, line = line_of(kept)
+    assert not {"\n", "\r"} & set(line)
+    assert json.loads(line) == given
+
+
 def test_a_retrieval_row_is_inline_json() -> None:
     messages = [("query", "q"), ("positive", "p"), ("negative", "n1"), ("negative", "n2")]
     form, line = line_of(row(1, messages, kind="retrieval"))
