@@ -13,10 +13,14 @@ __all__ = ["check"]
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json")
 
 
-def check(recipe: Recipe) -> None:
+def check(recipe: Recipe, *, packs: bool = False) -> None:
     """Look for the files and modules that the recipe names, so that hours of curation are not lost to a typo.
 
     Names on a model hub are not looked up: they may be in a cache, and the network may be absent.
+
+    Args:
+        recipe: that is to run.
+        packs: its rows are to become bins.
 
     Raises:
         InputError: with every problem.
@@ -28,6 +32,7 @@ def check(recipe: Recipe) -> None:
         problems += _local("train.model.path", recipe.train.model.path)
     problems += _local("pack.tokenizer", recipe.pack.tokenizer)
     problems += _tokenizer(recipe)
+    problems += _kinds(recipe) if packs else []
     problems += _pii(recipe.curate.pii)
     problems += _evaluation(recipe)
     problems += _language(recipe)
@@ -67,6 +72,15 @@ def _tokenizer(recipe: Recipe) -> list[str]:
     if folder.is_dir() and not any((folder / name).exists() for name in _TOKENIZER_FILES):
         return []
     return [f"pack.tokenizer: the model {model} has its own tokenizer; set pack.tokenizer: {model}"]
+
+
+def _kinds(recipe: Recipe) -> list[str]:
+    return [
+        f"source {source.name}: rows of kind retrieval are curated and exported, but not packed for language modelling; "
+        "leave it out, or run `curate-and-train curate` only"
+        for source in recipe.sources
+        if source.kind == "retrieval"
+    ]
 
 
 def _token_files(pack: Pack) -> list[str]:

@@ -100,6 +100,14 @@ def test_what_is_not_there_is_named(wrong: Recipe, part: str) -> None:
     assert part in refused(wrong)
 
 
+def test_rows_that_cannot_be_packed_are_refused_where_they_would_be() -> None:
+    notes = {"name": "notes", "kind": "retrieval", "format": "retrieval", "path": "notes.jsonl"}
+    both = Recipe.model_validate({**recipe().model_dump(), "sources": [notes]})
+    preflight.check(both)  # they can be curated, and exported
+    with pytest.raises(InputError, match="source notes: rows of kind retrieval are curated and exported, but not"):
+        preflight.check(both, packs=True)
+
+
 def test_every_problem_is_in_one_message() -> None:
     message = refused(
         recipe({"target": "no_such:rows"}, train={"model": {"path": "/no/model"}}, pack={"tokenizer": "/no/tokenizer"})

@@ -322,6 +322,7 @@ def test_a_power_of_ten_is_a_number(text: str, value: float) -> None:
         ({"args": {"n": 1}}, "`args` has no effect with `path`: it goes with `target`"),
         ({"version": 3}, "`version` has no effect with `path`: it goes with `delta`"),
         ({"tree": "all"}, "`tree` has no effect with `format: text`: it goes with `format: openassistant`"),
+        ({"comments": "none"}, "`comments: none` has no effect with `kind: text`"),
         ({"corpus": ["c"]}, "`corpus` has no effect with `format: text`"),
         ({"roles": {"USER": "user"}}, "`roles` has no effect with `format: text`"),
         ({"container": "csv", "field": "rows"}, "`field` has no effect with `container: csv`"),

@@ -46,7 +46,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from pipeline.stages import hold, order, run_stage
 
     recipe = read_recipe(arguments)
-    preflight.check(recipe)
+    preflight.check(recipe, packs=True)
     with hold(recipe) as run:
         for name in order(recipe):
             run_stage(name, run, recipe)
@@ -62,8 +62,8 @@ def _one(arguments: argparse.Namespace) -> int:
     from pipeline.stages import hold, run_stage
 
     recipe = read_recipe(arguments)
-    preflight.check(recipe)
     name: str = arguments.stage
+    preflight.check(recipe, packs=name != "curate")
     if name == "train" and recipe.train is not None and recipe.train.launch.node_rank:
         return _join(recipe)
     with hold(recipe, needs_before=name) as run:

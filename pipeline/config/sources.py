@@ -143,6 +143,8 @@ class Source(Section):
         about = {"origin": given[0], "format": format, "kind": self.kind, "container": self.container}
         if why := unused(changed, about):
             raise ValueError(why)
+        if self.comments == "none" and self.kind != "code":
+            raise ValueError(f"`comments: none` has no effect with `kind: {self.kind}`: only code is told by its names")
         return self
 
 

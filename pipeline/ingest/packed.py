@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ import pyarrow as pa
 
 from pipeline.errors import InputError
 
-__all__ = ["CODECS", "Bound", "Reader", "codec_of", "unpacked", "unpacking"]
+__all__ = ["CODECS", "Bound", "Reader", "check_plain", "codec_of", "unpacked", "unpacking"]
 
 CODECS = {
     ".gz": "gzip",
@@ -31,6 +32,16 @@ CODECS = {
 FREE = 64 << 20
 """Bytes that any file may unpack to, however small it is."""
 
+_MAGIC = {
+    rb"\x1f\x8b\x08": ("gzip", ".gz"),
+    rb"\x28\xb5\x2f\xfd": ("zstd", ".zst"),
+    rb"BZh[1-9]1AY&SY": ("bzip2", ".bz2"),
+    rb"\xfd7zXZ\x00": ("xz", ".xz"),
+    rb"PK\x03\x04": ("zip", ".zip"),
+    rb"PAR1\x15": ("Parquet", ".parquet"),
+}
+"""How packed files begin (RFC 1952, RFC 8878, the formats of bzip2, xz, zip and Parquet); no row of text begins so."""
+
 _TESTS = {"gzip": "gzip --test", "zstd": "zstd --test", "bzip2": "bzip2 --test", "xz": "xz --test"}
 
 
@@ -46,7 +57,26 @@ def codec_of(name: str) -> str | None:
     """How a file is packed, by its name; None for a plain one."""
     if "://" in name:
         name = name.partition("?")[0]
-    return next((codec for suffix, codec in CODECS.items() if name.endswith(suffix)), None)
+    return next((codec for suffix, codec in CODECS.items() if name.lower().endswith(suffix)), None)
+
+
+def check_plain(first: bytes, location: str) -> None:
+    """Refuse a file of rows that is packed, though its name does not say so: it would be one bad row for a million.
+
+    Args:
+        first: the file's first bytes.
+        location: of the file.
+
+    Raises:
+        InputError: it is packed.
+    """
+    for magic, (kind, suffix) in _MAGIC.items():
+        if re.match(magic, first):
+            raise InputError(
+                f"the file is {kind}, though its name does not say so",
+                where=location,
+                mend=f"give it a name that ends with {suffix}",
+            )
 
 
 def unpacked(stream: BinaryIO, codec: str, location: str, *, most: int) -> Reader:

@@ -60,7 +60,7 @@ def retrain(recipe: str | Path, overrides: list[str] | None = None) -> Retrained
         ProjectError: whatever a stage raises; the same command goes on from there.
     """
     series = load_recipe(recipe, overrides or [])
-    preflight.check(series)
+    preflight.check(series, packs=True)
     batch = next_batch(series)
     if batch is None:
         return Retrained.nothing()

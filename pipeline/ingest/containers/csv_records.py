@@ -18,7 +18,7 @@ from pipeline.ingest.blocks import Block
 from pipeline.ingest.containers.framing import framed
 from pipeline.ingest.containers.scan import STATE, scan_records
 from pipeline.ingest.lines import Line, Lines, gathered
-from pipeline.ingest.packed import codec_of
+from pipeline.ingest.packed import check_plain, codec_of
 from pipeline.ingest.rejected import Rejected
 from pipeline.ingest.shards import Shard
 from pipeline.ingest.storage import open_file, reading
@@ -67,6 +67,7 @@ def survey_csv(source: Source, shard: Shard, *, part_bytes: int) -> tuple[list[B
     digest = hashlib.blake2b(digest_size=16)
     with reading(shard.location), open_file(shard.location) as stream:
         first = stream.read(_HEADER)
+        check_plain(first, shard.location)
         digest.update(first)
         header, begin = _header(first, delimiter, shard.location)
         records = _Records(delimiter, begin)

@@ -17,7 +17,7 @@ from pipeline.ingest.blocks import Block
 from pipeline.ingest.containers.framing import framed
 from pipeline.ingest.containers.scan import BETWEEN, CLOSED, LITERAL, STATE, scan_values
 from pipeline.ingest.lines import Lines
-from pipeline.ingest.packed import codec_of, unpacking
+from pipeline.ingest.packed import check_plain, codec_of, unpacking
 from pipeline.ingest.shards import Shard
 from pipeline.ingest.storage import open_file, reading
 from pipeline.ingest.streams import CHUNK, chunks_of, content_of, unpacked_size
@@ -76,6 +76,7 @@ def survey_json(source: Source, shard: Shard, *, part_bytes: int) -> tuple[list[
     digest = hashlib.blake2b(digest_size=16)
     with reading(shard.location), open_file(shard.location) as stream:
         first = stream.read(CHUNK)
+        check_plain(first, shard.location)
         digest.update(first)
         begin, array, field = _enter(source, shard.location, first)
         values = _Values(array=array, field=field, location=shard.location)

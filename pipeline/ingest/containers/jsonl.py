@@ -9,7 +9,7 @@ from pipeline.config import Source
 from pipeline.ingest.blocks import Block
 from pipeline.ingest.containers.zstd_frames import survey_frames
 from pipeline.ingest.lines import Lines, lines_of
-from pipeline.ingest.packed import codec_of
+from pipeline.ingest.packed import check_plain, codec_of
 from pipeline.ingest.shards import Shard
 from pipeline.ingest.storage import open_file, reading
 from pipeline.ingest.streams import CHUNK, content_of, unpacked_size
@@ -39,6 +39,8 @@ def survey_jsonl(source: Source, shard: Shard, *, part_bytes: int) -> tuple[list
     last = b""
     with reading(shard.location), open_file(shard.location) as stream:
         while chunk := stream.read(CHUNK):
+            if not size:
+                check_plain(chunk, shard.location)
             digest.update(chunk)
             newlines = _cut(chunk, size, newlines, part_bytes, cuts, rows)
             size, last = size + len(chunk), chunk[-1:]

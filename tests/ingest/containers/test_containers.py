@@ -8,6 +8,7 @@ import gzip
 import io
 import json
 import lzma
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,32 @@ def test_a_damaged_file_stops_the_run(make_source: MakeSource, codec: str) -> No
     for broken in (packed[:-9], b"no such thing", b""):
         with pytest.raises(InputError, match="damaged"):
             ingest(make_source(broken, file="rows.jsonl" + codec))
+
+
+@pytest.mark.parametrize("file", ["rows.jsonl", "rows.json", "rows.csv"])
+@pytest.mark.parametrize("kind", [".gz", ".bz2", ".xz", ".zst", ".zip", ".parquet"])
+def test_a_packed_file_under_a_plain_name_stops_the_run(make_source: MakeSource, file: str, kind: str) -> None:
+    """As rows it would be one that cannot be read among a million: the whole file lost, and nobody told."""
+    rows = [{"input": f"{number * 7919}", "output": "x"} for number in range(20)]
+    data = as_parquet(rows) if kind == ".parquet" else _packed(as_jsonl(rows), kind)
+    with pytest.raises(InputError, match=rf"though its name does not say so(.|\n)*ends with {kind}"):
+        survey(make_source(data, file=file, kind="pair", format="completion"), part_bytes=1000)
+    plain = b"BZh1\nPAR1\nPK\n"
+    assert len(rows_of(ingest(make_source(plain, file="lines.txt", sample_by="line")))) == 3
+
+
+def test_suffixes_may_be_in_capitals(make_source: MakeSource) -> None:
+    data = gzip.compress(as_jsonl([{"text": "a"}, {"text": "b"}]))
+    assert len(rows_of(ingest(make_source(data, file="ROWS.JSONL.GZ")))) == 2
+
+
+def _packed(data: bytes, kind: str) -> bytes:
+    if kind != ".zip":
+        return pa.compress(data, codec="zstd", asbytes=True) if kind == ".zst" else CODECS[kind](data)
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w") as archive:
+        archive.writestr("rows.jsonl", data)
+    return held.getvalue()
 
 
 @pytest.mark.parametrize("codec", [".gz", ".bz2", ".xz", ".zst"])
