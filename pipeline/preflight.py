@@ -76,8 +76,8 @@ def _tokenizer(recipe: Recipe) -> list[str]:
 
 def _kinds(recipe: Recipe) -> list[str]:
     return [
-        f"source {source.name}: rows of kind retrieval are curated and exported, but not packed for language modelling; "
-        "leave it out, or run `curate-and-train curate` only"
+        f"source {source.name}: rows of kind retrieval are curated and exported, but not packed for language "
+        "modelling; leave it out, or run `curate-and-train curate` only"
         for source in recipe.sources
         if source.kind == "retrieval"
     ]

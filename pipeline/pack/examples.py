@@ -13,6 +13,7 @@ row can close its own message; the template `passthrough` is for rows that hold 
 from __future__ import annotations
 
 import json
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from functools import lru_cache
@@ -169,18 +170,21 @@ class Renderer:
     def encode(self, rows: Sequence[Sequence[Piece]]) -> Encoded:
         """Encode the pieces of many rows in few batches; offsets are asked for only where a piece is learnt in part."""
         pieces = [piece for row in rows for piece in row]
-        ids: list[NDArray[np.uint32]] = [np.empty(0, np.uint32)] * len(pieces)
+        ids = array("I")  # in the order in which they come; it takes lists several times as fast as NumPy
+        starts, sizes = [0] * len(pieces), [0] * len(pieces)
         masks: dict[int, NDArray[np.bool_]] = {}
         cuts: dict[int, list[tuple[int, int, int]]] = {}
         for index, encoding in self.encodings(pieces):
-            ids[index] = np.array(encoding.ids, dtype=np.uint32)
+            own = encoding.ids
+            starts[index], sizes[index] = len(ids), len(own)
+            ids.fromlist(own)
             if pieces[index].partly:
                 masks[index] = within(encoding.offsets, pieces[index].partly)
             for field, first, last in pieces[index].cuts:
                 inside = np.flatnonzero(within(encoding.offsets, [(first, last)]))
                 if len(inside):
                     cuts.setdefault(index, []).append((field, int(inside[0]), int(inside[-1]) + 1))
-        per_piece = np.array([len(piece) for piece in ids], dtype=np.int64)
+        per_piece = np.array(sizes, dtype=np.int64)
         row_of_piece = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
         lengths = np.bincount(row_of_piece, weights=per_piece, minlength=len(rows)).astype(np.int64)
         loss = np.repeat(np.array([piece.target for piece in pieces], dtype=np.bool_), per_piece)
@@ -195,8 +199,9 @@ class Renderer:
                 # A field whose text was cut into pieces goes from the first to the last of them.
                 place = merged[row_of_piece[index]].setdefault(field, [int(heads[index]) + first, 0])
                 place[1] = int(heads[index]) + last
+        places = np.repeat(np.array(starts, dtype=np.int64) - (ends - per_piece), per_piece) + np.arange(len(ids))
         return Encoded(
-            tokens=np.concatenate([np.empty(0, np.uint32), *ids]),
+            tokens=np.array(ids, dtype=np.uint32)[places],
             loss=loss,
             lengths=lengths,
             cuts=[[place for ends in one.values() for place in ends] for one in merged],

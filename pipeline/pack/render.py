@@ -110,6 +110,11 @@ class Template:
             InputError: the template refuses the messages, or does not let text stand as it is.
         """
         messages, tools, fields = [dict(message) for message in messages], tools or None, dict(fields or {})
+        if not (locate or tools) and (known := self._skeletons.filled(messages, fields, add_generation_prompt)):
+            # What the template never looks at cannot hold what looks like a control token in the text.
+            strings = "\0".join([*(message["content"] for message in messages), *fields.values()])
+            if self.trusts or self._control.search(strings) is None:
+                return Rendered(*known, [], None)
         texts = "\0".join(_strings([messages, tools, fields]))
         marked = locate or (not self.trusts and self._control.search(texts) is not None)
         head = {"add_generation_prompt": add_generation_prompt, "roles": [message["role"] for message in messages]}

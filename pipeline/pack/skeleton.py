@@ -3,16 +3,18 @@
 Jinja takes as long for a row as the tokenizer does. But a template mostly writes contents as they are, so rows with the
 same roles differ in nothing else. Here a template is rendered with *stand-ins* for the contents: objects that can be
 written, joined to text, trimmed and asked whether they are empty, which is part of the shape, and that stop the
-rendering at whatever else is done with them. What comes out shows where each content goes. A template that looks into a
-content, takes a block's text as a value, or asks for the time or a random number has no skeleton, and every
-row is rendered. The first row of each shape is rendered both ways, and its shape has no skeleton if they differ.
+rendering at whatever else is done with them. What comes out shows where each content goes. Other keys of a message
+(the frames of a dialogue, the rank of an answer) stop the rendering at any look, so that a template which looks at none
+has a skeleton whatever they hold. A template that looks into a content, takes a block's text as a value, or asks for
+the time or a random number has none, and every row is rendered. The first row of each shape is rendered both ways, and
+its shape has no skeleton if they differ.
 """
 
 from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple, NoReturn
 
@@ -64,33 +66,34 @@ class Skeletons:
         self._template: Any = None
         self._none = _UNTOLD.search(source) is not None or _private(source)
 
+    def filled(
+        self, messages: Sequence[Mapping[str, Any]], fields: Mapping[str, str], prompt: bool
+    ) -> tuple[str, list[Span]] | None:
+        """The text and what stands between generation tags; None where the shape is not known or has no skeleton.
+
+        Args:
+            messages: of a row without tools, with any keys.
+            fields: further strings of the row.
+            prompt: `add_generation_prompt`.
+        """
+        if self._none or not all(_plain(message) for message in messages):
+            return None
+        skeleton = self._known.get(_shape(messages, fields, prompt))
+        return skeleton.filled(_strings(messages, fields)) if skeleton else None
+
     def render(
         self, messages: Sequence[Mapping[str, Any]], fields: Mapping[str, str], prompt: bool, whole: Render
     ) -> tuple[str, list[Span]]:
-        """The text and what stands between generation tags.
-
-        Args:
-            messages: of a row without tools.
-            fields: further strings of the row.
-            prompt: `add_generation_prompt`.
-            whole: renders the row.
-        """
-        if self._none or not all(_plain(message) for message in messages):
-            return whole()
-        strings = [message["content"] for message in messages] + list(fields.values())
-        shape = (
-            prompt,
-            tuple((message["role"], _fullness(message["content"])) for message in messages),
-            tuple((name, _fullness(value)) for name, value in fields.items()),
-        )
-        if shape in self._known:
-            skeleton = self._known[shape]
-            return skeleton.filled(strings) if skeleton else whole()
+        """The same for any row: one of a shape that is not known is rendered by `whole`, and makes the shape known."""
         found = whole()
+        shape = _shape(messages, fields, prompt) if all(_plain(message) for message in messages) else None
+        if self._none or shape is None or shape in self._known:
+            return found
         skeleton = self._made(messages, fields, prompt)
         if len(self._known) >= _SHAPES:
             self._known.clear()
-        self._known[shape] = skeleton if skeleton and skeleton.filled(strings) == found else None
+        right = skeleton is not None and skeleton.filled(_strings(messages, fields)) == found
+        self._known[shape] = skeleton if right else None
         return found
 
     def _made(self, messages: Sequence[Mapping[str, Any]], fields: Mapping[str, str], prompt: bool) -> _Skeleton | None:
@@ -99,7 +102,7 @@ class Skeletons:
         stand_ins = [_StandIn((number, False), message["content"]) for number, message in enumerate(messages)]
         others = [_StandIn((number, False), value) for number, value in enumerate(fields.values(), len(messages))]
         given: dict[str, Any] = {
-            "messages": [{**message, "content": one} for message, one in zip(messages, stand_ins, strict=True)],
+            "messages": [_shown(message, one) for message, one in zip(messages, stand_ins, strict=True)],
             "tools": None,
             "documents": None,
             "add_generation_prompt": prompt,
@@ -186,6 +189,35 @@ class _StandIn:
     __contains__ = __getitem__ = __call__ = __mul__ = __rmul__ = __mod__ = __rmod__ = _looked_into
 
 
+class _Unlooked(dict[str, Any]):
+    """A message with keys that nothing may ask for, nor for all keys."""
+
+    def __init__(self, given: Mapping[str, Any], unlooked: frozenset[str]) -> None:
+        super().__init__(given)
+        self._unlooked = unlooked
+
+    def __getitem__(self, key: str) -> Any:
+        return super().__getitem__(self._checked(key))
+
+    def __contains__(self, key: object) -> bool:
+        return super().__contains__(self._checked(key))
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return super().get(self._checked(key), default)
+
+    def _checked(self, key: Any) -> Any:
+        if key in self._unlooked:
+            raise _LookedInto
+        return key
+
+    def _looked_into(self, *_: Any) -> NoReturn:
+        raise _LookedInto
+
+    __str__ = __repr__ = __format__ = __len__ = __iter__ = __reversed__ = _looked_into
+    __eq__ = __ne__ = __or__ = __ror__ = _looked_into
+    keys = values = items = copy = _looked_into
+
+
 def _joined(*values: Any) -> _StandIn:
     if not all(isinstance(value, str | _StandIn) for value in values):
         raise _LookedInto
@@ -232,7 +264,32 @@ def _trimming(trim: Any) -> Any:
 
 
 def _plain(message: Mapping[str, Any]) -> bool:
-    return len(message) == 2 and type(message.get("content")) is str and type(message.get("role")) is str
+    return type(message.get("content")) is str and type(message.get("role")) is str
+
+
+def _strings(messages: Sequence[Mapping[str, Any]], fields: Mapping[str, str]) -> list[str]:
+    return [*(message["content"] for message in messages), *fields.values()]
+
+
+def _shape(messages: Sequence[Mapping[str, Any]], fields: Mapping[str, str], prompt: bool) -> Hashable:
+    """What rows of one skeleton have in common."""
+    return (
+        prompt,
+        tuple((message["role"], _fullness(message["content"]), _others(message)) for message in messages),
+        tuple((name, _fullness(value)) for name, value in fields.items()),
+    )
+
+
+def _others(message: Mapping[str, Any]) -> frozenset[str]:
+    """The keys of a message beside role and content."""
+    return frozenset(message) - {"role", "content"} if len(message) > 2 else frozenset()
+
+
+def _shown(message: Mapping[str, Any], content: _StandIn) -> dict[str, Any]:
+    """A message as a skeleton's template sees it."""
+    shown = {"role": message["role"], "content": content}
+    others = _others(message)
+    return _Unlooked(shown, others) if others else shown
 
 
 def _fullness(text: str) -> tuple[bool, bool]:

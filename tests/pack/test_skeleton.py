@@ -107,3 +107,49 @@ def test_fields_of_a_prompt_template_are_filled_in() -> None:
         found = template.render(messages, fields=fields)
         assert (found.text, found.generated) == expected
     assert any(template._skeletons._known.values())
+
+
+LOOKED_AT = {
+    "attribute": turn("{{ m.frames }}"),
+    "subscript": turn("{{ m['frames'] }}"),
+    "got": turn("{{ m.get('frames', 'none') }}"),
+    "held": turn("{% if 'frames' in m %}F{% endif %}{{ m.content }}"),
+    "defined": turn("{% if m.frames is defined %}F{% endif %}{{ m.content }}"),
+    "items": turn("{% for key, value in m.items() %}{{ key }}{{ value }}{% endfor %}"),
+    "filtered items": turn("{% for key, value in m | items %}{{ key }}{% endfor %}"),
+    "sorted": turn("{{ (m | dictsort)[0][0] }}"),
+    "keys": turn("{% for key in m %}{{ key }}{% endfor %}"),
+    "listed": turn("{{ m | list | length }}"),
+    "length": turn("{{ m | length }}"),
+    "equal": turn("{{ m == messages[0] }}"),
+    "every": "{{ messages | map(attribute='frames') | join('|') }}",
+    "json": turn("{{ m | tojson }}"),
+    "whole": turn("{{ m }}"),
+}
+others = st.dictionaries(st.sampled_from(["frames", "rank"]), st.sampled_from(["", "f", 0, 1.5, None, ["x"]]))
+rows_of_more = st.lists(st.tuples(st.sampled_from(["user", "assistant"]), contents, others), min_size=1, max_size=3)
+
+
+@pytest.mark.parametrize("name", [*FILLED_IN, *LOOKED_AT])
+@given(st.lists(rows_of_more, min_size=1, max_size=8))
+@settings(deadline=None, max_examples=6)
+def test_rows_with_other_keys_are_as_if_they_were_rendered(name: str, drawn: list[Any]) -> None:
+    template = Template({**FILLED_IN, **LOOKED_AT}[name], {"eos_token": "</s>"}, ["</s>"])
+    for row in [*drawn, *drawn]:
+        messages = [{"role": role, "content": content, **other} for role, content, other in row]
+        try:
+            expected = rendered(template, messages, False)
+        except InputError:
+            with pytest.raises(InputError):
+                template.render(messages)
+            continue
+        found = template.render(messages)
+        assert (found.text, found.generated) == expected
+
+
+@pytest.mark.parametrize(("name", "expected"), [*((n, True) for n in FILLED_IN), *((n, False) for n in LOOKED_AT)])
+def test_other_keys_that_no_template_looks_at_cost_no_rendering(name: str, expected: bool) -> None:
+    template = Template({**FILLED_IN, **LOOKED_AT}[name], {"eos_token": "</s>"}, ["</s>"])
+    for frames in ("one", "two"):
+        template.render([{"role": "user", "content": frames, "frames": frames}])
+    assert [skeleton is not None for skeleton in template._skeletons._known.values()] == [expected]
