@@ -1,16 +1,23 @@
 """Packing: ours beside the algorithms of other trainers, on the same lengths, in one run.
 
-    python benchmarks/packing.py [--rows 50000] [--seed 0] [--large 10000000] [--trl 20000]
+    python benchmarks/packing.py [--rows 50000] [--seed 0] [--large 10000000] [--trl 20000] [--conversations 4000]
 
 First ten million lengths of each workload in a process of their own: processor time, and the most memory it had. Then
 the number of bins beside others' algorithms (not their code): next-fit (torchtune, NeMo AutoModel), first-fit over
 eight open bins (torchtitan), best-fit from a buffer of 100 (nanochat), best-fit decreasing in batches of 1000 rows
-(TRL), each over the bound L2, below which no packing can go; and the real sets beside this checkout, if any. Last, rows
+(TRL), each over the bound L2, below which no packing can go; and the real sets beside this checkout, if any. Then rows
 of tokens into files of bins: ours beside TRL's `pack_dataset` (extra `bench`), everything read and written, in
-processor time.
+processor time. Last, the whole way from conversations to bins with masks, on the same rows (functions of the standard
+library) with the same tokenizer and template: ours, files on disk in between, beside `datasets` with the tokenizer's
+masks and TRL's packing; what is trained is compared row by row.
 """
 
 from __future__ import annotations
+
+import os
+
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
 
 import argparse
 import gzip
@@ -21,6 +28,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +160,39 @@ def beside_trl(rows: int) -> None:
         print(f"  ours is {theirs / ours:.1f} times as fast")
 
 
+def from_rows(rows: int) -> None:
+    """Conversations into bins with masks: ours, and `datasets` and TRL (extra `bench`)."""
+    from tokenising import compare, datasets_masks, our_stage, pairs
+
+    from pipeline.config import Pack
+    from pipeline.pack.tokenizer import load_tokenizer, make_tokenizer
+
+    found = list(islice(pairs(), rows))
+    contents = [content for row in found for _, content in row]
+    capacity = 2048
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        (root / "tokenizer").mkdir()
+        make_tokenizer(Pack(vocab_size=4096), lambda: iter(contents), root / "tokenizer")
+        tokenise = our_stage(root, found, "pair")
+        tokenizer = load_tokenizer(root / "tokenizer")
+        theirs, masks = datasets_masks(found, tokenizer)
+        print(f"{len(found)} conversations into bins of {capacity}, masks included, processor time of one core")
+        ours = [(seconds_of(tokenise), seconds_of(lambda: pack_file(root / "tokens/train", capacity))) for _ in "ab"]
+        masked, packed = map(min, zip(*ours, strict=True))
+        print(f"  ours               {masked:6.2f} s masks {packed:6.2f} s bins")
+        if theirs is None:
+            return
+        from trl import pack_dataset  # type: ignore[attr-defined]
+
+        made: list[Any] = []
+        mask_seconds = seconds_of(lambda: made.append(theirs()))
+        bin_seconds = seconds_of(lambda: made.append(pack_dataset(made[0], capacity, "bfd")))
+        print(f"  datasets and TRL   {mask_seconds:6.2f} s masks {bin_seconds:6.2f} s bins")
+        compare(root, masks, tokenizer)
+        print(f"  ours is {(mask_seconds + bin_seconds) / (masked + packed):.1f} times as fast")
+
+
 def pack_file(folder: Path, capacity: int) -> None:
     rows = TokenRows.open(folder)
     fate = decide(rows.survey(), capacity, "truncate", split="train", rows=rows)
@@ -214,6 +255,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--large", type=int, default=10_000_000, help="lengths packed to measure time and memory")
     parser.add_argument("--trl", type=int, default=20_000, help="rows of tokens packed beside TRL")
+    parser.add_argument(
+        "--conversations", type=int, default=4000, help="rows masked and packed beside datasets and TRL"
+    )
     arguments = parser.parse_args()
     print(f"{arguments.large} lengths, in a process of their own")
     sys.stdout.flush()
@@ -239,6 +283,7 @@ def main() -> None:
             print(f"  {label:<22}{bins:>8} bins  {efficiency:7.2%} full  {bins / bound - 1:+8.3%} over the bound")
     real_sets()
     beside_trl(arguments.trl)
+    from_rows(arguments.conversations)
 
 
 if __name__ == "__main__":
