@@ -76,7 +76,9 @@ def dask_client(cluster: Cluster, *, gpus: bool = False) -> Iterator[Client]:
             start = LocalCUDACluster
             options |= gpu_options(cluster)
         else:
-            options |= {"n_workers": _workers(cluster), "processes": True}
+            from pipeline.nanny import PatientNanny
+
+            options |= {"n_workers": _workers(cluster), "worker_class": PatientNanny}
         with ExitStack() as stack:
             try:
                 local = stack.enter_context(start(**options))
