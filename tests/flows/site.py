@@ -68,13 +68,13 @@ class PrefectSite:
             **self.extra,
         }
 
-    def start(self, name: str, *command: str) -> subprocess.Popen[bytes]:
-        """Start a command in the background, in a process group of its own."""
+    def start(self, name: str, *command: str, variables: Mapping[str, str] = {}) -> subprocess.Popen[bytes]:
+        """Start a command in the background, in a process group of its own, with variables of its own."""
         with (self.home / f"{name}.log").open("ab") as log:
             started = subprocess.Popen(
                 command,
                 cwd=self.home,  # not the checkout: the deployment must find it by itself
-                env=self.environment,
+                env={**self.environment, **variables},
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
