@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 LAYERS = (
-    ("schema", "signals", "errors", "fingerprint", "mixing", "atomic", "config", "text"),
+    ("schema", "signals", "errors", "addresses", "fingerprint", "mixing", "atomic", "config", "text"),
     ("recipe", "gpus"),
     ("run", "cluster", "progress", "failures"),
     ("engines",),
