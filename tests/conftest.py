@@ -10,8 +10,10 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 ROOT = Path(__file__).resolve().parents[1]
 TINY = ROOT / "data" / "tiny.yaml"
@@ -27,6 +29,40 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         from pipeline.curate.compilation import ensure_compiled
 
         ensure_compiled()
+
+
+_LONG = (
+    "test_kill.py",
+    "flows/",
+    "examples/",
+    "retrain/",
+    "containers/",
+    "train/test_train.py",
+    "train/test_resume.py",
+)
+"""What runs for minutes comes first, so that no worker of the tests is left alone with it in the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the long files first; all else stays in its order."""
+
+    def place(item: pytest.Item) -> int:
+        path = item.path.relative_to(ROOT / "tests").as_posix()
+        return next((at for at, begins in enumerate(_LONG) if path.startswith(begins)), len(_LONG))
+
+    items.sort(key=place)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
+    """With `--dist loadfile` a worker gets a file; those that share a Prefect server it gets together."""
+
+    class Together(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return "tests/flows" if file.startswith("tests/flows/") else file
+
+    return Together(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def command(*arguments: str) -> list[str]:

@@ -138,7 +138,7 @@ class PrefectSite:
         deadline = time.monotonic() + timeout
         while (state := self.state(run))["type"] not in _ENDED:
             assert time.monotonic() < deadline, f"{state}\n{self.log('worker')}"
-            time.sleep(0.3)
+            time.sleep(1)  # the server pays for every question
         return state
 
     def messages(self, run: Mapping[str, Any], *, until: str = "") -> str:
@@ -149,7 +149,7 @@ class PrefectSite:
             text = "\n".join(line["message"] for line in self.api("logs/filter", wanted))
             if until in text or time.monotonic() > deadline:
                 return text
-            time.sleep(0.3)
+            time.sleep(1)
 
     def artifact(self, key: str) -> Any:
         return self.api(f"artifacts/{key}/latest")
