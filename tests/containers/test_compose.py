@@ -49,7 +49,9 @@ class Composed:
         return [mine.get(word, word) for word in words]
 
     def start(self, service: str) -> None:
-        self.site.start(service, *self.command(service), variables=self.variables(service))
+        # A Dask worker reads the recipe's relative paths where it was started; the image's folder is the checkout.
+        cwd = ROOT if service.startswith("dask") else None
+        self.site.start(service, *self.command(service), variables=self.variables(service), cwd=cwd)
 
 
 @pytest.fixture(scope="module")

@@ -68,12 +68,14 @@ class PrefectSite:
             **self.extra,
         }
 
-    def start(self, name: str, *command: str, variables: Mapping[str, str] = {}) -> subprocess.Popen[bytes]:
+    def start(
+        self, name: str, *command: str, variables: Mapping[str, str] = {}, cwd: Path | None = None
+    ) -> subprocess.Popen[bytes]:
         """Start a command in the background, in a process group of its own, with variables of its own."""
         with (self.home / f"{name}.log").open("ab") as log:
             started = subprocess.Popen(
                 command,
-                cwd=self.home,  # not the checkout: the deployment must find it by itself
+                cwd=cwd or self.home,  # not the checkout: the deployment must find it by itself
                 env={**self.environment, **variables},
                 stdout=log,
                 stderr=subprocess.STDOUT,
