@@ -20,7 +20,7 @@ pytestmark = pytest.mark.timeout(1800)
 
 FOLDER = ROOT / "examples" / "slurm"
 SCRIPT = FOLDER / "retrain.sbatch"
-STEPS = 300
+STEPS = 400
 """Seconds of training: enough to be interrupted in, few enough to be finished."""
 SMALL = [
     *("pack.seq_length=128", "train.model.config.hidden_size=32", "train.model.config.num_hidden_layers=1"),
