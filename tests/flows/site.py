@@ -117,7 +117,8 @@ class PrefectSite:
                     text = answer.read()
                 return json.loads(text) if text else None
             except urllib.error.HTTPError as error:
-                if error.code != 503:  # SQLite is busy: ask again, as Prefect's own client does
+                # SQLite is busy, or the database did not answer in time: ask again, as Prefect's own client does.
+                if error.code not in (500, 503):
                     raise
                 time.sleep(0.5)
         raise AssertionError(f"{path}: the database is busy\n{self.log('server')}")
