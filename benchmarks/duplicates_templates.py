@@ -1,6 +1,6 @@
 """Near duplicates among rows that share a template: how many are missed, and what it costs.
 
-    python benchmarks/duplicates_templates.py [--rows 10000] [--own 40] [--changed 12] [--template 80 160] [--centres 64]
+    python benchmarks/duplicates_templates.py [--rows 10000] [--own 40] [--changed 12] [--template 80 160]
 
 A row is a template of so many words and so many words of its own, both of the PEPs; every fourth is the row before it
 with the last of its own words replaced. The longer the template, the more rows share each band of their sketches, and

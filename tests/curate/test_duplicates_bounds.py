@@ -66,7 +66,7 @@ def test_pairs_of_a_full_bucket_are_found(apart: list[int], tmp_path: Path) -> N
     assert few.removed.sum() == 2000
 
 
-def test_a_full_bucket_decides_as_one_that_has_room(tmp_path: Path) -> None:
+def test_a_full_bucket_loses_one_pair_in_a_hundred_at_most(tmp_path: Path) -> None:
     """Families of five, in chains, of which no two rows share a band but the one that all rows share."""
     random = np.random.default_rng(3)
     rows = np.repeat(_unlike(200, 128), 5, axis=0)
@@ -80,8 +80,9 @@ def test_a_full_bucket_decides_as_one_that_has_room(tmp_path: Path) -> None:
     table = keys_table(rows)
     fuzzy = {"sketch": 128, "threshold": 0.8, "bands": {"count": 21, "rows": 6}}
     whole, full = (by_id(table, _decide(rows, tmp_path / str(width), fuzzy, centres=width)[0]) for width in (4000, 16))
-    assert {name: row[0] for name, row in full.items()} == {name: row[0] for name, row in whole.items()}
-    assert sum(name != survivor for name, (survivor, *_) in whole.items()) > 300
+    removed = {name for name, (survivor, *_) in whole.items() if survivor != name}
+    assert len(removed) > 300
+    assert sum(full[name][0] == name for name in removed) <= len(removed) // 100
 
 
 def test_a_full_bucket_is_the_same_however_it_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
