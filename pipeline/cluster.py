@@ -68,7 +68,10 @@ def dask_client(cluster: Cluster, *, gpus: bool = False) -> Iterator[Client]:
                     ) from None
                 yield client
             return
+        from pipeline.nanny import PatientNanny
+
         options: dict[str, Any] = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
+        options["worker_class"] = PatientNanny
         start: Callable[..., Any] = LocalCluster
         if gpus:
             from dask_cuda import LocalCUDACluster
@@ -76,7 +79,7 @@ def dask_client(cluster: Cluster, *, gpus: bool = False) -> Iterator[Client]:
             start = LocalCUDACluster
             options |= gpu_options(cluster)
         else:
-            options |= {"n_workers": _workers(cluster), "processes": True}
+            options["n_workers"] = _workers(cluster)
         with ExitStack() as stack:
             try:
                 local = stack.enter_context(start(**options))

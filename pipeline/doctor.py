@@ -20,11 +20,11 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 import psutil
 from packaging.requirements import Requirement
 
+from pipeline.addresses import without_secrets
 from pipeline.gpus import choose, needs
 
 __all__ = ["Check", "examine"]
@@ -205,14 +205,16 @@ def _encoding() -> Check:
 def _prefect() -> Check:
     """Only `prefect deployment run` needs a server, so this never fails."""
     url = os.environ.get("PREFECT_API_URL", "http://127.0.0.1:4200/api").rstrip("/")
-    shown = urlsplit(url)._replace(netloc=urlsplit(url).netloc.rpartition("@")[2]).geturl()
+    shown = without_secrets(url)
     try:
         with urllib.request.urlopen(f"{url}/health", timeout=3) as answer:
             healthy = answer.status == 200
     except (OSError, ValueError) as error:
         reason = str(getattr(error, "reason", error))
         mend = "for deployments: `prefect server start`, then set PREFECT_API_URL"
-        return Check(name="Prefect API", state="info", found=f"no answer at {shown} ({reason})", mend=mend)
+        return Check(
+            name="Prefect API", state="info", found=f"no answer at {shown} ({without_secrets(reason)})", mend=mend
+        )
     return Check(name="Prefect API", state="ok" if healthy else "info", found=f"answers at {shown}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import dask
+import psutil
 import pytest
 from distributed import Client
 
@@ -182,3 +184,11 @@ def test_workers_that_start_too_slowly_are_said() -> None:
         cluster.dask_client(Cluster(workers=1)),
     ):
         pass
+
+
+def test_a_worker_that_dies_slowly_does_not_fail_the_end_of_its_cluster() -> None:
+    with cluster.dask_client(Cluster(workers=1)) as client:
+        worker = client.submit(os.getpid).result()
+        os.kill(worker, signal.SIGSTOP)  # it answers nobody; no time is left between SIGKILL and its end
+        client.cluster.sync(client.cluster.workers[0].kill, timeout=0)
+    assert not psutil.pid_exists(worker)

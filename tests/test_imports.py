@@ -15,9 +15,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 LAYERS = (
-    ("schema", "signals", "errors", "fingerprint", "mixing", "atomic", "config", "text"),
+    ("schema", "signals", "errors", "addresses", "fingerprint", "mixing", "atomic", "config", "text"),
     ("recipe", "gpus"),
-    ("run", "cluster", "progress", "failures"),
+    ("run", "cluster", "nanny", "progress", "failures"),
     ("engines",),
     ("ingest", "curate", "pack", "sources"),
     ("train", "evaluate"),

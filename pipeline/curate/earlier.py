@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -45,12 +46,10 @@ def training_parts(recipe: Recipe) -> list[tuple[str, Path]]:
     Raises:
         InputError: a run has no finished curation, or a part of it is gone.
     """
-    parts = []
-    for folder in recipe.retrain.earlier:
-        run = Path(folder)
-        for number in _own_parts(folder):
-            parts.append((f"{run.name}-{number}", _there(run / f"curated/train/part-{number}.parquet")))
-    return parts
+    return [
+        (f"{run.name}-{number}", _there(run / f"curated/train/part-{number}.parquet"))
+        for run, number in _own_parts(recipe)
+    ]
 
 
 def take_over(stage: Stage, recipe: Recipe, finished: dict[str, PartRecord]) -> list[PartRecord]:
@@ -63,11 +62,9 @@ def take_over(stage: Stage, recipe: Recipe, finished: dict[str, PartRecord]) -> 
         InputError: a run has no finished curation, or a part of it is gone.
     """
     records = []
-    for folder in recipe.retrain.earlier:
-        run = Path(folder)
-        for number in _own_parts(folder):
-            part = f"earlier-{run.name}-{number}"
-            records.append(finished.get(part) or _take_part(stage, recipe, run, number, part))
+    for run, number in _own_parts(recipe):
+        part = f"earlier-{run.name}-{number}"
+        records.append(finished.get(part) or _take_part(stage, recipe, run, number, part))
     return records
 
 
@@ -89,9 +86,11 @@ def _take_part(stage: Stage, recipe: Recipe, run: Path, number: str, part: str) 
     return stage.commit(part, files, {"earlier": dict(rows), "left_out": left})
 
 
-def _own_parts(folder: str) -> list[str]:
-    """The numbers of a run's own parts."""
-    return sorted({match[2] for part in _manifest(folder).parts if (match := _OWN.fullmatch(part["name"]))})
+def _own_parts(recipe: Recipe) -> Iterator[tuple[Path, str]]:
+    """Every earlier run with the number of each part of its own."""
+    for folder in recipe.retrain.earlier:
+        own = {match[2] for part in _manifest(folder).parts if (match := _OWN.fullmatch(part["name"]))}
+        yield from ((Path(folder), number) for number in sorted(own))
 
 
 def _there(path: Path) -> Path:

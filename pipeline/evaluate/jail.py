@@ -12,6 +12,7 @@ import resource
 import signal
 import struct
 import sys
+from typing import NoReturn
 
 _NEWNS, _NEWIPC, _NEWUTS = 0x00020000, 0x08000000, 0x04000000
 _NEWUSER, _NEWPID, _NEWNET = 0x10000000, 0x20000000, 0x40000000
@@ -27,8 +28,13 @@ make is memory that no limit of a process counts; a loop of them would take all 
 _STRANGERS = range(60_000, 65_000)
 """Users that nobody is: the kernel counts processes by user, and does not hold root to any number."""
 
-NO_NAMESPACES = 97
-"""Exit code: the kernel allows no namespaces here."""
+NO_NAMESPACES = b"namespaces"
+NO_FILTER = b"filter"
+"""Goes into the pipe `refusal` where the kernel allows no namespaces, or takes no filter of calls, or none is known
+for this kind of machine. Not an exit code: the program may end with any."""
+
+_NOT_STARTED = 98
+"""Exit code where the program was not started."""
 
 PYTHON = "/tmp/.python"
 """Where the interpreter's installation is seen inside, if it lies in a place that is covered."""
@@ -42,8 +48,9 @@ def main() -> int:
     user, group, root = os.getuid(), os.getgid(), os.getuid() == 0
     own_user = 0 if root else _NEWUSER
     isolated = libc.unshare(own_user | _NEWNS | _NEWPID | _NEWNET | _NEWIPC | _NEWUTS) == 0
+    os.set_inheritable(job["refusal"], False)  # the program has none of it
     if not isolated and job["required"]:
-        return NO_NAMESPACES
+        _refuse(job, NO_NAMESPACES)
     if isolated and not root:  # who is not mapped cannot own a file
         for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
             pathlib.Path(f"/proc/self/{name}").write_text(text)
@@ -53,7 +60,7 @@ def main() -> int:
             libc.prctl(_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
             _enter(libc, job, root, isolated)
         finally:
-            os._exit(NO_NAMESPACES if job["required"] else 98)  # `exec` does not return
+            os._exit(_NOT_STARTED)  # `exec` does not return
     return _ended(child)
 
 
@@ -77,7 +84,7 @@ def _enter(libc: ctypes.CDLL, job: dict, root: bool, isolated: bool) -> None:  #
     libc.prctl(_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # forgotten when the user changes
     libc.prctl(_NO_NEW_PRIVS, 1, 0, 0, 0)
     if not _refuse_uncounted(libc) and job["required"]:
-        os._exit(NO_NAMESPACES)
+        _refuse(job, NO_FILTER)
     argv = job["argv"]
     if isolated and job["bind"]:
         argv = [word.replace(job["bind"], PYTHON, 1) for word in argv]
@@ -105,18 +112,18 @@ def _refuse_uncounted(libc: ctypes.CDLL) -> bool:
 def _shut(libc: ctypes.CDLL, job: dict) -> None:  # type: ignore[type-arg]
     """Every file system read-only; empty ones, in memory, over the places of people and of temporary files."""
     attributes = (ctypes.c_uint64 * 4)(_READ_ONLY, 0, _MS_PRIVATE, 0)  # private: nothing is seen outside
-    _must(libc.syscall(_MOUNT_SETATTR, _AT_FDCWD, b"/", _AT_RECURSIVE, ctypes.byref(attributes), 32))
+    _must(job, libc.syscall(_MOUNT_SETATTR, _AT_FDCWD, b"/", _AT_RECURSIVE, ctypes.byref(attributes), 32))
     flags = _MS_NOSUID | _MS_NODEV
     # Where the container masks parts of /proc this is refused; then it is the one of outside, read-only.
     libc.mount(b"proc", b"/proc", b"proc", flags | _MS_NOEXEC, None)
     size = f"size={job['disk_mb']}m,nr_inodes=1024,mode=777".encode()
-    _must(libc.mount(b"tmpfs", b"/tmp", b"tmpfs", flags, size))
+    _must(job, libc.mount(b"tmpfs", b"/tmp", b"tmpfs", flags, size))
     if job["bind"]:
         os.mkdir(PYTHON)
-        _must(libc.mount(job["bind"].encode(), PYTHON.encode(), None, _MS_BIND, None))
+        _must(job, libc.mount(job["bind"].encode(), PYTHON.encode(), None, _MS_BIND, None))
     for place in job["hidden"]:
         if os.path.isdir(place):
-            _must(libc.mount(b"tmpfs", place.encode(), b"tmpfs", flags, b"size=64k,nr_inodes=2,mode=755"))
+            _must(job, libc.mount(b"tmpfs", place.encode(), b"tmpfs", flags, b"size=64k,nr_inodes=2,mode=755"))
 
 
 def _ended(child: int) -> int:
@@ -124,9 +131,14 @@ def _ended(child: int) -> int:
     return os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)
 
 
-def _must(result: int) -> None:
+def _must(job: dict, result: int) -> None:  # type: ignore[type-arg]
     if result != 0:
-        os._exit(NO_NAMESPACES)
+        _refuse(job, NO_NAMESPACES)
+
+
+def _refuse(job: dict, what: bytes) -> NoReturn:  # type: ignore[type-arg]
+    os.write(job["refusal"], what)
+    os._exit(_NOT_STARTED)
 
 
 if __name__ == "__main__":

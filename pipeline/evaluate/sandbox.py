@@ -16,16 +16,17 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import platform
 import secrets
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pipeline.errors import MachineError
-from pipeline.evaluate.jail import NO_NAMESPACES
+from pipeline.evaluate.jail import NO_FILTER, NO_NAMESPACES
 
 __all__ = ["passes", "run"]
 
@@ -34,6 +35,18 @@ _CLOCK = 3
 _DISK_MB = 16
 _PROCESSES = 32
 _OPEN_FILES = 64
+
+_REFUSALS = {
+    NO_NAMESPACES: (
+        "the kernel refuses unprivileged namespaces",
+        "allow them (sysctl kernel.unprivileged_userns_clone=1; a container needs a seccomp profile that lets "
+        "`unshare` and `mount` pass), or leave evaluate.unit_tests out",
+    ),
+    NO_FILTER: (
+        f"no seccomp filter is known, or allowed, on {platform.machine()}",
+        "evaluate on x86_64 or aarch64, with a kernel that has CONFIG_SECCOMP_FILTER, or leave evaluate.unit_tests out",
+    ),
+}
 
 _LONGEST = 1 << 20
 """Characters of a program; a longer one is not run."""
@@ -48,11 +61,10 @@ def passes(program: str, *, seconds: float, memory_mb: int) -> bool:
         memory_mb: address space.
 
     Raises:
-        MachineError: the machine allows no namespaces.
+        MachineError: the machine allows no namespaces, or no filter of calls.
     """
     token = secrets.token_hex(16)
-    reading, writing = os.pipe()
-    try:
+    with _pipe() as (reading, writing):
         # Under another name than any that the program uses; the descriptor is the only thing that is inherited.
         end = f"\n\n__import__('os').write({writing}, b'{token}')\n"
         code = run(
@@ -62,16 +74,9 @@ def passes(program: str, *, seconds: float, memory_mb: int) -> bool:
             memory_mb=memory_mb,
             keep=[writing],
         )
-        os.close(writing)
-        writing = -1
-        os.set_blocking(reading, False)
         with contextlib.suppress(BlockingIOError):
             return code == 0 and os.read(reading, 1 << 16).endswith(token.encode())
         return False
-    finally:
-        os.close(reading)
-        if writing >= 0:
-            os.close(writing)
 
 
 def run(
@@ -94,11 +99,11 @@ def run(
         required: whether to refuse where there are no namespaces. Without, the limits and the clean environment stay.
 
     Raises:
-        MachineError: there are none, and they are required.
+        MachineError: there are none, or no filter of calls, and they are required.
     """
     if sum(map(len, files.values())) > _LONGEST:
         return -1
-    with tempfile.TemporaryDirectory(prefix="curate-and-train-") as folder:
+    with tempfile.TemporaryDirectory(prefix="curate-and-train-") as folder, _pipe() as (refused, refusing):
         os.chmod(folder, 0o777)  # the program may run as another user
         job = {
             "argv": list(argv),
@@ -108,6 +113,7 @@ def run(
             "disk_mb": _DISK_MB,
             "hidden": _hidden(),
             "bind": _bind(),
+            "refusal": refusing,
             "number": os.getpid() * 131 + secrets.randbelow(1 << 20),
             "limits": {
                 "RLIMIT_CPU": max(1, round(seconds)),
@@ -118,6 +124,7 @@ def run(
                 "RLIMIT_CORE": 0,
             },
         }
+        refusal = b""
         process = subprocess.Popen(
             [_interpreter(), "-I", "-B", "-c", _jail()],
             stdin=subprocess.PIPE,
@@ -126,7 +133,7 @@ def run(
             env={"PATH": "/usr/bin:/bin"},
             cwd="/",
             start_new_session=True,
-            pass_fds=list(keep),
+            pass_fds=[*keep, refusing],
         )
         try:
             process.communicate(json.dumps(job).encode(), timeout=_CLOCK * seconds)
@@ -139,14 +146,24 @@ def run(
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-    if code == NO_NAMESPACES:
-        raise MachineError(
-            "this machine allows no sandbox: the kernel refuses unprivileged namespaces",
-            where="evaluate.unit_tests",
-            mend="allow them (sysctl kernel.unprivileged_userns_clone=1; a container needs a seccomp profile that lets "
-            "`unshare` and `mount` pass), or leave evaluate.unit_tests out",
-        )
+        with contextlib.suppress(BlockingIOError):
+            refusal = os.read(refused, 64)
+    if refusal:
+        what, mend = _REFUSALS[refusal]
+        raise MachineError(f"this machine allows no sandbox: {what}", where="evaluate.unit_tests", mend=mend)
     return code
+
+
+@contextlib.contextmanager
+def _pipe() -> Iterator[tuple[int, int]]:
+    """Descriptors to read from, without waiting, and to write to."""
+    reading, writing = os.pipe()
+    try:
+        os.set_blocking(reading, False)
+        yield reading, writing
+    finally:
+        os.close(reading)
+        os.close(writing)
 
 
 def _jail() -> str:

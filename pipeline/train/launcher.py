@@ -13,7 +13,6 @@ The contract:
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import os
 import selectors
@@ -23,7 +22,6 @@ import sys
 import tempfile
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -31,6 +29,7 @@ import psutil
 
 from pipeline.config import Launch
 from pipeline.errors import Preempted, StageError
+from pipeline.train.cause import Cause
 from pipeline.train.lifetime import OUTCOME, PARENT, read_outcome
 
 __all__ = ["launch"]
@@ -43,9 +42,6 @@ _POLL = 0.2
 
 _MEMORY = "lower train.micro_batch, pack.seq_length or evaluate.batch, or take a machine with more memory"
 _REPORT = "the log holds the traceback; run the same command again to go on from the last checkpoint"
-
-_TAIL = 40
-"""Last lines of the output in which a cause is looked for."""
 
 
 def launch(
@@ -75,7 +71,7 @@ def launch(
         StageError: a rank failed otherwise; says the root cause.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    tail: deque[str] = deque(maxlen=_TAIL)
+    cause = Cause()
     with (
         tempfile.TemporaryDirectory(prefix="curate-and-train-") as scratch,
         log.open("a", encoding="utf-8") as stream,
@@ -85,7 +81,7 @@ def launch(
         def take(line: str) -> None:
             stream.write(line + "\n")
             stream.flush()
-            tail.append(line)
+            cause.take(line)
             on_line(line)
 
         outcome, failure = Path(scratch, "outcome.json"), Path(scratch, "failure.json")
@@ -112,9 +108,9 @@ def launch(
         if terminated.is_set():
             raise Preempted("stopped by SIGTERM", where=str(log), mend="run the same command again: it resumes")
         if code != 0:
-            cause = _cause(failure, tail, code)
+            told = cause.told(failure, code)
             raise StageError(
-                f"{module.rpartition('.')[2]}: {cause}", where=str(log), mend=_MEMORY if "memory" in cause else _REPORT
+                f"{module.rpartition('.')[2]}: {told}", where=str(log), mend=_MEMORY if "memory" in told else _REPORT
             )
 
 
@@ -232,16 +228,3 @@ def _kill(process: psutil.Process) -> None:
             os.killpg(process.pid, signal.SIGKILL)
         else:
             process.kill()
-
-
-def _cause(failure: Path, tail: Sequence[str], code: int) -> str:
-    """The root cause: torchelastic's error file, else what the agent says of a signal, else the last line."""
-    with contextlib.suppress(FileNotFoundError, ValueError):
-        message = json.loads(failure.read_text(encoding="utf-8"))["message"]
-        return str(message["message"] if isinstance(message, dict) else message)
-    for line in tail:
-        if "received by PID" in line:
-            killed = "SIGKILL" in line
-            return line.strip() + (": most likely for want of memory" if killed else "")
-    last = next((line for line in reversed(tail) if line.strip(" -=")), "no output")
-    return f"torchrun ended with exit code {code}: {last.strip()}"

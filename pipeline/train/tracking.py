@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pipeline import config
+from pipeline.addresses import without_secrets
 from pipeline.atomic import write_json
 
 __all__ = ["Trackers"]
@@ -52,7 +53,7 @@ class Trackers:
         try:
             self._trackers[name] = make()
         except Exception as error:  # as below
-            print(f"warning: {name} is left out: {type(error).__name__}: {error}", flush=True)
+            _warn(f"{name} is left out", error)
 
     def log(self, entry: Mapping[str, Any], *, prefix: str) -> None:
         """Send the numbers of a line to every tracker, called `prefix/…`; steps between `every` are left out."""
@@ -68,7 +69,7 @@ class Trackers:
             try:
                 self._trackers[name].log(step, numbers)
             except Exception as error:  # each has errors of its own, and none is worth a training run
-                print(f"warning: {name} is left out from step {step} on: {type(error).__name__}: {error}", flush=True)
+                _warn(f"{name} is left out from step {step} on", error)
                 del self._trackers[name]
 
     def close(self) -> None:
@@ -77,7 +78,12 @@ class Trackers:
             try:
                 tracker.close()
             except Exception as error:
-                print(f"warning: {name} could not finish: {type(error).__name__}: {error}", flush=True)
+                _warn(f"{name} could not finish", error)
+
+
+def _warn(what: str, error: Exception) -> None:
+    """Errors of clients name the address, which may hold a password."""
+    print(f"warning: {what}: {type(error).__name__}: {without_secrets(str(error))}", flush=True)
 
 
 class _Kept:

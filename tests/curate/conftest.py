@@ -14,6 +14,7 @@ from distributed import Client, LocalCluster
 
 from pipeline.config import Recipe
 from pipeline.curate import curate
+from pipeline.nanny import PatientNanny
 from pipeline.run import RunDirectory
 from pipeline.schema import CURATED, LEDGER, SPLITS, VERDICTS
 
@@ -29,7 +30,9 @@ def scheduler() -> Iterator[str]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv(KEY_ENV, KEY)
         with (
-            LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0") as cluster,
+            LocalCluster(
+                n_workers=2, threads_per_worker=1, worker_class=PatientNanny, dashboard_address="127.0.0.1:0"
+            ) as cluster,
             Client(cluster),
         ):
             yield cluster.scheduler_address

@@ -12,6 +12,7 @@ import pytest
 
 from pipeline.config import UnitTests
 from pipeline.errors import MachineError
+from pipeline.evaluate import sandbox
 from pipeline.evaluate.metrics.unit_tests import RowTests, pass_at, passed
 from pipeline.evaluate.sandbox import passes, run
 from tests.text.columns import shared
@@ -100,6 +101,19 @@ def test_a_command_s_exit_code_comes_back() -> None:
     assert run(["/bin/sh", "-c", "exit 7"], {}, seconds=5, memory_mb=256) == 7
     assert run(["/bin/cat", "a"], {"a": "text"}, seconds=5, memory_mb=256) == 0
     assert run(["/bin/sh", "-c", "kill -9 $$"], {}, seconds=5, memory_mb=256) == 128 + 9
+
+
+def test_no_exit_code_of_a_program_is_taken_for_the_machine_s_refusal() -> None:
+    for code in (96, 97, 98, 255):
+        assert not ok(f"import sys; sys.exit({code})")
+
+
+def test_where_no_filter_of_calls_is_known_nothing_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = sandbox._jail()
+    assert f'"{os.uname().machine}": (' in text
+    monkeypatch.setattr(sandbox, "_jail", lambda: text.replace(f'"{os.uname().machine}": (', '"another": ('))
+    with pytest.raises(MachineError, match="no seccomp filter is known"):
+        ok("")
 
 
 def test_humaneval_s_own_solutions_pass_and_others_do_not() -> None:

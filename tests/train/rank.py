@@ -26,6 +26,10 @@ def main(arguments: Sequence[str]) -> None:
             raise OSError(28, "No space left on device")
         case "killed":
             os.kill(os.getpid(), signal.SIGKILL)
+        case "last-killed":
+            if rank == str(int(os.environ["WORLD_SIZE"]) - 1):
+                os.kill(os.getpid(), signal.SIGKILL)
+            time.sleep(60)
         case "hang":
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             os.write(1, f"pid {os.getpid()}\n".encode())  # one write: ranks share the pipe

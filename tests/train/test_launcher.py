@@ -40,6 +40,14 @@ def test_the_cause_of_a_failure_is_the_message(what: str, kind: type[Exception],
     assert children() == []
 
 
+def test_of_many_ranks_the_one_that_was_killed_is_the_cause_not_those_stopped_for_it(tmp_path: Path) -> None:
+    with pytest.raises(StageError) as caught:
+        launch(MODULE, ["last-killed"], nproc=4, grace=1, log=tmp_path / "a.log")
+    assert "Signal 9 (SIGKILL)" in str(caught.value)
+    assert "lower train.micro_batch" in str(caught.value)
+    assert children() == []
+
+
 def test_an_exception_of_the_caller_passes_and_ranks_that_ignore_sigterm_are_killed(tmp_path: Path) -> None:
     pids: list[int] = []
 

@@ -142,12 +142,12 @@ class _Job(Held):
 
 def decide_part(job: _Job) -> PartRecord:
     """Write the ledger's lines of the training and validation rows of one part that hold a test row."""
-    found, rows, halves = lines_of(job)
+    named = job.named()
+    found, rows, halves = lines_of(job, named)
     lines = {job.name: found}
     if job.recipe.retrain.earlier:
-        table = pa.concat_tables(group for _, group in job.groups(["id", "source"]))
         rule = job.recipe.curate.decontaminate.test_split
-        lines[earlier_name(job.name)] = trained_on.lines_of(job.work, table, rule)
+        lines[earlier_name(job.name)] = trained_on.lines_of(job.work, named, rule)
     files = {f"contamination/{name}.parquet": len(one) for name, one in lines.items()}
     for name, one in lines.items():
         write_parquet(job.stage.run.path(f"contamination/{name}.parquet"), one, LEDGER)

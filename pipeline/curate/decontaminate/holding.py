@@ -9,6 +9,7 @@ lines_of      rows that hold enough of a test row        a task a part
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -47,7 +48,7 @@ _NGRAMS = 1 << 24
 
 
 @dataclass(frozen=True, kw_only=True)
-class Held:
+class Held(ABC):
     """The rows of one part.
 
     Attributes:
@@ -60,13 +61,18 @@ class Held:
     name: str
     work: Path
 
+    @abstractmethod
     def splits(self) -> NDArray[np.int64]:
         """The split of every row of the part; -1 where the row is not kept."""
-        raise NotImplementedError
 
+    @abstractmethod
     def groups(self, columns: Sequence[str]) -> Iterator[tuple[int, pa.Table]]:
         """The part's rows in slices of bounded size, each with the number of its first."""
-        raise NotImplementedError
+
+    def named(self) -> pa.Table:
+        """`id` and `source` of every row of the part."""
+        nobody = LEDGER.empty_table().select(["id", "source"])
+        return pa.concat_tables([nobody, *(group for _, group in self.groups(nobody.column_names))])
 
 
 def hold(
@@ -193,8 +199,12 @@ def _common(names: Sequence[str], work: Path, common: int) -> int:
     return int(too_many.sum())
 
 
-def lines_of(job: Held) -> tuple[pa.Table, dict[str, int], dict[str, int]]:
+def lines_of(job: Held, named: pa.Table) -> tuple[pa.Table, dict[str, int], dict[str, int]]:
     """The training and validation rows of one part that hold a test row.
+
+    Args:
+        job: the part.
+        named: its rows, as `Held.named` reads them.
 
     Returns:
         Their lines of `schema.LEDGER`; how many rows of each split they are; how many hold which half of a test row.
@@ -205,9 +215,7 @@ def lines_of(job: Held) -> tuple[pa.Table, dict[str, int], dict[str, int]]:
     splits = job.splits()
     here = ~load(job.work / "common.npy")[gram] & (splits[row] != _TEST)
     matches = matches_of(row[here], gram[here], index, rule.share)
-    nobody = LEDGER.empty_table().select(["id", "source"])
-    table = pa.concat_tables([nobody, *(group for _, group in job.groups(["id", "source"]))])
-    lines = ledger_lines(matches, table, index, rule.share, "test")
+    lines = ledger_lines(matches, named, index, rule.share, "test")
     rows = Counter(SPLITS[split] for split in splits[np.unique(matches.rows)])
     halves = Counter(HALVES[half] for half in matches.halves)
     return lines, dict(rows), dict(halves)

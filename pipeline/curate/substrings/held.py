@@ -86,8 +86,12 @@ def hold_again(
         for part, lines in zip(parts, alike, strict=True)
     ]
     hold(jobs, recipe, folder, run)
-    found = run(lines_of, jobs)
+    found = run(_lines_of_part, jobs)
     rows: Counter[str] = Counter(train=0, validation=0)
     for _, count, _ in found:
         rows.update(count)
     return [lines for lines, _, _ in found], dict(rows)
+
+
+def _lines_of_part(job: _Job) -> tuple[pa.Table, dict[str, int], dict[str, int]]:
+    return lines_of(job, job.named())
