@@ -132,7 +132,8 @@ def _extras(recipe: Recipe) -> list[str]:
     from pipeline.train.extras import check_extras
 
     try:
-        check_extras(lora=recipe.train.lora if recipe.train.method == "lora" else None, track=recipe.train.track)
+        lora = recipe.train.lora if recipe.train.method == "lora" else None
+        check_extras(lora=lora, track=recipe.train.track, optimizer=recipe.train.optimizer)
     except ProjectError as error:
         return [f"{error.where}: {error.what} ({error.mend})"]
     return []

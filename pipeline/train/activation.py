@@ -15,7 +15,7 @@ from pipeline.errors import RecipeError
 with contextlib.suppress(ImportError):
     import torch.nn.attention.varlen  # brings its operators
 
-__all__ = ["checkpoint_activations"]
+__all__ = ["check_checkpointing", "checkpoint_activations"]
 
 _SAVED = frozenset(
     {
@@ -42,12 +42,7 @@ def checkpoint_activations(model: PreTrainedModel, how: Literal["off", "selectiv
     """
     if how == "off":
         return
-    if not model.supports_gradient_checkpointing:
-        raise RecipeError(
-            f"{type(model).__name__} has no activation checkpointing in transformers",
-            where=f"train.activation_checkpointing: {how}",
-            mend="set it to off, and lower train.micro_batch if memory is short",
-        )
+    check_checkpointing(model, how)
     settings: dict[str, Any] = {"use_reentrant": False}
     if how == "selective":
         settings["context_fn"] = _contexts
@@ -55,6 +50,20 @@ def checkpoint_activations(model: PreTrainedModel, how: Literal["off", "selectiv
         model.activation_checkpointing_enable(activation_checkpointing_kwargs=settings)
     else:  # its name before transformers called it deprecated
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs=settings)  # type: ignore[no-untyped-call]
+
+
+def check_checkpointing(model: PreTrainedModel, how: Literal["off", "selective", "full"]) -> None:
+    """Refuse what the architecture does not have.
+
+    Raises:
+        RecipeError: it has no checkpointing.
+    """
+    if how != "off" and not model.supports_gradient_checkpointing:
+        raise RecipeError(
+            f"{type(model).__name__} has no activation checkpointing in transformers",
+            where=f"train.activation_checkpointing: {how}",
+            mend="set it to off, and lower train.micro_batch if memory is short",
+        )
 
 
 def _contexts() -> Any:

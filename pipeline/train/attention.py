@@ -10,6 +10,7 @@ reach the layer as an explicit argument, also when activation checkpointing comp
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
@@ -109,6 +110,8 @@ def attend_packed(
     for name in _CHANGES:
         if settings.get(name) is not None:
             raise Unserved(f"attention with {name}")
+    if query.device.type == "meta":  # only asked whether it would do
+        return value.new_empty(query.shape[0], query.shape[2], query.shape[1], value.shape[3]), None
     if _group is not None:
         key, value = gather_sequence(key, value, _group)
     batch, heads, length, _ = query.shape
@@ -185,6 +188,8 @@ def _flash() -> Attend:
 
 
 def _by_torch(varlen_attn: Attend) -> Attend:
+    shares_heads = "enable_gqa" in inspect.signature(varlen_attn).parameters  # torch 2.11 has no such word
+
     def attend(
         query: torch.Tensor,
         key: torch.Tensor,
@@ -196,16 +201,21 @@ def _by_torch(varlen_attn: Attend) -> Attend:
     ) -> torch.Tensor:
         if dropout:
             raise Unserved("attention with dropout by torch.nn.attention.varlen")
+        key, value = _covered(key, value, bounds)
+        groups = query.shape[1] // key.shape[1]
+        if groups > 1 and not shares_heads:
+            key, value = key.repeat_interleave(groups, dim=1), value.repeat_interleave(groups, dim=1)
         out: torch.Tensor = varlen_attn(
             query,
-            *_covered(key, value, bounds),
+            key,
+            value,
             bounds[0],
             bounds[1] - bounds[1, 0],
             len(query),
             len(key),
             scale=scaling,
             window_size=(-1 if window is None else window - 1, 0),
-            enable_gqa=query.shape[1] != key.shape[1],
+            **({"enable_gqa": True} if groups > 1 and shares_heads else {}),
         )
         return out
 

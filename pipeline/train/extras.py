@@ -12,12 +12,15 @@ __all__ = ["check_extras"]
 _TRACKERS = ("tensorboard", "wandb", "mlflow")
 
 
-def check_extras(*, lora: config.Lora | None = None, track: config.Track | None = None) -> None:
+def check_extras(
+    *, lora: config.Lora | None = None, track: config.Track | None = None, optimizer: str = "adamw"
+) -> None:
     """Look for the packages of what is asked for.
 
     Args:
         lora: the section, where adapters are trained.
         track: the section.
+        optimizer: the key.
 
     Raises:
         RecipeError: one is not installed.
@@ -34,4 +37,10 @@ def check_extras(*, lora: config.Lora | None = None, track: config.Track | None 
             "bitsandbytes is not installed",
             where=f"train.lora.quantize: {lora.quantize}",
             mend="`pip install bitsandbytes` (the extra `qlora`), or remove the key",
+        )
+    if optimizer == "adamw8bit" and find_spec("torchao") is None:
+        raise RecipeError(
+            "torchao is not installed, which an optimiser with moments of 8 bits takes",
+            where="train.optimizer: adamw8bit",
+            mend="`pip install torchao`, of a version for this torch, or set train.optimizer: adamw",
         )

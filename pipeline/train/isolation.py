@@ -67,8 +67,12 @@ def keeps_apart(learner: Learner, *, vocab_size: int, device: torch.device) -> b
     try:
         before = learner(batch, logits=True)
         after = learner(MicroBatch(**{**vars(batch), "tokens": edited}), logits=True)
-    except (TypeError, Unserved):  # it takes no mask or no positions, or wants another attention
-        return False
+    except torch.OutOfMemoryError:
+        raise
+    except (TypeError, ValueError, RuntimeError, IndexError, Unserved):
+        if learner.isolation == "alone":  # plain rows: what fails now is no matter of packing
+            raise
+        return False  # it takes no mask of these dimensions or no positions, or wants another attention
     finally:
         learner.train(training)
     if not bool(before.isfinite().all()):

@@ -18,10 +18,18 @@ from transformers.pytorch_utils import Conv1D
 
 from pipeline import config
 from pipeline.atomic import write_json
-from pipeline.errors import RecipeError, did_you_mean
+from pipeline.errors import InputError, RecipeError, did_you_mean
 from pipeline.train.quantize import dequantized
 
-__all__ = ["adapted_layers", "adapter_numbers", "add_adapters", "linear_layers", "merged_weights", "save_adapter"]
+__all__ = [
+    "adapted_layers",
+    "adapter_numbers",
+    "add_adapters",
+    "check_tokens",
+    "linear_layers",
+    "merged_weights",
+    "save_adapter",
+]
 
 _ADAPTER = "default"
 """peft's name for the only adapter."""
@@ -77,6 +85,24 @@ def adapted_layers(model: torch.nn.Module, lora: config.Lora) -> list[str]:
             mend="remove a pattern; `curate-and-train plan` lists the layers that are left",
         )
     return sorted(found)
+
+
+def check_tokens(tokens: int, rows: int) -> None:
+    """Raise where adapters would leave tokens untrained.
+
+    Args:
+        tokens: of the tokenizer.
+        rows: of the model's embeddings.
+
+    Raises:
+        InputError: the model has fewer.
+    """
+    if tokens > rows:
+        raise InputError(
+            f"the tokenizer has {tokens} tokens, the model {rows}, and LoRA would leave the new ones untrained",
+            where="train.method: lora",
+            mend="set train.method: full, or pack.template to one without new tokens",
+        )
 
 
 def adapter_numbers(model: torch.nn.Module, lora: config.Lora) -> int:

@@ -158,8 +158,8 @@ def _a_layer(config: Any, *, tensor: int) -> int:
     Both residuals, and both norms' inputs and outputs; queries, keys and values before and after rotation; the
     attention's output twice; the gate, its activation, the product beside it, and both joined.
     """
-    heads = config.num_attention_heads
-    size = getattr(config, "head_dim", None) or config.hidden_size // heads
+    heads = getattr(config, "num_attention_heads", None) or 0  # state spaces have none
+    size = getattr(config, "head_dim", None) or config.hidden_size // max(heads, 1)
     keys = getattr(config, "num_key_value_heads", None) or heads
     attention = 2 * size * (heads + 2 * keys) + 2 * heads * size
     wide = 4 * (getattr(config, "intermediate_size", None) or 4 * config.hidden_size)

@@ -10,6 +10,7 @@ from typing import Any, cast
 import torch
 from huggingface_hub import HfApi, try_to_load_from_cache
 from huggingface_hub.errors import StrictDataclassError
+from safetensors import SafetensorError
 from transformers import (
     CONFIG_MAPPING,
     AutoConfig,
@@ -22,6 +23,7 @@ from transformers import (
 from pipeline import config
 from pipeline.errors import InputError, RecipeError, did_you_mean
 from pipeline.pack.tokenizer import describe_tokenizer
+from pipeline.train.lora import check_tokens
 from pipeline.train.origin import model_folder
 from pipeline.train.quantize import quantization
 
@@ -31,6 +33,9 @@ _CONFIG = "train.model.config"
 
 _HUB_SECONDS = 5.0
 """How long the hub has to answer."""
+
+_TOKENIZER = ("*token*", "vocab*", "merges*", "*.model", "tekken*")
+"""Names of files that make a tokenizer."""
 
 Tokenizer = Any
 """A fast tokenizer of transformers, which types it differently for each model."""
@@ -92,12 +97,7 @@ def load_model(
     if len(tokenizer) > vocab_size:
         # Only ever larger: a vocabulary padded to a round number is the model's own affair.
         if frozen:
-            raise InputError(
-                f"the tokenizer has {len(tokenizer)} tokens, the model {vocab_size}, and "
-                "LoRA would leave the new ones untrained",
-                where="train.method: lora",
-                mend="set train.method: full, or pack.template to one without new tokens",
-            )
+            check_tokens(len(tokenizer), vocab_size)
         torch.manual_seed(seed)
         loaded.resize_token_embeddings(len(tokenizer))
     # Padding is masked by position, so no token needs to be kept from learning, least of all one that is also EOS.
@@ -140,13 +140,17 @@ def _pretrained(name: str, *, local: bool, trust: bool, quantize: str | None = N
             dtype=torch.float32,
             use_safetensors=True,
             trust_remote_code=trust,
-            attn_implementation="sdpa",
             local_files_only=local,
             **held,
         )
-    except (OSError, ValueError, ImportError) as error:
+    except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
+        what = _first_line(error)
+        if isinstance(error, RuntimeError):
+            if "ignore_mismatched_sizes" not in str(error):
+                raise
+            what = "its weights have other shapes than its config.json says"
         raise InputError(
-            f"the model cannot be loaded: {_first_line(error)}",
+            f"the model cannot be loaded: {what}",
             where=f"train.model.path: {name}",
             mend="give a folder with config.json and model.safetensors, or the name of a model on the hub "
             "that needs no code of its own; code that you have read runs with train.model.trust_remote_code: true",
@@ -160,9 +164,7 @@ def _random(keys: dict[str, Any], tokenizer: Tokenizer) -> PreTrainedModel:
     special = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id, "pad_token_id": None}
     made = random_config(keys, vocab_size=len(tokenizer), special=special)
     with _explained(made.model_type):
-        return AutoModelForCausalLM.from_config(  # type: ignore[no-any-return, no-untyped-call]
-            made, dtype=torch.float32, attn_implementation="sdpa"
-        )
+        return AutoModelForCausalLM.from_config(made, dtype=torch.float32)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def random_config(keys: dict[str, Any], *, vocab_size: int, special: dict[str, Any]) -> PretrainedConfig:
@@ -230,6 +232,9 @@ def _explained(kind: str) -> Iterator[None]:
 
 def _check_vocabulary(name: str, tokenizer: Tokenizer, *, local: bool) -> None:
     """Raise where the model has a tokenizer of its own that gives other ids: its weights would mean nothing."""
+    folder = Path(name)
+    if folder.is_dir() and not any(any(folder.glob(pattern)) for pattern in _TOKENIZER):
+        return  # without one; some families would be given an empty one
     try:
         own = AutoTokenizer.from_pretrained(name, trust_remote_code=False, local_files_only=local)
     except (OSError, ValueError, ImportError):

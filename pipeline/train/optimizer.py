@@ -8,7 +8,7 @@ import torch
 from torch.distributed.tensor import DTensor
 
 from pipeline import config
-from pipeline.errors import MachineError
+from pipeline.train.extras import check_extras
 
 __all__ = ["make_optimizer"]
 
@@ -19,7 +19,7 @@ def make_optimizer(parameters: Mapping[str, torch.nn.Parameter], train: config.T
     """AdamW; matrices decay, vectors (norms, biases) do not.
 
     Raises:
-        MachineError: `optimizer: adamw8bit` without torchao.
+        RecipeError: `optimizer: adamw8bit` without torchao.
     """
     groups: dict[tuple[bool, object], list[torch.nn.Parameter]] = {}
     for parameter in parameters.values():
@@ -32,12 +32,7 @@ def make_optimizer(parameters: Mapping[str, torch.nn.Parameter], train: config.T
     ]
     if train.optimizer == "adamw":
         return torch.optim.AdamW(settings, lr=train.learning_rate, betas=_BETAS, fused=True)
-    try:
-        from torchao.optim import AdamW8bit  # type: ignore[import-not-found]
-    except ImportError:
-        raise MachineError(
-            "an optimiser with moments of 8 bits takes the package torchao, which is not installed",
-            where="train.optimizer: adamw8bit",
-            mend="install torchao for this torch, or set train.optimizer: adamw",
-        ) from None
+    check_extras(optimizer=train.optimizer)
+    from torchao.optim import AdamW8bit  # type: ignore[import-not-found]
+
     return AdamW8bit(settings, lr=train.learning_rate, betas=_BETAS)  # type: ignore[no-any-return]

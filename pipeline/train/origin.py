@@ -10,6 +10,8 @@ from pipeline.errors import InputError, did_you_mean
 
 __all__ = ["model_fingerprint", "model_folder"]
 
+_PICKLED = ("*.bin", "*.pt", "*.pth")
+
 _HUB_NAME = re.compile(r"(?![.~/])[\w.-]+(/[\w.-]+)?")
 
 
@@ -26,6 +28,14 @@ def model_folder(path: str) -> Path | None:
                 "the folder holds no model: it has no config.json",
                 where=f"train.model.path: {path}",
                 mend="give a folder with config.json and model.safetensors",
+            )
+        if not any(folder.glob("*.safetensors")):
+            pickled = sorted(path.name for pattern in _PICKLED for path in folder.glob(pattern))
+            raise InputError(
+                "the folder holds no *.safetensors"
+                + (f", and pickled weights ({pickled[0]}) are not read: they can run any code" if pickled else ""),
+                where=f"train.model.path: {path}",
+                mend="save the model as safetensors (transformers: `model.save_pretrained`), or give another folder",
             )
         return folder
     if folder.exists() or not _HUB_NAME.fullmatch(path):

@@ -22,11 +22,12 @@ from pipeline.pack.bins import Bins
 from pipeline.pack.costs import attention_cost
 from pipeline.pack.epochs import EpochBins
 from pipeline.run import Manifest, RunDirectory
-from pipeline.train.lora import adapted_layers, adapter_numbers
+from pipeline.train.lora import adapted_layers, adapter_numbers, check_tokens
 from pipeline.train.memory import GIB, advice, estimate
 from pipeline.train.model import bare_model, check_positions, load_tokenizer, random_config
 from pipeline.train.order import Order
 from pipeline.train.origin import model_folder
+from pipeline.train.served import check_served
 from pipeline.train.shard import tensor_plan
 
 __all__ = ["TrainingOutlook", "outlook"]
@@ -81,6 +82,9 @@ def outlook(recipe: Recipe, run: RunDirectory | None = None) -> TrainingOutlook:
     if train.parallel.tensor > 1:
         tensor_plan(made, train.parallel.tensor)
     model = bare_model(made, trust=train.model.trust_remote_code)
+    check_served(recipe, model, device=_device(recipe))
+    if train.method == "lora" and vocab_size is not None and recipe.pack.tokenizer is not None:
+        check_tokens(vocab_size, made.vocab_size)
     layers = adapted_layers(model, train.lora) if train.method == "lora" else []
     whole = sum(parameter.numel() for parameter in model.parameters())
     trained = adapter_numbers(model, train.lora) if layers else whole
@@ -201,9 +205,13 @@ def _targets(recipe: Recipe, bins: Bins, *, first: int, last: int) -> int:
     return total
 
 
+def _device(recipe: Recipe) -> torch.device:
+    return torch.device("cuda" if recipe.device != "cpu" and torch.cuda.is_available() else "cpu")
+
+
 def _room(recipe: Recipe) -> tuple[int, str]:
     """Bytes that a rank has, and of what."""
-    if recipe.device != "cpu" and torch.cuda.is_available():
+    if _device(recipe).type == "cuda":
         return int(torch.cuda.get_device_properties(0).total_memory), torch.cuda.get_device_name(0)
     ranks = recipe.training.launch.nproc
     share = "" if ranks == 1 else f", shared by {ranks} ranks"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import Literal
 
 import torch
@@ -10,7 +11,7 @@ from torch.distributed.tensor import DTensor
 
 from pipeline.errors import MachineError
 
-__all__ = ["Weights", "compute_in", "to_float8"]
+__all__ = ["Weights", "check_float8", "compute_in", "to_float8"]
 
 Precision = Literal["fp32", "bf16", "float8"]
 
@@ -67,22 +68,9 @@ def to_float8(model: torch.nn.Module, device: torch.device) -> None:
     Raises:
         MachineError: no torchao, or no GPU that has float8.
     """
-    have = torch.cuda.get_device_capability(device) if device.type == "cuda" else None
-    if have is None or have < _FLOAT8:
-        what = "a CPU" if have is None else f"compute capability {have[0]}.{have[1]}"
-        raise MachineError(
-            f"float8 takes a GPU of compute capability 8.9 or above (Ada, Hopper, Blackwell), and this is {what}",
-            where="train.precision: float8",
-            mend="set train.precision: bf16",
-        )
-    try:
-        from torchao.float8 import Float8LinearConfig, convert_to_float8_training  # type: ignore[import-not-found]
-    except ImportError:
-        raise MachineError(
-            "float8 takes the package torchao, which is not installed",
-            where="train.precision: float8",
-            mend="install torchao for this torch, or set train.precision: bf16",
-        ) from None
+    check_float8(device)
+    from torchao.float8 import Float8LinearConfig, convert_to_float8_training  # type: ignore[import-not-found]
+
     convert_to_float8_training(
         model,
         config=Float8LinearConfig.from_recipe_name("rowwise"),
@@ -93,6 +81,28 @@ def to_float8(model: torch.nn.Module, device: torch.device) -> None:
             and all(size % 16 == 0 for size in getattr(module, "weight", torch.empty(1)).shape)
         ),
     )
+
+
+def check_float8(device: torch.device) -> None:
+    """Look for what float8 takes.
+
+    Raises:
+        MachineError: no torchao, or no GPU that has float8.
+    """
+    have = torch.cuda.get_device_capability(device) if device.type == "cuda" else None
+    if have is None or have < _FLOAT8:
+        what = "a CPU" if have is None else f"compute capability {have[0]}.{have[1]}"
+        raise MachineError(
+            f"float8 takes a GPU of compute capability 8.9 or above (Ada, Hopper, Blackwell), and this is {what}",
+            where="train.precision: float8",
+            mend="set train.precision: bf16",
+        )
+    if find_spec("torchao") is None:
+        raise MachineError(
+            "float8 takes the package torchao, which is not installed",
+            where="train.precision: float8",
+            mend="install torchao for this torch, or set train.precision: bf16",
+        )
 
 
 def local(tensor: torch.Tensor) -> torch.Tensor:

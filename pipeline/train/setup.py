@@ -16,7 +16,7 @@ from transformers.utils import logging as transformers_logging
 
 from pipeline import config, fingerprint
 from pipeline.config import Recipe
-from pipeline.errors import InputError, RecipeError
+from pipeline.errors import InputError
 from pipeline.pack.bins import Bins
 from pipeline.pack.costs import attention_cost
 from pipeline.pack.epochs import EpochBins
@@ -39,6 +39,7 @@ from pipeline.train.optimizer import make_optimizer
 from pipeline.train.order import Order
 from pipeline.train.parallel import Ranks
 from pipeline.train.precision import Weights, compute_in, to_float8
+from pipeline.train.served import cannot_share
 from pipeline.train.shard import decoder_layers, shard
 from pipeline.train.watching import observer_of
 
@@ -254,15 +255,16 @@ def _warn(way: Isolation, train: config.Train, ranks: Ranks) -> None:
         RecipeError: context parallel cannot do without bounds.
     """
     if way != "bounds" and train.parallel.context > 1:
-        raise RecipeError(
-            "the model does not attend within given bounds, so its positions cannot be shared out",
-            where=f"train.parallel.context: {train.parallel.context}",
-            mend="set context to 1; on a GPU, context parallel also takes train.precision: bf16",
-        )
+        raise cannot_share(train.parallel.context)
     if ranks.is_main and train.warmup >= train.steps and train.schedule != "constant":
         print(
             f"warning: train.warmup is {train.warmup} and train.steps {train.steps}: "
             "the learning rate does not come down from its peak; lower train.warmup",
+            flush=True,
+        )
+    if way == "mask" and ranks.is_main:
+        print(
+            "warning: the model does not attend within given bounds, so a whole bin is masked: right, and slower",
             flush=True,
         )
     if way == "alone" and ranks.is_main:

@@ -14,7 +14,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
 from pipeline.errors import StageError
 from pipeline.pack.bins import Bins
-from pipeline.train.attention import block_causal_mask
+from pipeline.train.attention import _by_torch, _segment_by_segment, block_causal_mask
 from pipeline.train.data import IGNORED, collate, collate_alone, segment_bounds
 from pipeline.train.isolation import isolate, probe_bins
 from pipeline.train.learner import Isolation, Learner
@@ -60,6 +60,17 @@ def takes_no_bounds(inputs: dict[str, Any]) -> dict[str, Any]:
     return inputs
 
 
+def takes_no_mask(inputs: dict[str, Any]) -> dict[str, Any]:
+    """As state spaces, and families that make their positions of a mask of two dimensions."""
+    if inputs.get("attention_mask") is not None:
+        raise RuntimeError("the size of tensor a must match the size of tensor b")
+    return inputs
+
+
+def has_no_memory(inputs: dict[str, Any]) -> dict[str, Any]:
+    raise torch.OutOfMemoryError("CUDA out of memory")
+
+
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
 @pytest.mark.parametrize("kind", FAMILIES)
 def test_every_family_keeps_to_bounds(kind: str, attention: str) -> None:
@@ -74,10 +85,38 @@ def test_every_family_keeps_to_bounds(kind: str, attention: str) -> None:
 
 def test_a_model_that_keeps_to_nothing_is_trained_one_row_at_a_time() -> None:
     assert probed(patched(takes_no_bounds)) == "mask"
-    assert probed(patched(ignores_all)) == "alone"
+    assert probed(patched(ignores_all)) == probed(patched(takes_no_mask)) == "alone"
+    with pytest.raises(torch.OutOfMemoryError):  # no matter of packing
+        probed(patched(has_no_memory))
+    state_space = AutoConfig.for_model("mamba", hidden_size=32, num_hidden_layers=2, state_size=8, vocab_size=90)
+    assert probed(AutoModelForCausalLM.from_config(state_space, dtype=torch.float32)) == "alone"
     softcapped = tiny("gemma2", "eager", attn_logit_softcapping=5.0, head_dim=16)
     assert probed(softcapped) == "mask", "an attention that changes scores is the model's own affair"
     assert softcapped.config._attn_implementation == "eager"
+
+
+@pytest.mark.parametrize("shares_heads", [False, True], ids=["torch 2.11", "torch 2.12"])
+def test_flash_attention_with_fewer_heads_of_keys_is_that_of_the_cpu(shares_heads: bool) -> None:
+    """torch 2.11 knows no `enable_gqa`; a stand-in for its kernel, which runs on CUDA alone."""
+    draw = torch.Generator().manual_seed(0)
+    query, key, value = (torch.randn(12, heads, 8, generator=draw) for heads in (4, 2, 2))
+    bounds = torch.tensor([[0, 5, 12], [0, 5, 12]], dtype=torch.int32)
+
+    def kernel(q: Any, k: Any, v: Any, cu_q: Any, cu_k: Any, max_q: int, max_k: int, gqa: bool, **words: Any) -> Any:
+        assert gqa == shares_heads
+        assert (q.shape[1] == k.shape[1]) != gqa
+        assert words["window_size"] == (-1, 0)
+        return _segment_by_segment(q, k, v, torch.stack([cu_q, cu_k]), words["scale"], 0.0, None)
+
+    def old(*tensors: Any, scale: Any = None, window_size: Any = (-1, -1)) -> Any:
+        return kernel(*tensors, gqa=False, scale=scale, window_size=window_size)
+
+    def new(*tensors: Any, scale: Any = None, window_size: Any = (-1, -1), enable_gqa: bool = False) -> Any:
+        return kernel(*tensors, gqa=enable_gqa, scale=scale, window_size=window_size)
+
+    attend = _by_torch(new if shares_heads else old)
+    wanted = _segment_by_segment(query, key, value, bounds, 0.3, 0.0, None)
+    torch.testing.assert_close(attend(query, key, value, bounds, 0.3, 0.0, None), wanted)
 
 
 def test_a_model_that_sees_the_future_is_not_trained() -> None:
@@ -146,11 +185,17 @@ def test_packed_rows_have_the_logits_the_loss_and_the_gradient_of_rows_alone(
         assert_isclose(float(total.detach()), float(own.detach()))
         for name, parameter in model.named_parameters():
             torch.testing.assert_close(parameter.grad, wanted.get(name), rtol=0, atol=2e-5)
+        assert_isclose(norm({name: one.grad for name, one in model.named_parameters()}), norm(wanted))
         if isolation != "alone":
             logits = learner(batch, logits=True)
             places = [(b, int(start)) for b, one in enumerate(packed) for start in one.starts]
             for (b, start), expected in zip(places, alone, strict=True):
                 torch.testing.assert_close(logits[b, start : start + len(expected)], expected, rtol=0, atol=1e-6)
+
+
+def norm(gradients: dict[str, Any]) -> float:
+    squares = [one.double().square().sum() for one in gradients.values() if one is not None]
+    return float(torch.stack(squares).sum().sqrt())
 
 
 def test_logits_that_are_more_than_a_product_with_the_head_are_taken_whole() -> None:

@@ -65,6 +65,12 @@ def test_the_estimate_is_what_is_held(change: dict[str, Any], make_run: MakeRun)
     )
 
 
+def test_a_model_without_heads_is_estimated_too(make_run: MakeRun) -> None:
+    _, recipe = make_run()
+    mamba = AutoConfig.for_model("mamba", hidden_size=64, num_hidden_layers=2, state_size=8, vocab_size=300)
+    assert estimate(recipe, mamba).activations > 0
+
+
 def llama_8b() -> Any:
     return AutoConfig.for_model(
         "llama",

@@ -51,6 +51,20 @@ def test_random_weights_are_a_function_of_the_seed_and_fit_the_tokenizer(load: L
 
 
 @pytest.mark.parametrize(
+    ("keys", "attention"),
+    [({}, "sdpa"), ({"model_type": "gemma2"}, "eager"), ({"model_type": "gpt_oss", "num_local_experts": 2}, "eager")],
+    ids=["llama", "gemma2", "gpt_oss"],
+)
+def test_a_family_without_sdpa_takes_its_own_attention(
+    keys: dict[str, Any], attention: str, load: Load, tmp_path: Path
+) -> None:
+    model = load(config={**TINY_LLAMA, "head_dim": 16, **keys})
+    assert model.config._attn_implementation == attention
+    model.save_pretrained(tmp_path)
+    assert load(path=str(tmp_path)).config._attn_implementation == attention
+
+
+@pytest.mark.parametrize(
     ("keys", "message"),
     [
         ({"model_type": "lama"}, "did you mean 'llama'"),
@@ -84,6 +98,9 @@ def test_a_path_is_a_folder_or_a_name_on_the_hub(tmp_path: Path, monkeypatch: py
     with pytest.raises(InputError, match=r"it has no config.json"):
         model_folder("models/llama")
     (tmp_path / "models/llama/config.json").write_text("{}")
+    with pytest.raises(InputError, match=r"holds no \*\.safetensors\n"):
+        model_folder("models/llama")
+    (tmp_path / "models/llama/model.safetensors").write_bytes(b"")
     assert model_folder("models/llama") == Path("models/llama")
     before = model_fingerprint(Model(path="models/llama"))
     (tmp_path / "models/llama/config.json").write_text('{"a": 1}')
@@ -99,7 +116,24 @@ def test_weights_that_are_no_safetensors_are_refused(tmp_path: Path, load: Load)
     load(config=TINY_LLAMA).save_pretrained(tmp_path)
     torch.save(AutoModelForCausalLM.from_pretrained(tmp_path).state_dict(), tmp_path / "pytorch_model.bin")
     (tmp_path / "model.safetensors").unlink()
+    for refused in (lambda: load(path=str(tmp_path)), lambda: model_fingerprint(Model(path=str(tmp_path)))):
+        with pytest.raises(InputError, match=r"pickled weights \(pytorch_model.bin\) are not read"):
+            refused()
+
+
+def test_weights_that_were_cut_off_are_one_message(tmp_path: Path, load: Load) -> None:
+    load(config=TINY_LLAMA).save_pretrained(tmp_path)
+    weights = tmp_path / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1000])
     with pytest.raises(InputError, match="the model cannot be loaded"):
+        load(path=str(tmp_path))
+
+
+def test_weights_of_another_shape_are_one_message(tmp_path: Path, load: Load) -> None:
+    load(config=TINY_LLAMA).save_pretrained(tmp_path)
+    config = tmp_path / "config.json"
+    config.write_text(config.read_text().replace('"hidden_size": 64', '"hidden_size": 32'))
+    with pytest.raises(InputError, match="other shapes than its config"):
         load(path=str(tmp_path))
 
 

@@ -213,8 +213,12 @@ def test_mlflow_has_the_numbers_and_one_run(make_run: MakeRun, tmp_path: Path) -
 
 
 def test_what_is_not_installed_is_told_with_its_mend(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = {"lora": Lora(quantize="nf4"), "track": Track(tensorboard=True, wandb="p", mlflow="http://127.0.0.1:1")}
-    here = {"tensorboard", "wandb", "mlflow", "bitsandbytes"}
+    asked: dict[str, Any] = {
+        "lora": Lora(quantize="nf4"),
+        "track": Track(tensorboard=True, wandb="p", mlflow="http://127.0.0.1:1"),
+    }
+    asked |= {"optimizer": "adamw8bit"}
+    here = {"tensorboard", "wandb", "mlflow", "bitsandbytes", "torchao"}
     monkeypatch.setattr("pipeline.train.extras.find_spec", lambda name: name if name in here else None)
     check_extras(**asked)
     for name in sorted(here):

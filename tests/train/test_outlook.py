@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from transformers import AutoTokenizer
 
-from pipeline.errors import InputError, RecipeError
+from pipeline.errors import InputError, MachineError, RecipeError
 from pipeline.train.outlook import outlook
 from pipeline.train.parallel import Ranks
 from pipeline.train.setup import setup
@@ -16,6 +18,13 @@ from pipeline.train.setup import setup
 from .conftest import TINY_LLAMA, MakeRun
 
 ALONE = Ranks(0, 1, torch.device("cpu"))
+
+
+GPT2 = {"model_type": "gpt2", "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 128}
+FALCON = {"model_type": "falcon", "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
+CTRL = {"model_type": "ctrl", "n_embd": 32, "dff": 64, "n_layer": 2, "n_head": 4, "n_positions": 128}
+CAPPED = {**TINY_LLAMA, "model_type": "gemma2", "head_dim": 16, "attn_logit_softcapping": 5.0}
+TWO_SHARE: dict[str, Any] = {"parallel": {"context": 2}, "launch": {"nproc": 2}}
 
 
 def plan(make_run: MakeRun, *, name: str = "plan", seq_length: int | None = None, **train: Any) -> dict[str, list[str]]:
@@ -88,6 +97,11 @@ def test_a_model_that_does_not_fit_is_told_what_to_change(make_run: MakeRun) -> 
             RecipeError,
             "num_key_value_heads 2 of llama is no multiple of 4",
         ),
+        ({"parallel": {"tensor": 2}, "launch": {"nproc": 2}, "model": {"config": GPT2}}, RecipeError, "no tensor-par"),
+        ({**TWO_SHARE, "model": {"config": CAPPED}}, RecipeError, "does not attend within given bounds"),
+        ({**TWO_SHARE, "model": {"config": FALCON}}, RecipeError, "does not attend within given bounds"),
+        ({"activation_checkpointing": "full", "model": {"config": CTRL}}, RecipeError, "no activation checkpointing"),
+        ({"precision": "float8", "compile": True}, MachineError, "float8 takes a GPU"),
     ],
 )
 def test_what_training_would_refuse_is_refused_before(
@@ -102,3 +116,22 @@ def test_a_model_of_the_hub_that_is_not_here_is_no_error(make_run: MakeRun) -> N
     said = plan(make_run, model={"path": "nobody-at-all/no-such-model"})
     assert "not on this machine" in said["model"][0]
     assert "12 steps of 4 bins" in said["data"][0]
+
+
+@pytest.mark.parametrize("kind", ["llama", "qwen3", "gemma", "phi"])
+def test_families_that_attend_within_bounds_may_share_positions(kind: str, make_run: MakeRun) -> None:
+    wide = {"head_dim": 16} if kind in ("qwen3", "gemma") else {}
+    said = plan(make_run, model={"config": {**TINY_LLAMA, "model_type": kind, **wide}}, **TWO_SHARE)
+    assert said["model"][0].startswith(kind)
+
+
+def test_tokens_that_adapters_would_leave_untrained_are_told_before(stories: Path, make_run: MakeRun) -> None:
+    run, recipe = make_run(tokenizer=stories, model={"path": str(stories)}, method="lora")
+    pack = recipe.pack.model_copy(update={"tokenizer": str(stories)})
+    recipe = recipe.model_copy(update={"pack": pack})
+    assert outlook(recipe, run).adapters
+    tokenizer = AutoTokenizer.from_pretrained(run.path("tokenizer"))
+    tokenizer.add_tokens([f"<{number}>" for number in range(9)])
+    tokenizer.save_pretrained(run.path("tokenizer"))
+    with pytest.raises(InputError, match="LoRA would leave the new ones untrained"):
+        outlook(recipe, run)
