@@ -34,7 +34,7 @@ demo: setup
 	$(BIN)/curate-and-train run data/demo.yaml
 
 test: .venv/.test check
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # The container image, built for real; apart, because it takes minutes, root, buildah and debootstrap.
 test-image: .venv/.test

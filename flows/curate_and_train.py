@@ -27,5 +27,5 @@ def curate_and_train(recipe: RecipePath = DEMO, overrides: Overrides = []) -> li
         stages = order(loaded)
         done = [run_stage(name, run, loaded) for name in stages]
         write_report(run, loaded)
-        publish(run, stages)
+        publish(run, loaded, stages)
     return done

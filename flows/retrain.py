@@ -39,7 +39,7 @@ def retrain(recipe: RecipePath = DEMO, overrides: Overrides = []) -> dict[str, A
                 for name in stages:
                     run_stage(name, run, batch.recipe)
                 write_report(run, batch.recipe)
-                publish(run, stages)
+                publish(run, batch.recipe, stages)
                 done = Retrained.of(batch, run)
     logger.info("batch %s: promoted: %s: %s", done.batch, done.promoted, done.reason)
     return {**asdict(done), "run": str(done.run)}

@@ -71,5 +71,5 @@ def promote(recipe: RecipePath = DEMO, overrides: Overrides = []) -> dict[str, A
 def _run_alone(name: str, recipe: str, overrides: list[str]) -> dict[str, Any]:
     with held_run(recipe, overrides, needs_before=name) as (run, loaded):
         done = run_stage(name, run, loaded)
-        publish(run, [name])
+        publish(run, loaded, [name])
     return done

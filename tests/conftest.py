@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 ROOT = Path(__file__).resolve().parents[1]
 TINY = ROOT / "data" / "tiny.yaml"
@@ -25,6 +29,40 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         from pipeline.curate.compilation import ensure_compiled
 
         ensure_compiled()
+
+
+_LONG = (
+    "test_kill.py",
+    "flows/",
+    "examples/",
+    "retrain/",
+    "containers/",
+    "train/test_train.py",
+    "train/test_resume.py",
+)
+"""What runs for minutes comes first, so that no worker of the tests is left alone with it in the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the long files first; all else stays in its order."""
+
+    def place(item: pytest.Item) -> int:
+        path = item.path.relative_to(ROOT / "tests").as_posix()
+        return next((at for at, begins in enumerate(_LONG) if path.startswith(begins)), len(_LONG))
+
+    items.sort(key=place)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
+    """With `--dist loadfile` a worker gets a file; those that share a Prefect server it gets together."""
+
+    class Together(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return "tests/flows" if file.startswith("tests/flows/") else file
+
+    return Together(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def command(*arguments: str) -> list[str]:
@@ -46,19 +84,29 @@ def run_command(arguments: Sequence[str], *, timeout: float = 300) -> subprocess
 
 
 class FinishedRun:
-    """A finished run of the tiny recipe, what it printed and how long it took."""
+    """A finished run of the tiny recipe, and how long it took."""
 
-    def __init__(self, root: Path, output: str, seconds: float) -> None:
+    def __init__(self, root: Path, seconds: float) -> None:
         self.root = root
-        self.output = output
         self.seconds = seconds
 
 
 @pytest.fixture(scope="session")
-def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
-    """One uninterrupted run of `data/tiny.yaml`, every stage, in a folder of its own."""
-    root = tmp_path_factory.mktemp("tiny") / "run"
-    began = time.monotonic()
-    done = run_command(["run", str(TINY), f"run={root}"])
-    assert done.returncode == 0, done.stderr
-    return FinishedRun(root, done.stdout, time.monotonic() - began)
+def tiny_run(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> FinishedRun:
+    """One uninterrupted run of `data/tiny.yaml`, every stage, in a folder of its own.
+
+    It is made once, by the first worker of the tests that wants it; each works in a copy, for what holds a run
+    directory refuses all others.
+    """
+    base = tmp_path_factory.getbasetemp()
+    made = (base if worker_id == "master" else base.parent) / "tiny"
+    with made.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (made / "seconds").exists():
+            began = time.monotonic()
+            done = run_command(["run", str(TINY), f"run={made / 'run'}"])
+            assert done.returncode == 0, done.stderr
+            (made / "seconds").write_text(str(time.monotonic() - began))
+    mine = tmp_path_factory.mktemp("tiny")
+    shutil.copytree(made, mine, dirs_exist_ok=True)  # with the champion, which lies beside the run directory
+    return FinishedRun(mine / "run", float((mine / "seconds").read_text()))

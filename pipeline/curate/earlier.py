@@ -7,6 +7,7 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from pipeline.errors import InputError
 from pipeline.run import Manifest, PartRecord, Stage
 from pipeline.schema import CURATED, SPLITS
 
-__all__ = ["earlier_inputs", "take_over", "training_parts"]
+__all__ = ["EarlierPart", "earlier_inputs", "earlier_parts", "take_over"]
 
 _OWN = re.compile(r"curated/(\w+)/part-(\d{5})\.parquet")
 """A run's own part; those that it took over have the name of their run in theirs."""
@@ -40,14 +41,34 @@ def earlier_inputs(recipe: Recipe) -> dict[str, str]:
     return found
 
 
-def training_parts(recipe: Recipe) -> list[tuple[str, Path]]:
-    """A name and the training rows of every part of its own that an earlier run has.
+@dataclass(frozen=True, kw_only=True)
+class EarlierPart:
+    """Rows that one part of an earlier run has in a split.
+
+    Attributes:
+        run: its name.
+        number: of the part.
+        path: of the rows.
+    """
+
+    run: str
+    number: str
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """Of the part, among those of all earlier runs."""
+        return f"{self.run}-{self.number}"
+
+
+def earlier_parts(recipe: Recipe, split: str) -> list[EarlierPart]:
+    """The rows of a split of every part of its own that an earlier run has.
 
     Raises:
         InputError: a run has no finished curation, or a part of it is gone.
     """
     return [
-        (f"{run.name}-{number}", _there(run / f"curated/train/part-{number}.parquet"))
+        EarlierPart(run=run.name, number=number, path=_there(run / f"curated/{split}/part-{number}.parquet"))
         for run, number in _own_parts(recipe)
     ]
 

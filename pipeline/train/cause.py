@@ -41,7 +41,7 @@ class Cause:
         if signal := _SIGNAL.search(line):
             self._signals[signal[2]] = signal[1], signal[0]
 
-    def told(self, failure: Path, code: int) -> str:
+    def told(self, failure: Path, ended: str) -> str:
         """The root cause of a failure.
 
         A signal that a rank got from elsewhere, else the exception in torchelastic's error file, else any signal, else
@@ -49,7 +49,7 @@ class Cause:
 
         Args:
             failure: torchelastic's error file; it need not exist.
-            code: the agent's exit code.
+            ended: who ended with which exit code.
         """
         own = [found for pid, found in self._signals.items() if pid not in self._sent]
         return (
@@ -57,7 +57,7 @@ class Cause:
             or _raised(failure)
             or _killed(own)
             or _killed(self._signals.values())
-            or f"torchrun ended with exit code {code}: {self._last}"
+            or f"{ended}: {self._last}"
         )
 
 

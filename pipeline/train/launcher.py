@@ -2,7 +2,8 @@
 
 The contract:
 
-- The agent (torchrun) runs in a session of its own; its ranks each in theirs. Nothing of torch is imported here.
+- The agent (torchrun) runs in a session of its own; its ranks each in theirs. Nothing of torch is imported here. A rank
+  that is alone meets nobody: it is started without an agent, which would cost three seconds, and takes its place here.
 - On SIGTERM, on Ctrl-C, on any exception: SIGTERM to the agent, which passes it to the ranks. They have `grace`
   seconds to save and leave; `_MARGIN` later the agent and every rank still alive are killed, each by itself:
   a rank is not in the agent's process group, and is no longer its child once the agent is dead.
@@ -36,6 +37,9 @@ __all__ = ["launch"]
 
 _MARGIN = 5.0
 """Seconds after `grace` at which the agent, and not only its ranks, is taken for hung."""
+
+_ALONE = {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1"}
+"""What torchrun would tell a rank that is alone; said, for this command may itself run under torchrun."""
 
 _POLL = 0.2
 """Seconds between looks at whether the agent has ended or SIGTERM has come."""
@@ -85,14 +89,15 @@ def launch(
             on_line(line)
 
         outcome, failure = Path(scratch, "outcome.json"), Path(scratch, "failure.json")
+        alone = nproc == 1 and (nodes is None or nodes.nodes == 1)
+        torchrun = [
+            *(sys.executable, "-m", "pipeline.train.agent"),
+            *_rendezvous(nodes),
+            *(f"--nproc-per-node={nproc}", "--max-restarts=0", f"--log-dir={scratch}"),
+        ]
         agent = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "pipeline.train.agent"),
-                *_rendezvous(nodes),
-                *(f"--nproc-per-node={nproc}", "--max-restarts=0", f"--log-dir={scratch}"),
-                *("-m", module, *arguments),
-            ],
-            env=_environment(nproc, grace, outcome, failure),
+            [*([sys.executable] if alone else torchrun), "-m", module, *arguments],
+            env=_environment(nproc, grace, outcome, failure) | (_ALONE if alone else {}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -101,14 +106,16 @@ def launch(
         try:
             _pump(agent, take, until=terminated)
         finally:
-            code = _stop(agent, grace, take)
+            code = _stop(agent, grace if alone else grace + _MARGIN, take)
+        if alone and code < 0:
+            take(f"Signal {-code} ({signal.Signals(-code).name}) received by PID {agent.pid}")  # as torchrun says it
         error = read_outcome(outcome)
         if error is not None:
             raise error
         if terminated.is_set():
             raise Preempted("stopped by SIGTERM", where=str(log), mend="run the same command again: it resumes")
         if code != 0:
-            told = cause.told(failure, code)
+            told = cause.told(failure, f"{'the rank' if alone else 'torchrun'} ended with exit code {code}")
             raise StageError(
                 f"{module.rpartition('.')[2]}: {told}", where=str(log), mend=_MEMORY if "memory" in told else _REPORT
             )
@@ -187,8 +194,8 @@ def _pump(
             take(rest.decode(errors="replace"))
 
 
-def _stop(agent: subprocess.Popen[bytes], grace: float, take: Callable[[str], None]) -> int:
-    """End the agent, if it has not ended, and its ranks: by SIGTERM and patience, then by SIGKILL.
+def _stop(agent: subprocess.Popen[bytes], patience: float, take: Callable[[str], None]) -> int:
+    """End the agent, if it has not ended, and its ranks: by SIGTERM and patience (in seconds), then by SIGKILL.
 
     Returns:
         The agent's exit code, with the agent and all ranks dead.
@@ -198,7 +205,7 @@ def _stop(agent: subprocess.Popen[bytes], grace: float, take: Callable[[str], No
         if agent.poll() is None:
             agent.terminate()
             # Their output must be read on: a full pipe would hold the ranks up while they save.
-            _pump(agent, take, deadline=time.monotonic() + grace + _MARGIN)
+            _pump(agent, take, deadline=time.monotonic() + patience)
     finally:
         # Before the agent is killed, while its children still are its children.
         family |= _descendants(agent.pid)

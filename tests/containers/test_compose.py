@@ -29,8 +29,9 @@ class Composed:
     """PostgreSQL, the server and whatever else of the file is started."""
 
     def __init__(self, home: Path) -> None:
-        self.services: dict[str, Any] = read(example() | PASSWORDS)["services"]
-        self.ports = {"server": (4200, free_port()), "postgres": (5432, free_port())}
+        self.services: dict[str, Any] = read(example() | PASSWORDS | {"DASK_WORKERS": "1"})["services"]
+        ports = {"server": 4200, "postgres": 5432, "dask-scheduler": 8786}
+        self.ports = {service: (port, free_port()) for service, port in ports.items()}
         database = self.services["postgres"]
         check = database["healthcheck"]["test"][1:]
         self.postgres = Postgres(database["command"], database["environment"], check, self.ports["postgres"][1])
@@ -38,7 +39,9 @@ class Composed:
         self.site = PrefectSite(home=home, port=self.ports["server"][1], extra=server | client)
 
     def variables(self, service: str) -> dict[str, str]:
-        return {name: loopback(value, self.ports) for name, value in self.services[service]["environment"].items()}
+        return {
+            name: loopback(value, self.ports) for name, value in self.services[service].get("environment", {}).items()
+        }
 
     def command(self, service: str) -> list[str]:
         words = [loopback(word, self.ports) for word in self.services[service]["command"]]
@@ -46,7 +49,9 @@ class Composed:
         return [mine.get(word, word) for word in words]
 
     def start(self, service: str) -> None:
-        self.site.start(service, *self.command(service))
+        # A Dask worker reads the recipe's relative paths where it was started; the image's folder is the checkout.
+        cwd = ROOT if service.startswith("dask") else None
+        self.site.start(service, *self.command(service), variables=self.variables(service), cwd=cwd)
 
 
 @pytest.fixture(scope="module")
@@ -69,10 +74,16 @@ def composed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Composed]:
 def test_a_scheduled_run_starts_by_itself_and_a_restart_of_the_server_loses_nothing(
     composed: Composed, tmp_path: Path
 ) -> None:
-    """A schedule is asked for; while its run is at work the server is stopped and started again."""
+    """A schedule is asked for; while its run is at work the server is stopped and started again.
+
+    It curates on the profile `dask`: a scheduler and a worker, by the address that the documentation names.
+    """
     site, run = composed.site, tmp_path / "run"
-    composed.start("process-worker")
-    parameters = {"recipe": str(TINY), "overrides": [f"run={run}", "train=null"]}
+    for service in ("dask-scheduler", "dask-worker", "process-worker"):
+        composed.start(service)
+    (written,) = re.findall(r"`overrides=\[\"(cluster\.address=[^\"]+)\"\]`", (ROOT / "docs/operations.md").read_text())
+    address = loopback(written, composed.ports)
+    parameters = {"recipe": str(TINY), "overrides": [f"run={run}", "train=null", address]}
     deployment = site.api("deployments/name/curate-and-train/local")
     wanted = {"schedule": {"interval": 20}, "active": True, "max_scheduled_runs": 1, "parameters": parameters}
     schedules = f"deployments/{deployment['id']}/schedules"
@@ -89,6 +100,8 @@ def test_a_scheduled_run_starts_by_itself_and_a_restart_of_the_server_loses_noth
     assert site.ended(flow_run)["type"] == "COMPLETED", site.messages(flow_run)
     assert (run / "report.html").exists()
     assert site.api(f"flow_runs/{flow_run['id']}")["auto_scheduled"]
+    assert "Receive client connection" in site.log("dask-scheduler"), "the run's"
+    assert site.log("dask-worker").count("Start worker at") == 1
 
 
 def test_the_database_is_postgresql_and_the_server_asks_for_the_password(composed: Composed) -> None:

@@ -20,8 +20,14 @@ pytestmark = pytest.mark.timeout(1800)
 
 FOLDER = ROOT / "examples" / "slurm"
 SCRIPT = FOLDER / "retrain.sbatch"
-STEPS = 300
+STEPS = 400
 """Seconds of training: enough to be interrupted in, few enough to be finished."""
+SMALL = [
+    *("pack.seq_length=128", "train.model.config.hidden_size=32", "train.model.config.num_hidden_layers=1"),
+    *("train.model.config.intermediate_size=32", "train.global_batch=2"),
+    *(f"train.steps={STEPS}", f"train.checkpoint_every={STEPS}", "evaluate.generate=1", "evaluate.max_new_tokens=4"),
+]
+"""Nothing here is about the model: steps of milliseconds, and no checkpoint but that of being stopped."""
 BIN = Path(sys.executable).parent
 
 # Two nodes are two loopback addresses: a step's command runs once for each, as SLURM would run it, and ends with the
@@ -90,7 +96,7 @@ class Job:
 
     def __init__(self, environment: dict[str, str], folder: Path) -> None:
         self.run, self.log = folder / "run", folder / "log"
-        words = [f"run={self.run}", f"train.steps={STEPS}", "evaluate.generate=1"]
+        words = [f"run={self.run}", *SMALL]
         self.script = subprocess.Popen(
             ["bash", str(SCRIPT), str(TINY), *words],
             env=environment,

@@ -1,4 +1,7 @@
-"""One server and one process worker for the tests of a file, by the README's own commands; both gone when they end."""
+"""One server and one process worker for the tests here, by the README's own commands; both gone when they end.
+
+`test_stopped` stops the worker, so it comes last; a worker of pytest-xdist gets all files together (`tests.conftest`).
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ def documented() -> list[list[str]]:
     return [words for words in lines if words[0] != "export"]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectSite]:
     """A server, what it needs, the deployments of `prefect.yaml`, a worker; the last command, a run, is a test's."""
     port = free_port()

@@ -68,13 +68,15 @@ class PrefectSite:
             **self.extra,
         }
 
-    def start(self, name: str, *command: str) -> subprocess.Popen[bytes]:
-        """Start a command in the background, in a process group of its own."""
+    def start(
+        self, name: str, *command: str, variables: Mapping[str, str] = {}, cwd: Path | None = None
+    ) -> subprocess.Popen[bytes]:
+        """Start a command in the background, in a process group of its own, with variables of its own."""
         with (self.home / f"{name}.log").open("ab") as log:
             started = subprocess.Popen(
                 command,
-                cwd=self.home,  # not the checkout: the deployment must find it by itself
-                env=self.environment,
+                cwd=cwd or self.home,  # not the checkout: the deployment must find it by itself
+                env={**self.environment, **variables},
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -115,7 +117,8 @@ class PrefectSite:
                     text = answer.read()
                 return json.loads(text) if text else None
             except urllib.error.HTTPError as error:
-                if error.code != 503:  # SQLite is busy: ask again, as Prefect's own client does
+                # SQLite is busy, or the database did not answer in time: ask again, as Prefect's own client does.
+                if error.code not in (500, 503):
                     raise
                 time.sleep(0.5)
         raise AssertionError(f"{path}: the database is busy\n{self.log('server')}")
@@ -138,7 +141,7 @@ class PrefectSite:
         deadline = time.monotonic() + timeout
         while (state := self.state(run))["type"] not in _ENDED:
             assert time.monotonic() < deadline, f"{state}\n{self.log('worker')}"
-            time.sleep(0.3)
+            time.sleep(1)  # the server pays for every question
         return state
 
     def messages(self, run: Mapping[str, Any], *, until: str = "") -> str:
@@ -149,7 +152,7 @@ class PrefectSite:
             text = "\n".join(line["message"] for line in self.api("logs/filter", wanted))
             if until in text or time.monotonic() > deadline:
                 return text
-            time.sleep(0.3)
+            time.sleep(1)
 
     def artifact(self, key: str) -> Any:
         return self.api(f"artifacts/{key}/latest")

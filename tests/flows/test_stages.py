@@ -30,8 +30,9 @@ from flows.single import curate, evaluate, pack, promote, train
 from flows.stages import can_heal, run_stage
 from pipeline.errors import InputError, MachineError, Preempted, RecipeError, RunDirectoryError, StageError
 from pipeline.failures import explained
+from pipeline.recipe import load_recipe
 from pipeline.run import RunDirectory
-from tests.conftest import ROOT
+from tests.conftest import ROOT, TINY
 
 
 def heals(error: BaseException) -> bool:
@@ -97,7 +98,7 @@ def test_a_flow_runs_in_the_checkout_wherever_the_worker_was_started(
 
 
 def test_a_run_that_has_measured_nothing_has_no_metrics(tmp_path: Path) -> None:
-    assert metrics_table(RunDirectory(tmp_path)) == []
+    assert metrics_table(RunDirectory(tmp_path), load_recipe(TINY)) == []
 
 
 @pytest.mark.parametrize("server", ["http://127.0.0.1:9/api", "not an address"])

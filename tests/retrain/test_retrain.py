@@ -14,6 +14,7 @@ import pytest
 import yaml
 from distributed import LocalCluster
 
+from flows.artifacts import metrics_table
 from pipeline.errors import InputError, RecipeError
 from pipeline.evaluate.champion import Standing, pointer_path, read_pointer
 from pipeline.recipe import load_recipe
@@ -188,6 +189,27 @@ def test_candidate_and_champion_are_measured_on_the_same_rows(series: Series) ->
         for name in ("after", "champion")
     }
     assert by["after"] == by["champion"] == sorted(series.splits[2]["test"])
+
+
+def test_prefect_s_table_has_both_models_and_their_difference_with_intervals(series: Series) -> None:
+    """The numbers of the files, and in the row of what the gate compared those that it decided by."""
+    for one in series.done[1:]:
+        assert one.run is not None
+        run, recipe = RunDirectory.existing(one.run)
+        decision = Manifest.read(run.path("promotion")).summary  # type: ignore[union-attr]
+        details = json.loads(run.path("evaluation/details.json").read_text())
+        rows = {(row["split"], row["metric"]): row for row in metrics_table(run, recipe)}
+        for contender in ("after", "champion"):
+            known = details["test"]["bits_per_byte"][contender]
+            assert rows["test", "bits_per_byte"][contender] == shown(known["value"], known["low"], known["high"])
+        gained = decision["improvement"]
+        assert {key: row["better by"] for key, row in rows.items() if row["better by"]} == {
+            ("test", decision["metric"]): shown(gained["estimate"], gained["low"], gained["high"])
+        }
+
+
+def shown(value: float, low: float, high: float) -> str:
+    return f"{value:.4g} [{low:.4g}, {high:.4g}]"
 
 
 def test_start_champion_trains_the_champion_with_its_tokenizer(series: Series) -> None:

@@ -2,8 +2,8 @@
 
 It is known only when every row has its cluster, so this is a stage of its own, behind `duplicates`. Near duplicates are
 gone by then; what is looked for is a row that *holds* a test row: the rest of it may be anything. Rows that are cut
-later are held against one another again (`substrings.held`), in the same steps (`holding`). In a series, its earlier
-batches' training rows are looked through likewise (`trained_on`).
+later are held against one another again (`substrings.held`), in the same steps (`holding`). In a series, so are the
+rows of its earlier batches (`series`).
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 
 from pipeline.cluster import run_parts
 from pipeline.config import Recipe
-from pipeline.curate.decontaminate import trained_on
-from pipeline.curate.decontaminate.holding import Held, hold, lines_of
+from pipeline.curate.decontaminate.holding import Held, lines_of
 from pipeline.curate.decontaminate.outcome import earlier_name
+from pipeline.curate.decontaminate.series import hold_series, lines_of_series
 from pipeline.curate.dedup.work import work_folder
 from pipeline.curate.duplicates import DECISIONS
 from pipeline.curate.earlier import earlier_inputs
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["run_stage", "settings", "stage"]
 
-VERSION = 2
+VERSION = 3
 
 
 def stage(run: RunDirectory, recipe: Recipe) -> Stage | None:
@@ -79,8 +79,9 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
 
     Returns:
         The manifest; its parts hold the ledger's lines of the rows that hold a test row, whether they are dropped or
-        not, and its summary says how many `rows` of each split these are. In a series there are those of the test
-        rows that earlier training rows hold, too, which are dropped, and `earlier` says how many.
+        not, and its summary says how many `rows` of each split these are. In a series there are also those of test rows
+        that earlier training rows hold (`earlier` says how many), and of rows that hold an earlier test row
+        (`earlier_test`), which are all dropped.
     """
     this = stage(run, recipe)
     assert this is not None
@@ -97,11 +98,7 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
     left = [job for job in jobs if job.name not in finished]
     with Progress("contamination", total=len(names)) as progress:
         progress.advance(len(finished))
-        earlier = trained_on.earlier_jobs(recipe, work)
-        said = hold(jobs, recipe, work, on_workers, earlier=earlier)
-        if jobs and recipe.retrain.earlier:
-            on_workers(trained_on.match_earlier, earlier)
-            said["earlier"] = trained_on.choose(earlier, work)
+        said = hold_series(jobs, recipe, work, on_workers)
         records = [
             *finished.values(),
             *(run_parts(client(), decide_part, left, stage="contamination", on_done=_tell(progress)) if left else []),
@@ -110,6 +107,8 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
     rows: Counter[str] = Counter(dict.fromkeys((name for name in SPLITS if name != "test"), 0))
     for record in records:
         rows.update(record.counts["rows"])
+    if recipe.retrain.earlier:
+        said["earlier_test"] = sum(record.counts["earlier"] for record in records)
     return this.finish(parts=len(names), summary={"rows": dict(rows), **said})
 
 
@@ -145,10 +144,10 @@ def decide_part(job: _Job) -> PartRecord:
     named = job.named()
     found, rows, halves = lines_of(job, named)
     lines = {job.name: found}
+    earlier, trained = lines_of_series(job, named)
     if job.recipe.retrain.earlier:
-        rule = job.recipe.curate.decontaminate.test_split
-        lines[earlier_name(job.name)] = trained_on.lines_of(job.work, named, rule)
+        lines[earlier_name(job.name)] = earlier
     files = {f"contamination/{name}.parquet": len(one) for name, one in lines.items()}
     for name, one in lines.items():
         write_parquet(job.stage.run.path(f"contamination/{name}.parquet"), one, LEDGER)
-    return job.stage.commit(job.name, files, {"rows": rows, "halves": halves})
+    return job.stage.commit(job.name, files, {"rows": rows, "halves": halves, "earlier": trained})

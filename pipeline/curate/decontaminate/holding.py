@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -33,14 +33,14 @@ from pipeline.curate.decontaminate.index import (
     halves_of,
     ngrams_of,
 )
-from pipeline.curate.decontaminate.matches import ledger_lines, matches_of
-from pipeline.curate.decontaminate.trained_on import EarlierJob, find_earlier
+from pipeline.curate.decontaminate.matches import Matches, ledger_lines, matches_of
+from pipeline.curate.decontaminate.trained_on import EarlierJob, find_earlier, own_texts
 from pipeline.curate.dedup.work import Map, load, save
 from pipeline.curate.messages import contents_of, one_array, rows_of
 from pipeline.engines import engine_for
 from pipeline.schema import LEDGER, SPLITS
 
-__all__ = ["Held", "hold", "lines_of"]
+__all__ = ["Held", "earlier_test_lines", "hold", "lines_of"]
 
 _TEST = SPLITS.index("test")
 _NGRAMS = 1 << 24
@@ -76,7 +76,13 @@ class Held(ABC):
 
 
 def hold(
-    jobs: Sequence[Held], recipe: Recipe, work: Path, run: Map, *, earlier: Sequence[EarlierJob] = ()
+    jobs: Sequence[Held],
+    recipe: Recipe,
+    work: Path,
+    run: Map,
+    *,
+    earlier: Sequence[EarlierJob] = (),
+    tests: Sequence[Held] = (),
 ) -> dict[str, Any]:
     """Look for the test rows of all parts in their rows; then `lines_of` each part says what was found.
 
@@ -85,16 +91,17 @@ def hold(
         recipe: of the run.
         work: folder of the files between the steps.
         run: runs tasks.
-        earlier: parts of a series' earlier batches, which are looked through too.
+        earlier: training rows of a series' earlier batches, which are looked through too.
+        tests: test rows of those batches, which are looked for too.
 
     Returns:
         What share of the test rows' n-grams was looked at (one in `sampled`), how many there are, how many of them are
-        common, and how many test rows.
+        common, and how many test rows, those of `tests` apart.
     """
     said: dict[str, Any] = {"sampled": 1, "ngrams": 0, "common_ngrams": 0, "test_rows": 0}
     if jobs:
-        run(hash_part, jobs)
-        said |= _build(jobs, work)
+        run(hash_part, [*jobs, *tests])
+        said |= _build([*jobs, *tests], len(jobs), work)
         run(find_part, jobs)
         if earlier:
             run(find_earlier, earlier)
@@ -135,8 +142,11 @@ def hash_part(job: Held) -> None:
         pq.write_table(pa.table({"id": pa.concat_arrays([pa.array([], pa.string()), *ids])}), beside)
 
 
-def _build(jobs: Sequence[Held], work: Path) -> dict[str, Any]:
-    """Write the index of all test rows; of too many n-grams a sample that depends on nothing but them."""
+def _build(jobs: Sequence[Held], own: int, work: Path) -> dict[str, Any]:
+    """Write the index of all test rows; of too many n-grams a sample that depends on nothing but them.
+
+    The first `own` parts are this run's; `own.npy` says how many texts theirs are.
+    """
 
     def every(name: str) -> list[np.ndarray]:
         return [load(work / f"{name}-{job.name}.npy") for job in jobs]
@@ -148,13 +158,13 @@ def _build(jobs: Sequence[Held], work: Path) -> dict[str, Any]:
     hashes, texts, rows = [], [], []
     ids = [pq.read_table(work / f"ids-{job.name}.parquet")["id"] for job in jobs]
     first_text = first_row = 0
-    for hash_, text, row, own in zip(every("hashes"), every("texts"), every("rows"), ids, strict=True):
+    for hash_, text, row, keys in zip(every("hashes"), every("texts"), every("rows"), ids, strict=True):
         chosen = hash_[:, 1] & np.uint64(sampled - 1) == 0
         hashes.append(hash_[chosen])
         texts.append(text[chosen] + first_text)
         rows.append(row + first_row)
         first_text += len(row)
-        first_row += len(own)
+        first_row += len(keys)
     if not (work / "index/ids.parquet").exists():
         ngrams = TextNgrams(
             hashes=np.concatenate(hashes),
@@ -168,8 +178,9 @@ def _build(jobs: Sequence[Held], work: Path) -> dict[str, Any]:
             halves=np.concatenate(every("halves")),
         )
         build_index(ngrams, whose, max(1, first_row), engine_for("cpu")).save(work / "index")
+    save(work / "own.npy", np.array([sum(len(row) for row in every("rows")[:own])]))
     grams = len(load(work / "index/bounds.npy")) - 1
-    return {"sampled": sampled, "ngrams": grams, "test_rows": first_row}
+    return {"sampled": sampled, "ngrams": grams, "test_rows": sum(map(len, ids[:own]))}
 
 
 def find_part(job: Held) -> None:
@@ -209,13 +220,30 @@ def lines_of(job: Held, named: pa.Table) -> tuple[pa.Table, dict[str, int], dict
     Returns:
         Their lines of `schema.LEDGER`; how many rows of each split they are; how many hold which half of a test row.
     """
-    rule = job.recipe.curate.decontaminate.test_split
+    matches, index, splits = _matches(job, lambda own: slice(0, own))
+    lines = ledger_lines(matches, named, index, job.recipe.curate.decontaminate.test_split.share, "test")
+    rows = Counter(SPLITS[split] for split in splits[np.unique(matches.rows)])
+    halves = Counter(HALVES[half] for half in matches.halves)
+    return lines, dict(rows), dict(halves)
+
+
+def earlier_test_lines(job: Held, named: pa.Table) -> pa.Table:
+    """The ledger's lines of the training and validation rows of one part that hold a test row of `hold`'s `tests`."""
+    matches, index, _ = _matches(job, lambda own: slice(own, None))
+    return ledger_lines(matches, named, index, job.recipe.curate.decontaminate.test_split.share, "earlier_test")
+
+
+def _matches(job: Held, which: Callable[[int], slice]) -> tuple[Matches, NgramIndex, NDArray[np.int64]]:
+    """Training and validation rows that hold enough of some of the texts, given how many the run's own are.
+
+    Returns:
+        They, the index, and the split of every row.
+    """
     index = replace(NgramIndex.load(job.work / "index"), sizes=load(job.work / "sizes.npy"))
     row, gram = load(job.work / f"hits-{job.name}.npy")
     splits = job.splits()
     here = ~load(job.work / "common.npy")[gram] & (splits[row] != _TEST)
-    matches = matches_of(row[here], gram[here], index, rule.share)
-    lines = ledger_lines(matches, named, index, rule.share, "test")
-    rows = Counter(SPLITS[split] for split in splits[np.unique(matches.rows)])
-    halves = Counter(HALVES[half] for half in matches.halves)
-    return lines, dict(rows), dict(halves)
+    chosen = np.zeros(len(index.sizes), np.bool_)
+    chosen[which(own_texts(job.work))] = True
+    share = job.recipe.curate.decontaminate.test_split.share
+    return matches_of(row[here], gram[here], index, share, chosen), index, splits

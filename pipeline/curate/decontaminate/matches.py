@@ -49,7 +49,13 @@ def find_in(messages: pa.ListArray, index: NgramIndex, engine: Engine) -> tuple[
     return found, rows_of(messages)[found.texts]
 
 
-def matches_of(rows: NDArray[np.int64], grams: NDArray[np.int64], index: NgramIndex, share: float) -> Matches:
+def matches_of(
+    rows: NDArray[np.int64],
+    grams: NDArray[np.int64],
+    index: NgramIndex,
+    share: float,
+    among: NDArray[np.bool_] | None = None,
+) -> Matches:
     """Decide which rows share enough.
 
     Args:
@@ -57,11 +63,12 @@ def matches_of(rows: NDArray[np.int64], grams: NDArray[np.int64], index: NgramIn
         grams: int64 [n], of the index.
         index: whose n-grams they are.
         share: of a text's n-grams; 0 for any.
+        among: bool [texts], which of the index's count; all by default.
     """
     count = max(1, len(index.bounds) - 1)
     pairs, at = np.unique(rows * count + grams, return_inverse=True)
     row, text, shares, pair, of = _shares(pairs // count, pairs % count, index)
-    enough = shares >= share
+    enough = shares >= share if among is None else (shares >= share) & among[text]
     counted = np.zeros(len(pairs), np.bool_)
     counted[pair[enough[of]]] = True
     row, text, shares = row[enough], text[enough], shares[enough]

@@ -27,11 +27,11 @@ from pipeline.curate.decontaminate.hits import write_hits
 from pipeline.curate.decontaminate.index import HALVES, NgramIndex
 from pipeline.curate.decontaminate.matches import held_texts
 from pipeline.curate.dedup.work import load
-from pipeline.curate.earlier import training_parts
+from pipeline.curate.earlier import earlier_parts
 from pipeline.curate.messages import one_array
 from pipeline.schema import LEDGER
 
-__all__ = ["EarlierJob", "choose", "earlier_jobs", "find_earlier", "lines_of", "match_earlier"]
+__all__ = ["EarlierJob", "choose", "earlier_jobs", "find_earlier", "lines_of", "match_earlier", "own_texts"]
 
 _FOUND = pa.schema([("id", pa.string()), ("half", pa.int8()), ("share", pa.float64()), ("evidence", pa.string())])
 """A half of a test row, the share of it that an earlier training row holds, and that row's id."""
@@ -61,7 +61,8 @@ def earlier_jobs(recipe: Recipe, work: Path) -> list[EarlierJob]:
         InputError: a batch has no finished curation, or a part of it is gone.
     """
     rule = recipe.curate.decontaminate.test_split
-    return [EarlierJob(path=path, name=name, work=work, rule=rule) for name, path in training_parts(recipe)]
+    parts = earlier_parts(recipe, "train")
+    return [EarlierJob(path=part.path, name=part.name, work=work, rule=rule) for part in parts]
 
 
 def find_earlier(job: EarlierJob) -> None:
@@ -69,8 +70,13 @@ def find_earlier(job: EarlierJob) -> None:
     write_hits(job.work, job.name, job.rule.common, _slices(job.path))
 
 
+def own_texts(work: Path) -> int:
+    """How many texts of the index are of this run's test rows; those of earlier batches' stand behind them."""
+    return int(load(work / "own.npy")[0])
+
+
 def match_earlier(job: EarlierJob) -> None:
-    """Write of which test rows these hold enough, unless that is there; n-grams of many rows do not count."""
+    """Write of which new test rows these hold enough, unless that is there; n-grams of many rows do not count."""
     target = job.work / f"found-{job.name}.parquet"
     if target.exists():
         return
@@ -78,6 +84,8 @@ def match_earlier(job: EarlierJob) -> None:
     row, gram = load(job.work / f"hits-{job.name}.npy")
     here = ~load(job.work / "common.npy")[gram]
     rows, texts, shares = held_texts(row[here], gram[here], index, job.rule.share)
+    new = texts < own_texts(job.work)
+    rows, texts, shares = rows[new], texts[new], shares[new]
     ids = pq.read_table(job.path, columns=["id"])["id"].combine_chunks()
     found = pa.table(
         {

@@ -60,11 +60,15 @@ class Sketches:
 
     def __getitem__(self, candidates: NDArray[np.int64]) -> NDArray[np.uint32]:
         """The sketches of some candidates, numbers ascending: uint32 [candidates, values]."""
-        found = np.empty((len(candidates), self.values), dtype=np.uint32)
+        return self.places(candidates, slice(0, self.values))
+
+    def places(self, candidates: NDArray[np.int64], places: slice) -> NDArray[np.uint32]:
+        """Some places of the sketches of some candidates, numbers ascending: uint32 [candidates, places]."""
+        found = np.empty((len(candidates), len(range(self.values)[places])), dtype=np.uint32)
         bounds = np.searchsorted(candidates, self._starts)
         for part in np.flatnonzero(np.diff(bounds)):
             here = slice(bounds[part], bounds[part + 1])
-            found[here] = self._files[part][candidates[here] - self._starts[part]]
+            found[here] = self._files[part][candidates[here] - self._starts[part], places]
         return found
 
 

@@ -2,10 +2,9 @@
 
 A bucket is the rows that agree in one band. Its rows are taken best first. Each is compared with the bucket's
 *centres*, the rows that were like no centre before them, and if it is like none it becomes one. So rows that are all
-alike cost one comparison each. Of rows that are all unlike, the best `CENTRES` become centres, and the others are
-compared with these only: a pair of similar rows is lost if neither is a centre in any bucket that they share, and only
-buckets of more than `CENTRES` unlike rows can lose one. The row before is compared too, so that a chain of
-resemblances is seen as one cluster.
+alike cost one comparison each. Of rows that are all unlike, the best `CENTRES` become centres; what is like none of
+them is compared in finer buckets (`overfull`). The row before is compared too, so that a chain of resemblances is seen
+as one cluster.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from pipeline.curate.dedup.candidates import Sketches
+from pipeline.curate.dedup.overfull import finer_buckets
 from pipeline.curate.dedup.sorting import order_of, places_in
 from pipeline.curate.dedup.work import Map, load, save
 
@@ -26,6 +26,8 @@ __all__ = ["CENTRES", "Agreement", "compare"]
 
 CENTRES = 64
 """Rows of a bucket that others are compared with."""
+_FINER = 8
+"""Such parts of them are the centres of a finer bucket."""
 _BYTES = 1 << 27
 """Sketches in memory at once."""
 
@@ -38,12 +40,14 @@ class Agreement:
         values: in a sketch.
         needed: how many must be equal for a duplicate.
         joined: how many for a common cluster.
+        told: how many from which on every pair is an edge; below, only one that nothing else in its bucket connects.
         fixed: ranks below that survive in any case, so that they are centres in any case.
     """
 
     values: int
     needed: int
     joined: int
+    told: int
     fixed: int = 0
 
 
@@ -72,8 +76,8 @@ def compare(
         centres: as `CENTRES`.
 
     Returns:
-        Files of edges: int64 [3, edges], the worse rank (ascending), the better rank, how many values are equal; every
-        pair that agrees in `joined` values or more.
+        Files of edges: int64 [3, edges], the worse rank (ascending), the better rank, how many values are equal:
+        `joined` or more.
     """
     jobs = [
         _Compare(
@@ -110,14 +114,35 @@ def compare_group(job: _Compare) -> None:
     bucket, candidate = _taking_part(bucket, candidate, part[candidate])
     order = order_of(bucket, rank[candidate])
     bucket, candidate = bucket[order], candidate[order]
-    agreement, width = job.agreement, job.centres
     folder, starts = job.sketches
-    sketches = Sketches(folder, starts, agreement.values)
+    sketches = Sketches(folder, starts, job.agreement.values)
+    edges, over = _search(bucket, candidate, rank, sketches, job.agreement, job.centres)
+    found = [edges]
+    for finer in finer_buckets(bucket[over], candidate[over], sketches):
+        buckets, rows = _taking_part(*finer, part[finer[1]])
+        found.append(_search(buckets, rows, rank, sketches, job.agreement, max(1, job.centres // _FINER))[0])
+    edges = np.concatenate(found, axis=1)
+    edges = edges[:, order_of(edges[0], edges[1])]
+    fresh = np.ones(edges.shape[1], dtype=np.bool_)
+    fresh[1:] = (edges[:2, 1:] != edges[:2, :-1]).any(axis=0)
+    save(job.path, edges[:, fresh])
+
+
+def _search(
+    bucket: NDArray[np.int64],
+    candidate: NDArray[np.int64],
+    rank: NDArray[np.int64],
+    sketches: Sketches,
+    agreement: Agreement,
+    width: int,
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Edges of rows in the order of (bucket, rank), and which of them the centres leave over: bool [rows]."""
     found = [np.zeros((3, 0), dtype=np.int64)]
+    over = np.zeros(len(bucket), np.bool_)
     # What the kernel remembers of the bucket that a batch may end in.
-    memory = np.array([-1, 0, -1], dtype=np.int64)
+    memory = np.array([-1, 0, -1, -1], dtype=np.int64)
     kept, last = np.zeros((width, agreement.values), np.uint32), np.zeros(agreement.values, np.uint32)
-    names = np.zeros(width, np.int64)
+    names, joins = np.zeros(width, np.int64), np.zeros(width, np.int64)
     step = max(1, _BYTES // (4 * agreement.values))
     for start in range(0, len(bucket), step):
         here = slice(start, start + step)
@@ -128,18 +153,16 @@ def compare_group(job: _Compare) -> None:
                 rank[candidate[here]],
                 place,
                 sketches[distinct],
-                np.array([agreement.needed, agreement.joined, agreement.fixed]),
+                np.array([agreement.needed, agreement.joined, agreement.told, agreement.fixed]),
                 memory,
                 kept,
                 names,
+                joins,
                 last,
+                over[here],
             )
         )
-    edges = np.concatenate(found, axis=1)
-    edges = edges[:, order_of(edges[0], edges[1])]
-    fresh = np.ones(edges.shape[1], dtype=np.bool_)
-    fresh[1:] = (edges[:2, 1:] != edges[:2, :-1]).any(axis=0)
-    save(job.path, edges[:, fresh])
+    return np.concatenate(found, axis=1), over
 
 
 def _taking_part(
@@ -166,30 +189,44 @@ def _agreeing(a, b):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _edges(bucket, rank, place, sketches, agreement, memory, kept, names, last):  # type: ignore[no-untyped-def]
-    """Edges of rows in the order of (bucket, rank); `memory`, `kept`, `names` and `last` go on where a batch ended.
+def _joined(joins, c):  # type: ignore[no-untyped-def]
+    """The first of the centres that edges connect with centre `c`."""
+    while joins[c] != c:
+        joins[c] = joins[joins[c]]
+        c = joins[c]
+    return c
+
+
+@njit(cache=True, nogil=True)
+def _edges(  # type: ignore[no-untyped-def]
+    bucket, rank, place, sketches, agreement, memory, kept, names, joins, last, over
+):
+    """Edges of rows in the order of (bucket, rank); `memory`, `kept`, `names`, `joins` and `last` outlast a batch.
 
     Args:
         bucket: int64 [rows].
         rank: int64 [rows].
         place: int64 [rows], the row's sketch in
         sketches: uint32 [distinct, values].
-        agreement: (needed, joined, fixed).
-        memory: the bucket, how many centres it has, the rank of its last row.
+        agreement: (needed, joined, told, fixed).
+        memory: the bucket, how many centres it has, the rank of its last row, and a centre that this is connected with.
         kept: uint32 [centres, values], their sketches.
         names: int64 [centres], their ranks.
+        joins: int64 [centres], a forest: each is connected with that one, of lower number or its own.
         last: uint32 [values], the sketch of the last row.
+        over: bool [rows], set where the row would be a centre, were there room for one more.
     """
-    needed, joined, fixed = agreement
+    needed, joined, told, fixed = agreement
     edges = np.empty((3, 2 * len(bucket) + 2 * len(names)), dtype=np.int64)
     count = 0
-    current, filled, before = memory
+    current, filled, before, trail = memory
     for i in range(len(bucket)):
         mine = sketches[place[i]]
         if bucket[i] != current:
-            current, filled, before = bucket[i], 0, -1
+            current, filled, before, trail = bucket[i], 0, -1, -1
         alike = False
         linked = before < 0
+        with_ = -1  # the first of the centres that the row is connected with
         if count + filled + 1 > edges.shape[1]:
             more = np.empty((3, 2 * edges.shape[1]), dtype=np.int64)
             more[:, :count] = edges[:, :count]
@@ -197,20 +234,33 @@ def _edges(bucket, rank, place, sketches, agreement, memory, kept, names, last):
         for c in range(filled):
             equal = _agreeing(mine, kept[c])
             if equal >= joined:
-                edges[0, count], edges[1, count], edges[2, count] = rank[i], names[c], equal
-                count += 1
+                other = _joined(joins, c)
+                if equal >= told or other != with_:
+                    edges[0, count], edges[1, count], edges[2, count] = rank[i], names[c], equal
+                    count += 1
+                with_, other = (min(with_, other), max(with_, other)) if with_ >= 0 else (other, other)
+                joins[other] = with_
                 alike |= equal >= needed
             linked |= names[c] == before
         if not linked:
             equal = _agreeing(mine, last)
             if equal >= joined:
-                edges[0, count], edges[1, count], edges[2, count] = rank[i], before, equal
-                count += 1
-        if (not alike or rank[i] < fixed) and filled < len(names):
-            kept[filled] = mine
-            names[filled] = rank[i]
-            filled += 1
-        before = rank[i]
+                other = _joined(joins, trail) if trail >= 0 else -1
+                if equal >= told or other < 0 or other != with_:
+                    edges[0, count], edges[1, count], edges[2, count] = rank[i], before, equal
+                    count += 1
+                if other >= 0:
+                    with_, other = (min(with_, other), max(with_, other)) if with_ >= 0 else (other, other)
+                    joins[other] = with_
+        if not alike or rank[i] < fixed:
+            over[i] = filled == len(names)
+            if not over[i]:
+                kept[filled] = mine
+                names[filled] = rank[i]
+                with_ = with_ if with_ >= 0 else filled
+                joins[filled] = with_
+                filled += 1
+        before, trail = rank[i], with_
         last[:] = mine
-    memory[0], memory[1], memory[2] = current, filled, before
+    memory[0], memory[1], memory[2], memory[3] = current, filled, before, trail
     return edges[:, :count].copy()

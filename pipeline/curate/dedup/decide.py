@@ -181,7 +181,8 @@ def _stars(
     # is not to be a centre itself.
     sure = fuzzy.threshold if exact is None else upper_threshold(fuzzy.threshold, fuzzy.sketch)
     needed, joined = (int(np.ceil(share * fuzzy.sketch - 1e-9)) for share in (sure, lower))
-    agreement = Agreement(values=fuzzy.sketch, needed=needed, joined=joined, fixed=found.earlier)
+    told = needed if exact is None else joined
+    agreement = Agreement(values=fuzzy.sketch, needed=needed, joined=joined, told=told, fixed=found.earlier)
     if exact is not None:
         needed = int(bits(np.array([fuzzy.threshold]))[0])
     starts = (*np.searchsorted(found.rows, [part.start for part in parts]).tolist(), len(found.rows))

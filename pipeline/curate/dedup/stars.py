@@ -34,7 +34,7 @@ class Stars:
         survivor: int64 [rows], the rank kept instead; a row that survives is its own.
         equal: int64 [rows], how many values the two have in common; -1 for a survivor.
         orphan: bool [rows], the row survives though it is similar to a better one, which did not.
-        found: how many different edges there are.
+        found: how many different edges there are that can remove a row.
     """
 
     survivor: NDArray[np.int64]
@@ -57,8 +57,7 @@ def stars(edges: Sequence[Path], count: int, needed: int, *, fixed: int = 0, bat
     orphan = np.zeros(count, dtype=np.bool_)
     found = 0
     for part in edge_ranges(edges, count, batch):
-        found += part.shape[1]
-        _stars(np.ascontiguousarray(part), needed, fixed, survivor, equal, orphan)
+        found += _stars(np.ascontiguousarray(part), needed, fixed, survivor, equal, orphan)
     return Stars(survivor=survivor, equal=equal, orphan=orphan, found=found)
 
 
@@ -88,12 +87,15 @@ def edge_ranges(edges: Sequence[Path], count: int, batch: int = _EDGES) -> Itera
 
 @njit(cache=True, nogil=True)
 def _stars(edges, needed, fixed, survivor, equal, orphan):  # type: ignore[no-untyped-def]
+    found = 0
     for i in range(edges.shape[1]):
         worse, better, agreeing = edges[0, i], edges[1, i], edges[2, i]
         if agreeing < needed or worse < fixed:
             continue
+        found += 1
         # Better ranks are decided: their edges came before.
         if survivor[better] != better:
             orphan[worse] |= survivor[worse] == worse
         elif agreeing > equal[worse]:
             survivor[worse], equal[worse], orphan[worse] = better, agreeing, False
+    return found

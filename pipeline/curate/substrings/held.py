@@ -1,4 +1,4 @@
-"""Once rows were cut, the run's own test split is held against the other rows again.
+"""Once rows were cut, the run's own test split is held against the other rows again, and a series' batches likewise.
 
 A test row that is cut is shorter, and another row may hold half of what is left of it where it held little of the
 whole; and a cut joins words that stood apart.
@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,13 +18,14 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline.config import Recipe
-from pipeline.curate.decontaminate.holding import Held, hold, lines_of
+from pipeline.curate.decontaminate.holding import Held, lines_of
+from pipeline.curate.decontaminate.series import hold_series, lines_of_series
 from pipeline.curate.dedup.work import Map
 from pipeline.curate.duplicates import DECISIONS
 from pipeline.curate.split import draw_splits
 from pipeline.curate.substrings.texts import Part, current
 
-__all__ = ["hold_again"]
+__all__ = ["HeldAgain", "hold_again"]
 
 _ROWS = 4096
 """Rows that are searched at once."""
@@ -59,9 +59,22 @@ class _Job(Held):
             yield start, table.slice(start, _ROWS)
 
 
-def hold_again(
-    parts: Sequence[Part], alike: Sequence[pa.Table], recipe: Recipe, folder: Path, run: Map
-) -> tuple[list[pa.Table], dict[str, Any]]:
+@dataclass(frozen=True, kw_only=True)
+class HeldAgain:
+    """What was found.
+
+    Attributes:
+        lines: `schema.LEDGER` a part, of the rows that hold a test row, whether they are dropped or not.
+        earlier: `schema.LEDGER` a part, of the rows that go because of earlier batches (`decontaminate.series`).
+        rows: how many rows of each split hold a test row.
+    """
+
+    lines: list[pa.Table]
+    earlier: list[pa.Table]
+    rows: dict[str, int]
+
+
+def hold_again(parts: Sequence[Part], alike: Sequence[pa.Table], recipe: Recipe, folder: Path, run: Map) -> HeldAgain:
     """Hold the test rows against the others as they stand.
 
     Args:
@@ -70,10 +83,6 @@ def hold_again(
         recipe: of the run.
         folder: for the files between the steps.
         run: runs tasks.
-
-    Returns:
-        `schema.LEDGER` a part, the lines of rows that hold a test row, whether they are dropped or not; and how many of
-        each split they are.
     """
     jobs = [
         _Job(
@@ -85,13 +94,15 @@ def hold_again(
         )
         for part, lines in zip(parts, alike, strict=True)
     ]
-    hold(jobs, recipe, folder, run)
+    hold_series(jobs, recipe, folder, run)
     found = run(_lines_of_part, jobs)
     rows: Counter[str] = Counter(train=0, validation=0)
     for _, count, _ in found:
         rows.update(count)
-    return [lines for lines, _, _ in found], dict(rows)
+    return HeldAgain(lines=[own for own, _, _ in found], earlier=[earlier for _, _, earlier in found], rows=dict(rows))
 
 
-def _lines_of_part(job: _Job) -> tuple[pa.Table, dict[str, int], dict[str, int]]:
-    return lines_of(job, job.named())
+def _lines_of_part(job: _Job) -> tuple[pa.Table, dict[str, int], pa.Table]:
+    named = job.named()
+    own, rows, _ = lines_of(job, named)
+    return own, rows, lines_of_series(job, named)[0]

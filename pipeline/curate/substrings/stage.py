@@ -23,6 +23,7 @@ from pipeline.curate.dedup import breaker
 from pipeline.curate.dedup.work import Map, work_folder
 from pipeline.curate.duplicates import SHARED
 from pipeline.curate.duplicates import keys_of as compared_keys
+from pipeline.curate.earlier import earlier_inputs
 from pipeline.curate.parquet import write_parquet
 from pipeline.curate.substrings.alike import Alike, find_alike
 from pipeline.curate.substrings.apply import cut_keys, cuts
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = ["run_stage", "stage"]
 
-VERSION = 3
+VERSION = 4
 
 _ROUNDS = 50
 """A cut joins texts, which may be shared in turn; the second round finds nothing as a rule."""
@@ -59,12 +60,14 @@ def stage(run: RunDirectory, recipe: Recipe) -> Stage | None:
     contamination = Manifest.read(run.path("contamination"))
     if documents is None or duplicates is None or contamination is None:
         return None
-    inputs = {"documents": documents.content_of("documents"), "duplicates": duplicates.content}
+    inputs: dict[str, Any] = {"documents": documents.content_of("documents"), "duplicates": duplicates.content}
     if takes_out(recipe):
         inputs["contamination"] = contamination.content
     if cuts(recipe):  # rows that were cut go through pass one's steps again
         inputs["pass one"] = documents.fingerprint
         inputs["keys"] = documents.content_of("keys")  # and are compared again
+        if recipe.retrain.earlier:
+            inputs["earlier"] = earlier_inputs(recipe)  # with earlier batches' rows too
     return Stage(
         run=run,
         name="substrings",
@@ -123,9 +126,7 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
             spans = search(done_with, substrings.length, substrings.documents, work, rounds, on_workers)
         alike = _alike(run, recipe, done_with, work / "alike", on_workers) if total["rows"] else None
         nobody = [LEDGER.empty_table()] * len(parts)
-        held, held_rows = nobody, None
-        if alike:
-            held, held_rows = hold_again(done_with, alike.dropped, recipe, work / "held", on_workers)
+        held = hold_again(done_with, alike.dropped, recipe, work / "held", on_workers) if alike else None
         jobs = [
             _Job(
                 stage=this,
@@ -134,7 +135,8 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
                 after=after,
                 keys=alike.keys[number] if alike else None,
                 alike=(alike.dropped if alike else nobody)[number],
-                held=(held if drops(recipe) else nobody)[number],
+                held=(held.lines if held and drops(recipe) else nobody)[number],
+                earlier=(held.earlier if held else nobody)[number],
             )
             for number, (passage, after) in enumerate(zip(passages, done_with, strict=True))
             if f"part-{after.number:05d}" not in finished
@@ -154,7 +156,7 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
             **{name: sum(count[name] for count in counted) for name in ("rows", "bytes", "text_bytes")},
             "shown": shown(count["shown"] for count in counted),
             "cut": _cut_summary(counted, total, rounds) if cuts(recipe) else None,
-            "test_split": held_rows,
+            "test_split": held.rows if held else None,
             "breaker": alike.load if alike else None,
         },
     )
@@ -206,6 +208,7 @@ class _Job:
     keys: Path | None
     alike: pa.Table
     held: pa.Table
+    earlier: pa.Table
 
 
 def write_part(job: _Job) -> PartRecord:
@@ -213,7 +216,7 @@ def write_part(job: _Job) -> PartRecord:
     path, after, name = job.stage.run.path, job.after, f"{job.after.number:05d}.parquet"
     counts = write_passages(job.passages, path(f"substrings/part-{name}"))
     files = {f"substrings/part-{name}": counts.pop("lines")}
-    dropped, gone = 0, pa.concat_tables([job.alike, job.held])
+    dropped, gone = 0, pa.concat_tables([job.alike, job.held, job.earlier])
     if cuts(job.recipe):
         rows, lines, held = DOCUMENTS.empty_table(), LEDGER.empty_table(), LEDGER.empty_table()
         if after.cuts is not None:
