@@ -116,7 +116,7 @@ def _override(document: dict[str, Any], override: str, problems: list[str]) -> N
     try:
         value = yaml.load(text, _Loader)
     except yaml.YAMLError:
-        problems.append(f"override {override!r}: the value is not YAML")
+        problems.append(f"override {override!r}: the value is not YAML; put text into quotation marks of its own")
         return
     at: Any = document
     for depth, step in enumerate(steps):

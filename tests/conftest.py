@@ -104,7 +104,7 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Finish
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (made / "seconds").exists():
             began = time.monotonic()
-            done = run_command(["run", str(TINY), f"run={made / 'run'}"])
+            done = run_command(["run", str(TINY), f"run={made / 'run'}"], timeout=550)
             assert done.returncode == 0, done.stderr
             (made / "seconds").write_text(str(time.monotonic() - began))
     mine = tmp_path_factory.mktemp("tiny")

@@ -131,7 +131,7 @@ def test_no_two_parts_import_each_other() -> None:
         ("cudf", {"engines"}),
         ("pylibcudf", {"engines"}),
         ("dask", {"cluster", "curate", "ingest", "pack"}),
-        ("distributed", {"cluster", "curate", "ingest", "pack"}),
+        ("distributed", {"cluster", "nanny", "curate", "ingest", "pack"}),
         ("torch", {"train", "evaluate"}),
         ("transformers", {"pack", "train", "evaluate"}),
         ("peft", {"train", "evaluate"}),

@@ -84,6 +84,8 @@ def test_lower_bound_equals_its_definition(instance: tuple[list[int], int]) -> N
     [
         ([3, 4, 1], 4, [[1], [0, 2]]),  # TRL bfd: [4,5,6,7], [1,2,3,8]
         ([4, 1, 2, 4, 1], 4, [[0], [3], [2, 1, 4]]),  # TRL bfd_split after its splits: [1-4], [8-11], [6,7,5,12]
+        ([4, 2, 4, 1], 4, [[0], [2], [1, 3]]),  # TRL bfd of the same rows, the first cut: [1-4], [8-11], [6,7,12]
+        ([4, 2, 3, 3, 4], 4, [[0], [4], [2], [3], [1]]),  # TRL bfd_split of 6, 3, 3, 4: [4], [4], [3], [3], [2]
         ([5, 1, 4, 3], 5, [[0], [2, 1], [3]]),  # TRL bfd, L=5
         ([2, 3, 1], 4, [[1, 2], [0]]),  # TRL with its empty rows left out: [3,4,5,6], [1,2]
         ([1111, 8192, 4096, 1000], 8192, [[1], [2, 0, 3]]),
