@@ -9,6 +9,7 @@ from pipeline.config import Recipe, Train
 from pipeline.errors import RecipeError
 from pipeline.train.activation import check_checkpointing
 from pipeline.train.attention import Unserved, use_packed
+from pipeline.train.compiled import check_compile
 from pipeline.train.isolation import probe_bins
 from pipeline.train.precision import check_float8
 
@@ -24,11 +25,13 @@ def check_served(recipe: Recipe, model: PreTrainedModel, *, device: torch.device
         device: what ranks on this machine compute on.
 
     Raises:
-        RecipeError: activation checkpointing or context parallel that the model does not have.
+        RecipeError: activation checkpointing or context parallel that the model does not have, or compilation that
+            would come to nothing.
         MachineError: float8 without a device for it, or without torchao.
     """
     train = recipe.training
     check_checkpointing(model, train.activation_checkpointing)
+    check_compile(train, device)
     if train.precision == "float8":
         check_float8(device)
     if train.parallel.context > 1 and not (_device_serves_bounds(train, device) and _serves_bounds(model)):

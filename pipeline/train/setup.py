@@ -26,6 +26,7 @@ from pipeline.train import checkpoint
 from pipeline.train.activation import checkpoint_activations
 from pipeline.train.attention import share_sequence
 from pipeline.train.checkpoint import Checkpoints, TrainState
+from pipeline.train.compiled import compile_layers
 from pipeline.train.data import MicroBatch, micro_batches
 from pipeline.train.export import export
 from pipeline.train.gradients import FlatGradient, Gradient, ShardedGradient
@@ -40,7 +41,7 @@ from pipeline.train.order import Order
 from pipeline.train.parallel import Ranks
 from pipeline.train.precision import Weights, compute_in, to_float8
 from pipeline.train.served import cannot_share
-from pipeline.train.shard import decoder_layers, shard
+from pipeline.train.shard import shard
 from pipeline.train.watching import observer_of
 
 __all__ = ["Training", "engine_of", "setup"]
@@ -233,9 +234,7 @@ def engine_of(model: PreTrainedModel | PeftModel, recipe: Recipe, ranks: Ranks, 
     if train.precision == "float8":
         to_float8(model, ranks.device)
     checkpoint_activations(learner.plain, train.activation_checkpointing)
-    if train.compile:
-        for layer in decoder_layers(learner.plain):
-            layer.compile()
+    compile_layers(learner.plain, train, ranks.device)
     share_sequence(layout.context())
     weights = Weights({name: value for name, value in model.named_parameters() if value.requires_grad})
     tensor = layout.tensor()

@@ -43,6 +43,18 @@ def test_micro_batches_change_nothing(micro_batch: int, make_run: MakeRun) -> No
     assert_isclose(cut.grad_norm, whole.grad_norm)
 
 
+def test_compiled_layers_compute_the_same(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "inductor"))
+    run, recipe = make_run(global_batch=1)
+    plain = first_step(setup(run, recipe, ALONE))
+    run, recipe = make_run(name="compiled", global_batch=1, compile=True)
+    before = torch._dynamo.utils.counters["stats"]["unique_graphs"]
+    compiled = first_step(setup(run, recipe, ALONE))
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] >= before + 2, "before and behind attention"
+    assert_isclose(compiled.loss, plain.loss)
+    assert_isclose(compiled.grad_norm, plain.grad_norm)
+
+
 def first_step(training: Any) -> Any:
     return train_step(
         training.engine,

@@ -101,6 +101,7 @@ def test_a_model_that_does_not_fit_is_told_what_to_change(make_run: MakeRun) -> 
         ({**TWO_SHARE, "model": {"config": CAPPED}}, RecipeError, "does not attend within given bounds"),
         ({**TWO_SHARE, "model": {"config": FALCON}}, RecipeError, "does not attend within given bounds"),
         ({"activation_checkpointing": "full", "model": {"config": CTRL}}, RecipeError, "no activation checkpointing"),
+        ({"compile": True, "activation_checkpointing": "full"}, RecipeError, "on a CPU, layers with activation"),
         ({"precision": "float8", "compile": True}, MachineError, "float8 takes a GPU"),
     ],
 )

@@ -130,17 +130,22 @@ def small_disk(tmp_path: Path) -> Any:
         subprocess.run(["umount", str(mount)], check=True)
 
 
-def test_a_disk_that_fills_up_leaves_the_last_whole_checkpoint(make_run: MakeRun, small_disk: Path) -> None:
-    run, recipe = make_run(steps=8, checkpoint_every=1, keep_last=2)
+def test_a_disk_that_fills_up_under_two_ranks_leaves_the_last_whole_checkpoint(
+    make_run: MakeRun, small_disk: Path, tmp_path: Path
+) -> None:
+    """Each rank writes its shards; the disk is full for one of them first."""
+    run, _ = make_run(steps=8, checkpoint_every=1, keep_last=2, launch={"nproc": 2}, parallel={"shard": 2})
     shutil.rmtree(run.path("checkpoints"), ignore_errors=True)
     run.path("checkpoints").symlink_to(small_disk)
+    log = tmp_path / "log"
     with pytest.raises(MachineError, match="the disk is full"):
-        setup(run, recipe, ALONE).fit(threading.Event())
+        launch("tests.train.traced", [str(run.root), str(tmp_path / "trace")], nproc=2, grace=5, log=log)
+    assert psutil.Process().children() == []
     newest = checkpoint.newest(run.path("checkpoints"))
     assert newest is not None
     assert [path.name for path in small_disk.iterdir() if not path.name.startswith("step-")] == []
     subprocess.run(["mount", "-o", "remount,size=20m", str(small_disk)], check=True)
-    training = setup(run, recipe, ALONE)
+    training = setup(*change(run, launch={"nproc": 1}, parallel={"shard": 1}), ALONE)
     assert training.state.step == int(newest.name[5:])
     assert training.fit(threading.Event())
     assert np.isfinite(training.state.last_loss or np.nan)
