@@ -99,6 +99,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._dataset(path.removeprefix("/api/datasets/"))
         if "list-type" in query:
             return self._send(200, self._listing(path.strip("/"), query.get("prefix", [""])[0]), "application/xml")
+        path = path.replace("/resolve/main/", f"/resolve/{COMMIT}/", 1)
         if path not in self.store.files:
             return self._send(404, b"")
         data = self.store.files[path]
@@ -113,6 +114,7 @@ class _Handler(BaseHTTPRequestHandler):
         return self._send(200, json.dumps(files + folders).encode(), "application/json")
 
     def _dataset(self, path: str) -> None:
+        path = path.replace("/tree/main", f"/tree/{COMMIT}", 1)
         if f"/tree/{COMMIT}" in path:
             name, _, folder = path.partition(f"/tree/{COMMIT}")
             return self._tree(name, folder.strip("/"))

@@ -126,6 +126,14 @@ def test_a_dataset_of_the_hub(hub: Store) -> None:
         survey(source(dataset="org/nothing"), part_bytes=50)
 
 
+def test_files_of_the_hub_by_their_url(hub: Store) -> None:
+    hub.dataset("org/plain", {"README.md": b"", "data/a.jsonl": lines("a", "b"), "data/b.jsonl": lines("c")})
+    assert texts_of(source(path="hf://datasets/org/plain/data/a.jsonl")) == ["a", "b"]
+    assert texts_of(source(path="hf://datasets/org/plain/data/*.jsonl")) == ["a", "b", "c"]
+    with pytest.raises(InputError):
+        survey(source(path="hf://datasets/org/plain/data/z.jsonl"), part_bytes=50)
+
+
 def test_the_card_names_configurations_and_files(hub: Store) -> None:
     card: dict[str, object] = {
         "configs": [
