@@ -17,7 +17,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -29,9 +29,12 @@ import torch.distributed as dist
 from torch.distributed.checkpoint import state_dict_loader, state_dict_saver
 from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.filesystem import FileSystemWriter
+from torch.distributed.tensor import DTensor
+from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 from pipeline.atomic import TEMPORARY, remove_temporaries, sync, write_json
 from pipeline.errors import RunDirectoryError, StageError, cannot_write
+from pipeline.train.optimizer import set_rates
 from pipeline.train.parallel import Ranks
 from pipeline.train.precision import Weights, local
 
@@ -97,9 +100,11 @@ def read_state(checkpoint: Path, *, bins: str, upcoming: Callable[[int], str]) -
 def load(checkpoint: Path, weights: Weights, optimizer: torch.optim.Optimizer, *, step: int, ranks: Ranks) -> None:
     """Put a checkpoint's weights and moments in place of those that there are, however they are cut over ranks."""
     _make_moments(optimizer)
-    state_dict_loader.load(
-        _tensors(weights, optimizer), checkpoint_id=str(checkpoint / "shards"), no_dist=ranks.world == 1
-    )
+    kept = _tensors(weights, optimizer)
+    state_dict_loader.load(kept, checkpoint_id=str(checkpoint / "shards"), no_dist=ranks.world == 1)
+    for key, value in _moments(weights, optimizer):
+        if kept[key] is not value:
+            local(value).copy_(local(kept[key]))
     for moments in optimizer.state.values():
         with suppress(KeyError):
             moments["step"] = _counted(moments["step"], step)
@@ -233,24 +238,50 @@ def _remove(checkpoint: Path) -> None:
 
 def _tensors(weights: Weights, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
     """All that is kept, by names that do not depend on ranks."""
-    kept: dict[str, torch.Tensor] = {}
+    kept = {f"weights/{name}": master.detach() for name, master in weights.masters.items()}
+    return kept | {key: _numbers(value) for key, value in _moments(weights, optimizer)}
+
+
+def _moments(weights: Weights, optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, torch.Tensor]]:
     for name, master in weights.masters.items():
-        kept[f"weights/{name}"] = master.detach()
-        kept |= {f"moments/{name}/{kind}": value for kind, value in optimizer.state[master].items() if kind != "step"}
-    return kept
+        for kind, value in optimizer.state[master].items():
+            if kind != "step":
+                yield f"moments/{name}/{kind}", value
+
+
+def _numbers(moment: torch.Tensor) -> torch.Tensor:
+    """A moment as it is, or, of 8 bits, as the float32 numbers that it stands for.
+
+    torch can neither stage torchao's tensors nor cut them between their blocks for another number of ranks. Coded anew
+    they are a little off: a block whose largest number is negative gets another scale.
+    """
+    own: Any = local(moment)
+    coded: bool = is_traceable_wrapper_subclass(own)
+    if not coded:
+        return moment
+    numbers: torch.Tensor = own.dequantize()
+    if isinstance(moment, DTensor):
+        return DTensor.from_local(
+            numbers,
+            moment.device_mesh,
+            moment.placements,
+            run_check=False,
+            shape=moment.shape,
+            stride=moment.stride(),
+        )
+    return numbers.cpu()  # one at a time: together they take the memory that eight bits have saved
 
 
 def _make_moments(optimizer: torch.optim.Optimizer) -> None:
     """Have the optimiser make its state, of whatever kind, by a step of no length."""
-    rates = [group["lr"] for group in optimizer.param_groups]
+    rates = [float(group["lr"]) for group in optimizer.param_groups]
+    set_rates(optimizer, [0.0] * len(rates))
     for group in optimizer.param_groups:
-        group["lr"] = 0.0
         for parameter in group["params"]:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
     optimizer.step()
-    for group, rate in zip(optimizer.param_groups, rates, strict=True):
-        group["lr"] = rate
+    set_rates(optimizer, rates)
 
 
 def _counted(count: Any, step: int) -> Any:

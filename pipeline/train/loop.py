@@ -23,6 +23,7 @@ from pipeline.train.data import MicroBatch
 from pipeline.train.gradients import Gradient
 from pipeline.train.learner import Learner
 from pipeline.train.mesh import Layout
+from pipeline.train.optimizer import set_rates
 from pipeline.train.parallel import Ranks
 from pipeline.train.precision import Weights
 from pipeline.train.schedule import learning_rate
@@ -175,8 +176,7 @@ def train_step(
     if norm > train.clip:
         gradient.scale_(train.clip / norm)
     rate = learning_rate(step, train)
-    for group in engine.optimizer.param_groups:
-        group["lr"] = rate
+    set_rates(engine.optimizer, [rate] * len(engine.optimizer.param_groups))
     engine.optimizer.step()
     engine.weights.publish()
     return StepReport(

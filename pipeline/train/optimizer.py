@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch.distributed.tensor import DTensor
@@ -10,7 +10,7 @@ from torch.distributed.tensor import DTensor
 from pipeline import config
 from pipeline.train.extras import check_extras
 
-__all__ = ["make_optimizer"]
+__all__ = ["make_optimizer", "set_rates"]
 
 _BETAS = (0.9, 0.95)
 
@@ -36,3 +36,12 @@ def make_optimizer(parameters: Mapping[str, torch.nn.Parameter], train: config.T
     from torchao.optim import AdamW8bit  # type: ignore[import-not-found]
 
     return AdamW8bit(settings, lr=train.learning_rate, betas=_BETAS)  # type: ignore[no-any-return]
+
+
+def set_rates(optimizer: torch.optim.Optimizer, rates: Sequence[float]) -> None:
+    """Set the learning rate of every group; torchao's optimisers keep theirs as a tensor and take no other."""
+    for group, rate in zip(optimizer.param_groups, rates, strict=True):
+        if isinstance(group["lr"], torch.Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate

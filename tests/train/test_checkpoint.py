@@ -87,6 +87,30 @@ def test_stopped_and_killed_and_resumed_is_the_same_to_the_byte(settings: dict[s
     assert losses[0] == losses[1]
 
 
+def test_moments_of_eight_bits_are_kept(make_run: MakeRun) -> None:
+    pytest.importorskip("torchao", reason="torchao is not installed")
+    settings = {"steps": 10, "checkpoint_every": 20, "optimizer": "adamw8bit"}
+    whole, recipe = make_run(name="whole", **settings)
+    assert fit(whole, recipe)
+    broken, recipe = make_run(name="broken", **settings)
+    assert not fit(broken, recipe, stop_after=6)
+    assert {"uint8"} == kinds_of_codes(setup(broken, recipe, ALONE))
+    assert fit(broken, recipe)
+    assert losses(broken)[:6] == losses(whole)[:6]
+    assert losses(broken)[6:] == pytest.approx(losses(whole)[6:], rel=1e-3)
+    kept = shards(broken.path("checkpoints/step-00000010"))
+    assert {tensor.dtype for tensor in kept.values()} == {torch.float32}
+
+
+def kinds_of_codes(training: Any) -> set[str]:
+    moments = [moment for state in training.engine.optimizer.state.values() for moment in state.values()]
+    return {str(moment.codes.dtype).removeprefix("torch.") for moment in moments if hasattr(moment, "codes")}
+
+
+def losses(run: RunDirectory) -> list[float]:
+    return [json.loads(line)["loss"] for line in run.path("logs/train.jsonl").read_text().splitlines()]
+
+
 def test_a_finished_run_is_finished_at_once(make_run: MakeRun) -> None:
     run, recipe = make_run(steps=2)
     assert fit(run, recipe)
