@@ -137,10 +137,10 @@ def test_a_disk_that_fills_up_under_two_ranks_leaves_the_last_whole_checkpoint(
     run, _ = make_run(steps=8, checkpoint_every=1, keep_last=2, launch={"nproc": 2}, parallel={"shard": 2})
     shutil.rmtree(run.path("checkpoints"), ignore_errors=True)
     run.path("checkpoints").symlink_to(small_disk)
-    log = tmp_path / "log"
+    log, others = tmp_path / "log", set(psutil.Process().children())
     with pytest.raises(MachineError, match="the disk is full"):
         launch("tests.train.traced", [str(run.root), str(tmp_path / "trace")], nproc=2, grace=5, log=log)
-    assert psutil.Process().children() == []
+    assert set(psutil.Process().children()) <= others
     newest = checkpoint.newest(run.path("checkpoints"))
     assert newest is not None
     assert [path.name for path in small_disk.iterdir() if not path.name.startswith("step-")] == []
