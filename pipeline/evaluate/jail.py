@@ -30,11 +30,10 @@ _STRANGERS = range(60_000, 65_000)
 
 NO_NAMESPACES = b"namespaces"
 NO_FILTER = b"filter"
-"""Goes into the pipe `refusal` where the kernel allows no namespaces, or takes no filter of calls, or none is known
-for this kind of machine. Not an exit code: the program may end with any."""
-
-_NOT_STARTED = 98
-"""Exit code where the program was not started."""
+NOT_STARTED = b"start"
+"""Goes into the pipe `refusal` where the kernel allows no namespaces; or takes no filter of calls, or none is known for
+this kind of machine; or the program could not be started for another reason.
+Not an exit code: programs may end with any."""
 
 PYTHON = "/tmp/.python"
 """Where the interpreter's installation is seen inside, if it lies in a place that is covered."""
@@ -52,15 +51,24 @@ def main() -> int:
     if not isolated and job["required"]:
         _refuse(job, NO_NAMESPACES)
     if isolated and not root:  # who is not mapped cannot own a file
-        for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
-            pathlib.Path(f"/proc/self/{name}").write_text(text)
+        try:
+            for name, text in (
+                ("setgroups", "deny"),
+                ("uid_map", f"{user} {user} 1"),
+                ("gid_map", f"{group} {group} 1"),
+            ):
+                pathlib.Path(f"/proc/self/{name}").write_text(text)
+        except OSError:  # namespaces without rights in them: AppArmor, on some systems
+            _refuse(job, NO_NAMESPACES)
     child = os.fork()
     if child == 0:
         try:
             libc.prctl(_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
             _enter(libc, job, root, isolated)
-        finally:
-            os._exit(_NOT_STARTED)  # `exec` does not return
+        finally:  # `exec` does not return
+            if job["required"]:  # an answer must not be blamed for what failed before it
+                _refuse(job, NOT_STARTED)
+            os._exit(1)
     return _ended(child)
 
 
@@ -138,7 +146,7 @@ def _must(job: dict, result: int) -> None:  # type: ignore[type-arg]
 
 def _refuse(job: dict, what: bytes) -> NoReturn:  # type: ignore[type-arg]
     os.write(job["refusal"], what)
-    os._exit(_NOT_STARTED)
+    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pipeline.errors import MachineError
-from pipeline.evaluate.jail import NO_FILTER, NO_NAMESPACES
+from pipeline.evaluate.jail import NO_FILTER, NO_NAMESPACES, NOT_STARTED
 
 __all__ = ["passes", "run"]
 
@@ -45,6 +45,10 @@ _REFUSALS = {
     NO_FILTER: (
         f"no seccomp filter is known, or allowed, on {platform.machine()}",
         "evaluate on x86_64 or aarch64, with a kernel that has CONFIG_SECCOMP_FILTER, or leave evaluate.unit_tests out",
+    ),
+    NOT_STARTED: (
+        "a program could not be started in it",
+        "look whether processes, memory and /tmp are short here, or leave evaluate.unit_tests out",
     ),
 }
 

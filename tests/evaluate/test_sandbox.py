@@ -108,6 +108,12 @@ def test_no_exit_code_of_a_program_is_taken_for_the_machine_s_refusal() -> None:
         assert not ok(f"import sys; sys.exit({code})")
 
 
+def test_what_cannot_be_started_is_not_the_answer_s_fault() -> None:
+    with pytest.raises(MachineError, match="could not be started"):
+        run(["/no/such/program"], {}, seconds=5, memory_mb=256)
+    assert run(["/no/such/program"], {}, seconds=5, memory_mb=256, required=False) == 1
+
+
 def test_where_no_filter_of_calls_is_known_nothing_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
     text = sandbox._jail()
     assert f'"{os.uname().machine}": (' in text
