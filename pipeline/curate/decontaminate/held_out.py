@@ -142,12 +142,12 @@ class _Job(Held):
 def decide_part(job: _Job) -> PartRecord:
     """Write the ledger's lines of the training and validation rows of one part that hold a test row."""
     named = job.named()
-    found, rows, halves = lines_of(job, named)
-    lines = {job.name: found}
-    earlier, trained = lines_of_series(job, named)
+    holding = lines_of(job, named)
+    lines = {job.name: holding.lines}
     if job.recipe.retrain.earlier:
-        lines[earlier_name(job.name)] = earlier
+        lines[earlier_name(job.name)] = lines_of_series(job, named, holding)
     files = {f"contamination/{name}.parquet": len(one) for name, one in lines.items()}
     for name, one in lines.items():
         write_parquet(job.stage.run.path(f"contamination/{name}.parquet"), one, LEDGER)
-    return job.stage.commit(job.name, files, {"rows": rows, "halves": halves, "earlier": trained})
+    earlier = pc.count_distinct(holding.earlier["id"]).as_py()
+    return job.stage.commit(job.name, files, {"rows": holding.rows, "halves": holding.halves, "earlier": earlier})

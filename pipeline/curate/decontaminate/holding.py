@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -33,14 +33,14 @@ from pipeline.curate.decontaminate.index import (
     halves_of,
     ngrams_of,
 )
-from pipeline.curate.decontaminate.matches import Matches, ledger_lines, matches_of
+from pipeline.curate.decontaminate.matches import ledger_lines, matches_of
 from pipeline.curate.decontaminate.trained_on import EarlierJob, find_earlier, own_texts
 from pipeline.curate.dedup.work import Map, load, save
 from pipeline.curate.messages import contents_of, one_array, rows_of
 from pipeline.engines import engine_for
 from pipeline.schema import LEDGER, SPLITS
 
-__all__ = ["Held", "earlier_test_lines", "hold", "lines_of"]
+__all__ = ["Held", "HoldingRows", "hold", "lines_of"]
 
 _TEST = SPLITS.index("test")
 _NGRAMS = 1 << 24
@@ -210,40 +210,44 @@ def _common(names: Sequence[str], work: Path, common: int) -> int:
     return int(too_many.sum())
 
 
-def lines_of(job: Held, named: pa.Table) -> tuple[pa.Table, dict[str, int], dict[str, int]]:
+@dataclass(frozen=True, kw_only=True)
+class HoldingRows:
+    """Training and validation rows of one part that hold a test row.
+
+    Attributes:
+        lines: of `schema.LEDGER`, of those that hold one of the run's own.
+        rows: how many of each split they are.
+        halves: how many hold which half of a test row.
+        earlier: of `schema.LEDGER`, of those that hold one of `hold`'s `tests`.
+    """
+
+    lines: pa.Table
+    rows: dict[str, int]
+    halves: dict[str, int]
+    earlier: pa.Table
+
+
+def lines_of(job: Held, named: pa.Table) -> HoldingRows:
     """The training and validation rows of one part that hold a test row.
 
     Args:
         job: the part.
         named: its rows, as `Held.named` reads them.
-
-    Returns:
-        Their lines of `schema.LEDGER`; how many rows of each split they are; how many hold which half of a test row.
-    """
-    matches, index, splits = _matches(job, lambda own: slice(0, own))
-    lines = ledger_lines(matches, named, index, job.recipe.curate.decontaminate.test_split.share, "test")
-    rows = Counter(SPLITS[split] for split in splits[np.unique(matches.rows)])
-    halves = Counter(HALVES[half] for half in matches.halves)
-    return lines, dict(rows), dict(halves)
-
-
-def earlier_test_lines(job: Held, named: pa.Table) -> pa.Table:
-    """The ledger's lines of the training and validation rows of one part that hold a test row of `hold`'s `tests`."""
-    matches, index, _ = _matches(job, lambda own: slice(own, None))
-    return ledger_lines(matches, named, index, job.recipe.curate.decontaminate.test_split.share, "earlier_test")
-
-
-def _matches(job: Held, which: Callable[[int], slice]) -> tuple[Matches, NgramIndex, NDArray[np.int64]]:
-    """Training and validation rows that hold enough of some of the texts, given how many the run's own are.
-
-    Returns:
-        They, the index, and the split of every row.
     """
     index = replace(NgramIndex.load(job.work / "index"), sizes=load(job.work / "sizes.npy"))
     row, gram = load(job.work / f"hits-{job.name}.npy")
     splits = job.splits()
     here = ~load(job.work / "common.npy")[gram] & (splits[row] != _TEST)
-    chosen = np.zeros(len(index.sizes), np.bool_)
-    chosen[which(own_texts(job.work))] = True
+    own = np.arange(len(index.sizes)) < own_texts(job.work)
     share = job.recipe.curate.decontaminate.test_split.share
-    return matches_of(row[here], gram[here], index, share, chosen), index, splits
+    matches = matches_of(row[here], gram[here], index, share, own)
+    earlier = LEDGER.empty_table()
+    if not own.all():
+        others = matches_of(row[here], gram[here], index, share, ~own)
+        earlier = ledger_lines(others, named, index, share, "earlier_test")
+    return HoldingRows(
+        lines=ledger_lines(matches, named, index, share, "test"),
+        rows=dict(Counter(SPLITS[split] for split in splits[np.unique(matches.rows)])),
+        halves=dict(Counter(HALVES[half] for half in matches.halves)),
+        earlier=earlier,
+    )

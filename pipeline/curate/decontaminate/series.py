@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import Recipe
 from pipeline.curate.decontaminate import trained_on
-from pipeline.curate.decontaminate.holding import Held, earlier_test_lines, hold
+from pipeline.curate.decontaminate.holding import Held, HoldingRows, hold
 from pipeline.curate.dedup.work import Map
 from pipeline.curate.earlier import EarlierPart, earlier_parts
 from pipeline.schema import LEDGER, SPLITS
@@ -85,18 +85,15 @@ def hold_series(jobs: Sequence[Held], recipe: Recipe, work: Path, run: Map) -> d
     return said
 
 
-def lines_of_series(job: Held, named: pa.Table) -> tuple[pa.Table, int]:
-    """The rows of one part that go because of earlier batches.
+def lines_of_series(job: Held, named: pa.Table, holding: HoldingRows) -> pa.Table:
+    """The ledger's lines of the rows of one part that go because of earlier batches; none without a series.
 
     Args:
         job: the part.
         named: its rows, as `Held.named` reads them.
-
-    Returns:
-        Their lines of `schema.LEDGER`, none without a series; and how many are training or validation rows.
+        holding: those that hold a test row.
     """
     if not job.recipe.retrain.earlier:
-        return LEDGER.empty_table(), 0
+        return LEDGER.empty_table()
     tested = trained_on.lines_of(job.work, named, job.recipe.curate.decontaminate.test_split)
-    trained = earlier_test_lines(job, named)
-    return pa.concat_tables([tested, trained]), pc.count_distinct(trained["id"]).as_py()
+    return pa.concat_tables([tested, holding.earlier])

@@ -104,5 +104,5 @@ def hold_again(parts: Sequence[Part], alike: Sequence[pa.Table], recipe: Recipe,
 
 def _lines_of_part(job: _Job) -> tuple[pa.Table, dict[str, int], pa.Table]:
     named = job.named()
-    own, rows, _ = lines_of(job, named)
-    return own, rows, lines_of_series(job, named)[0]
+    holding = lines_of(job, named)
+    return holding.lines, holding.rows, lines_of_series(job, named, holding)
