@@ -63,6 +63,6 @@ def _serves_bounds(model: PreTrainedModel) -> bool:
         )
     except (TypeError, Unserved):
         return False
-    except (RuntimeError, NotImplementedError):
+    except RuntimeError:
         return True  # it reads numbers on its way, and there are none: the probe before the first step tells
     return True
