@@ -29,11 +29,11 @@ def retrain(recipe: RecipePath = DEMO, overrides: Overrides = []) -> dict[str, A
     """
     logger = get_run_logger()
     with told():
-        batch = next_batch(read_recipe(recipe, overrides))
+        batch = next_batch(read_recipe(recipe, overrides, packs=True))
         if batch is None:
             done = Retrained.nothing()
         else:
-            preflight.check(batch.recipe)
+            preflight.check(batch.recipe, packs=True)
             stages = order(batch.recipe)
             with held(batch.recipe) as run:
                 for name in stages:

@@ -63,14 +63,19 @@ def run_stage(name: str, run: RunDirectory, recipe: Recipe) -> dict[str, Any]:
     return {"stage": name, "content": manifest.content, "rows": manifest.rows}
 
 
-def read_recipe(recipe: str, overrides: list[str]) -> Recipe:
+def read_recipe(recipe: str, overrides: list[str], *, packs: bool) -> Recipe:
     """Read a recipe, and check what can be told without starting.
+
+    Args:
+        recipe: its path.
+        overrides: changes to it.
+        packs: its rows are to become bins.
 
     Raises:
         ProjectError: it is wrong.
     """
     loaded = load_recipe(recipe, overrides)
-    preflight.check(loaded)
+    preflight.check(loaded, packs=packs)
     return loaded
 
 
@@ -110,6 +115,6 @@ def held_run(
         ProjectError: as `curate-and-train` would print it; the flow run ends Failed with that message.
     """
     with told():
-        loaded = read_recipe(recipe, overrides)
+        loaded = read_recipe(recipe, overrides, packs=needs_before != "curate")
         with held(loaded, needs_before=needs_before) as run:
             yield run, loaded

@@ -27,7 +27,7 @@ from flows.prepare import silent_for, variables
 from flows.progress import progress_shown
 from flows.retrain import retrain
 from flows.single import curate, evaluate, pack, promote, train
-from flows.stages import can_heal, run_stage
+from flows.stages import can_heal, read_recipe, run_stage
 from pipeline.errors import InputError, MachineError, Preempted, RecipeError, RunDirectoryError, StageError
 from pipeline.failures import explained
 from pipeline.recipe import load_recipe
@@ -76,6 +76,15 @@ def test_a_passing_failure_inside_a_stage_is_tried_again(tmp_path: Path) -> None
     with pytest.raises(MachineError) as full, explained(RunDirectory(tmp_path), "curate"):
         raise OSError(errno.ENOSPC, "No space left on device")
     assert not heals(full.value)
+
+
+def test_what_cannot_be_packed_is_told_before_anything_runs(tmp_path: Path) -> None:
+    rows = tmp_path / "triples.jsonl"
+    rows.write_text('{"query": "What?", "pos_doc": ["This."], "neg_doc": ["That."]}\n')
+    changes = ["sources=[{name: triples, kind: retrieval, format: retrieval, path: " + f"{rows}" + "}]"]
+    assert read_recipe(str(TINY), changes, packs=False).sources[0].kind == "retrieval"
+    with pytest.raises(InputError, match="source triples: rows of kind retrieval"):
+        read_recipe(str(TINY), changes, packs=True)
 
 
 def test_every_flow_has_the_same_flat_parameters() -> None:
