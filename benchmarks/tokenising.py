@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from texts import best_of_each
 
 from pipeline.config import Pack
 from pipeline.pack.targets import Targets
@@ -53,17 +54,6 @@ def texts() -> Iterator[list[tuple[str, str]]]:
     for path in sorted(Path(sysconfig.get_path("stdlib")).glob("*.py")):
         text = path.read_text(encoding="utf-8", errors="replace")
         yield from ([("text", text[at : at + 4000])] for at in range(0, len(text), 4000))
-
-
-def processor_seconds(works: dict[str, Callable[[], Any]], rounds: int = 4) -> dict[str, float]:
-    """The best of some rounds of each, in turn, so that what else the machine does meets all of them."""
-    best = dict.fromkeys(works, float("inf"))
-    for _ in range(rounds):
-        for label, work in works.items():
-            began = time.process_time()
-            work()
-            best[label] = min(best[label], time.process_time() - began)
-    return best
 
 
 def main() -> None:
@@ -94,11 +84,11 @@ def main() -> None:
                 core.encode_batch_fast(contents[at : at + 1024], add_special_tokens=False)
 
         ours = our_stage(root, found, arguments.kind)
-        seconds = processor_seconds({"bare tokenizers": bare, "bare + ids": with_ids, "ours": ours})
+        seconds = best_of_each(4, {"bare tokenizers": bare, "bare + ids": with_ids, "ours": ours}, time.process_time)
         if arguments.kind == "pair":
             theirs, masks = datasets_masks(found, tokenizer)
             if theirs is not None:
-                seconds |= processor_seconds({"datasets + masks": theirs}, rounds=1)
+                seconds |= best_of_each(1, {"datasets + masks": theirs}, time.process_time)
                 compare(root, masks, tokenizer)
         for label, value in seconds.items():
             speed = seconds["bare tokenizers"] / value
