@@ -3,7 +3,7 @@
 The contract:
 
 - The agent (torchrun) runs in a session of its own; its ranks each in theirs. Nothing of torch is imported here. A rank
-  that is alone meets nobody: it is started without an agent, which would cost three seconds, and takes its place here.
+  that is alone meets nobody: it is started without an agent, which would take seconds, and takes its place here.
 - On SIGTERM, on Ctrl-C, on any exception: SIGTERM to the agent, which passes it to the ranks. They have `grace`
   seconds to save and leave; `_MARGIN` later the agent and every rank still alive are killed, each by itself:
   a rank is not in the agent's process group, and is no longer its child once the agent is dead.
