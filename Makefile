@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test test-gpu test-image check format bench bench-gpu lock clean
+.PHONY: setup demo test test-extras test-gpu test-image check format bench bench-gpu lock clean
 
 setup: .venv/.runtime
 
@@ -33,7 +33,16 @@ setup: .venv/.runtime
 demo: setup
 	$(BIN)/curate-and-train run data/demo.yaml
 
-test: .venv/.test check
+# Apart from the other tests, and first, since they take a minute: what cannot be installed beside the rest.
+.venv/.extras: tests/extras.txt | .venv/.test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target .venv/extras --upgrade -r tests/extras.txt
+	@touch $@
+
+test-extras: .venv/.extras
+	PYTHONPATH=.venv/extras $(BIN)/python -m pytest -rs tests/train/test_quantize.py \
+	  tests/train/test_checkpoint.py::test_moments_of_eight_bits_are_kept tests/train/test_observe.py::test_mlflow_has_the_numbers_and_one_run
+
+test: .venv/.test check test-extras
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # The container image, built for real; apart, because it takes minutes, root, buildah and debootstrap.

@@ -25,7 +25,7 @@ from pipeline.errors import InputError, RecipeError, did_you_mean
 from pipeline.pack.tokenizer import describe_tokenizer
 from pipeline.train.lora import check_tokens
 from pipeline.train.origin import model_folder
-from pipeline.train.quantize import quantization
+from pipeline.train.quantize import keep_as_loaded, quantization
 
 __all__ = ["Tokenizer", "bare_model", "check_positions", "load_model", "load_tokenizer", "random_config"]
 
@@ -155,6 +155,8 @@ def _pretrained(name: str, *, local: bool, trust: bool, quantize: str | None = N
             mend="give a folder with config.json and model.safetensors, or the name of a model on the hub "
             "that needs no code of its own; code that you have read runs with train.model.trust_remote_code: true",
         ) from None
+    if quantize:
+        keep_as_loaded(loaded)
     return loaded
 
 

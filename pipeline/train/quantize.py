@@ -11,7 +11,7 @@ from transformers import BitsAndBytesConfig
 from pipeline import config
 from pipeline.train.extras import check_extras
 
-__all__ = ["dequantized", "quantization"]
+__all__ = ["dequantized", "keep_as_loaded", "quantization"]
 
 
 def quantization(quantize: str) -> BitsAndBytesConfig:
@@ -29,6 +29,18 @@ def quantization(quantize: str) -> BitsAndBytesConfig:
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=torch.bfloat16 if torch.cuda.is_available() else torch.float32,
     )
+
+
+def keep_as_loaded(model: torch.nn.Module) -> None:
+    """Keep bitsandbytes from laying 4-bit weights out anew when they are first validated on a CPU with AVX512-BF16.
+
+    That layout computes in bfloat16, takes only layers whose outputs are a multiple of 32, and is not undone when
+    weights are dequantized: the merged model would be noise (`Linear4bit.forward`, bitsandbytes 0.50).
+    """
+    module: Any
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
 
 
 def dequantized(module: torch.nn.Module) -> torch.Tensor | None:
