@@ -13,7 +13,9 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["Cause"]
+from pipeline.config import Launch
+
+__all__ = ["Cause", "machine_missing"]
 
 _SENT = re.compile(r"(?:Sending process|Unable to shutdown process) (\d+) ")
 """The agent ends a rank because another one has failed."""
@@ -22,6 +24,12 @@ _SIGNAL = re.compile(r"Signal \d+ \((SIG\w+)\) received by PID (\d+)")
 
 _CONSEQUENCE = "SIGABRT"
 """Communication libraries abort when a peer is gone: told only where no rank has told more."""
+
+_ALONE = re.compile(r"DistStoreError: Timed out after \d+ seconds waiting for clients\. (\d+)/\d+ clients joined")
+_NOBODY = re.compile(
+    r"DistNetworkError: The client socket has (?:timed out|failed)\b.* (?:while trying to )?connect to "
+)
+"""Of the store at which the machines' agents meet: what the machine with rank 0 says, and what the others say."""
 
 
 class Cause:
@@ -75,3 +83,19 @@ def _raised(failure: Path) -> str:
         message = json.loads(failure.read_text(encoding="utf-8"))["message"]
         return str(message["message"] if isinstance(message, dict) else message)
     return ""
+
+
+def machine_missing(told: str, nodes: Launch) -> str:
+    """Which machine has not come to the meeting, where that is what a launch has failed for; else empty.
+
+    Args:
+        told: the cause, as `Cause.told` gives it.
+        nodes: how many were to meet, and where.
+    """
+    if found := _ALONE.match(told):
+        who = f"{found[1]} of {nodes.nodes} machines came to {nodes.rdzv_endpoint}"
+    elif _NOBODY.match(told):
+        who = f"no machine with node_rank 0 answered at {nodes.rdzv_endpoint}"
+    else:
+        return ""
+    return f"{who} within {nodes.rdzv_timeout} s"

@@ -30,7 +30,7 @@ import psutil
 
 from pipeline.config import Launch
 from pipeline.errors import Preempted, StageError
-from pipeline.train.cause import Cause
+from pipeline.train.cause import Cause, machine_missing
 from pipeline.train.lifetime import OUTCOME, PARENT, read_outcome
 
 __all__ = ["launch"]
@@ -45,6 +45,10 @@ _POLL = 0.2
 """Seconds between looks at whether the agent has ended or SIGTERM has come."""
 
 _MEMORY = "lower train.micro_batch, pack.seq_length or evaluate.batch, or take a machine with more memory"
+_MEET = (
+    "start the same command on every machine, each with its own train.launch.node_rank; where one takes longer than "
+    "that, raise train.launch.rdzv_timeout; else see that the port of rdzv_endpoint is open from the others"
+)
 _REPORT = "the log holds the traceback; run the same command again to go on from the last checkpoint"
 
 
@@ -116,6 +120,8 @@ def launch(
             raise Preempted("stopped by SIGTERM", where=str(log), mend="run the same command again: it resumes")
         if code != 0:
             told = cause.told(failure, f"{'the rank' if alone else 'torchrun'} ended with exit code {code}")
+            if nodes is not None and (missing := machine_missing(told, nodes)):
+                raise StageError(missing, where=str(log), mend=_MEET)
             raise StageError(
                 f"{module.rpartition('.')[2]}: {told}", where=str(log), mend=_MEMORY if "memory" in told else _REPORT
             )

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import Launch, Train
+from pipeline.errors import StageError
 from pipeline.train.launcher import launch
 
 from .conftest import TINY_LLAMA
@@ -42,6 +43,18 @@ def test_ranks_are_numbered_by_machine(tmp_path: Path) -> None:
         thread.join()
     assert {"rank 0 threads 1", "rank 1 threads 1"} <= set(found[0])
     assert {"rank 2 threads 1", "rank 3 threads 1"} <= set(found[1])
+
+
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [(0, r"1 of 2 machines came to {} within 3 s"), (1, r"no machine with node_rank 0 answered at {} within 3 s")],
+)
+def test_a_machine_that_does_not_come_is_named(number: int, message: str, tmp_path: Path) -> None:
+    endpoint = f"127.0.0.1:{free_port()}"
+    nodes = Launch(nodes=2, node_rank=number, rdzv_endpoint=endpoint, rdzv_timeout=3)
+    with pytest.raises(StageError, match=message.format(endpoint)) as told:
+        launch("tests.train.rank", ["print"], nproc=1, grace=1, log=tmp_path / "log", nodes=nodes)
+    assert "node_rank" in told.value.mend
 
 
 @pytest.mark.parametrize(
