@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from math import inf
 
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.config import Recipe
@@ -17,6 +19,9 @@ __all__ = ["Rejections", "check_rejected"]
 
 _MARGIN = 10
 """An unread file whose lines nobody has counted may hold this many times the rows that its size suggests."""
+
+_EXAMPLES = 5
+"""Rows that the message names, of the sources that have malformed rows, each its share."""
 
 
 class Rejections:
@@ -76,17 +81,28 @@ def check_rejected(run: RunDirectory, recipe: Recipe, rows: Rows) -> None:
 
 
 def _too_many(run: RunDirectory, recipe: Recipe, rejected: int, read: int) -> InputError:
-    examples: list[str] = []
+    counts: Counter[str] = Counter()
+    examples: dict[str, list[str]] = defaultdict(list)
+    rules: set[str] = set()
     for path in sorted(run.path("documents").glob("dropped-*.parquet")):
-        lines = pq.read_table(path, filters=[("stage", "=", "ingest")])
-        examples += map(": ".join, zip(lines["rule"].to_pylist(), lines["evidence"].to_pylist(), strict=True))
-        if len(examples) >= 5:
-            break
+        lines = pq.read_table(path, filters=[("stage", "=", "ingest")], columns=["source", "rule", "evidence"])
+        for source in lines["source"].unique().to_pylist():
+            own = lines.filter(pc.equal(lines["source"], source))
+            counts[source] += len(own)
+            first = own.slice(0, _EXAMPLES)
+            examples[source] += map(
+                ": ".join, zip(first["rule"].to_pylist(), first["evidence"].to_pylist(), strict=True)
+            )
+        rules.update(lines["rule"].unique().to_pylist())
+    sources = counts.most_common()
+    each = max(1, _EXAMPLES // max(1, len(sources)))
+    shown = [example for source, _ in sources for example in examples[source][:each]][:_EXAMPLES]
+    columns = "where the file has other names for a format's keys, give them under `columns`; else "
     return InputError(
         f"{rejected} of {read} rows ({rejected / read:.1%}) are malformed, more than "
         f"ingest.max_rejected allows ({recipe.ingest.max_rejected:.1%}):\n"
-        + "\n".join(f"  - {example}" for example in examples[:5]),
-        where=", ".join(source.name for source in recipe.sources),
-        mend="mend those rows, or raise ingest.max_rejected to let the run go on without them; "
-        "finished parts are kept for then",
+        + "\n".join(f"  - {example}" for example in shown),
+        where=", ".join(f"{source} ({rows:,})" for source, rows in sources),
+        mend=f"{columns if 'missing_key' in rules else ''}mend those rows, or raise ingest.max_rejected to let the run "
+        "go on without them; finished parts are kept for then",
     )

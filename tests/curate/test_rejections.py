@@ -108,3 +108,21 @@ def test_few_malformed_rows_at_the_beginning_do_not_stop_a_run(run_curation: Cal
     rows: list[Any] = [b"{broken"] * 4 + [{"text": prose(seed)} for seed in range(40)]
     done = run_curation(rows, ingest={"part_bytes": 4096, "max_rejected": 0.1})
     assert done.manifest["rows"]["rejected"] == 4
+
+
+def test_the_message_names_the_sources_concerned_and_where_to_give_a_key_its_name(
+    run_curation: Callable[..., Curated], tmp_path: Path
+) -> None:
+    asked, told = tmp_path / "asked.jsonl", tmp_path / "told.jsonl"
+    asked.write_text("".join(f'{{"input": "{n}?", "response": "{prose(n)}"}}\n' for n in range(6)))
+    told.write_text('{"input": "1?", "output": "1"}\n' * 2 + "{broken\n")
+    sources = [
+        {"name": name, "kind": "pair", "format": "completion", "path": str(path)}
+        for name, path in (("asked", asked), ("told", told))
+    ]
+    with pytest.raises(InputError) as raised:
+        run_curation([{"text": prose(1)}], sources=sources)
+    assert raised.value.where == "asked (6), told (1)"
+    assert raised.value.what.count("asked.jsonl:") == 2
+    assert "told.jsonl:3" in raised.value.what
+    assert "`columns`" in (raised.value.mend or "")
