@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ __all__ = ["add_commands"]
 _EXAMPLES = """\
 examples:
   lint-template recipe.yaml                        the recipe's tokenizer and template
+  lint-template runs/demo                          a run's, as it was packed
   lint-template models/llama                       a tokenizer with its own template
   lint-template models/llama --template llama3     with one of ours, or a .jinja file
   lint-template my.jinja                           a template alone, on bytes and the control tokens that it names
@@ -31,7 +33,7 @@ def add_commands(
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    lint.add_argument("target", metavar="TARGET", help="a recipe (.yaml), a template (.jinja), or a tokenizer")
+    lint.add_argument("target", metavar="TARGET", help="a recipe (.yaml), a run, a template (.jinja), or a tokenizer")
     lint.add_argument("overrides", metavar="key.path=value", nargs="*", help="change a key of the recipe")
     lint.add_argument("--tokenizer", metavar="T", help="with a template: the tokenizer, by folder or name")
     lint.add_argument("--template", metavar="J", help="with a tokenizer: the template, as `pack.template` takes it")
@@ -63,10 +65,14 @@ def _pack(arguments: argparse.Namespace) -> tuple[Pack, bool]:
     from pipeline.errors import RecipeError
 
     target: str = arguments.target
-    if target.endswith((".yaml", ".yml")):
+    resolved, packed = Path(target, "recipe.yaml"), Path(target, "tokenizer")
+    is_run = resolved.is_file() and packed.is_dir()
+    if is_run or target.endswith((".yaml", ".yml")):
         from pipeline.recipe import load_recipe
 
-        pack = load_recipe(target, arguments.overrides).pack
+        pack = load_recipe(str(resolved) if is_run else target, arguments.overrides).pack
+        if is_run:
+            pack = pack.model_copy(update={"tokenizer": str(packed)})
         changed = {key: value for key in ("tokenizer", "template") if (value := getattr(arguments, key)) is not None}
         return pack.model_copy(update=changed), False
     if arguments.overrides:

@@ -33,7 +33,7 @@ CONVERSATIONS: dict[str, tuple[Messages, Any]] = {
     "reasoning": ([ASK, REASONED, *_MORE], None),
     "tools": ([ASK, _CALL, _RESULT, _ANSWER, *_MORE], _TOOLS),
     "an answer first": ([_SYSTEM, {"role": "assistant", "content": "Hello."}, ASK, _ANSWER], None),
-    "an answer first, and tools": ([_SYSTEM, {"role": "assistant", "content": "Hello."}, ASK, _ANSWER], _TOOLS),
+    "an answer first with tools": ([_SYSTEM, {"role": "assistant", "content": "Hello."}, ASK, _ANSWER], _TOOLS),
 }
 """What it holds → messages and tools; the first is what every template has to take."""
 

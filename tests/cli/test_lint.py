@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli import main
+from tests.conftest import FinishedRun
 
 OURS = Path(__file__).resolve().parents[2] / "pipeline/pack/templates"
 
@@ -37,6 +38,13 @@ def test_a_recipe_is_linted_with_its_overrides(tmp_path: Path, capsys: pytest.Ca
     assert "the tokenizer has no token <start_of_turn>" in capsys.readouterr().err
     assert main(["lint-template", str(OURS / "chatml.jinja"), "pack.template=gemma"]) == 2
     assert "only a recipe has keys" in capsys.readouterr().err
+
+
+def test_a_run_is_linted_as_it_was_packed(tiny_run: FinishedRun, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lint-template", str(tiny_run.root)]) == 0
+    shown = capsys.readouterr().out.splitlines()[-1]
+    kept = json.loads((tiny_run.root / "tokenizer/_manifest.json").read_text())
+    assert shown.removeprefix("pass: template ") in json.dumps(kept)
 
 
 def test_a_template_that_rewrites_history_is_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
