@@ -5,8 +5,8 @@
 One model (a Llama of 7 million parameters, random weights), the same tokens (rows of short instructions, `prompt` and
 `response`; only answers are learnt), the same threads, float32, no activation checkpointing. Contenders run one after
 another, each in a process of its own; the first steps warm up, and the others' median counts. TRL trains packed (`bfd`)
-and unpacked, in its default batches of 8 rows; what it does before its first step (tokenising, packing) is not counted,
-nor is ours.
+and unpacked, in its default batches of 8 rows or others (`--rows-a-batch`); what it does before its first step
+(tokenising, packing) is not counted, nor is ours.
 
 The share outside is what remains of our steps without forward, backward, gradient norm and optimiser: bins read and
 collated, counts agreed on, lines written.
@@ -72,6 +72,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seq-length", type=int, default=512)
     parser.add_argument("--global-batch", type=int, default=8)
     parser.add_argument("--micro-batch", type=int, default=4, help="bins in a forward, ours and TRL's")
+    parser.add_argument("--rows-a-batch", type=int, default=8, help="rows in a forward of TRL's, unpacked")
     parser.add_argument("--vocab-size", type=int, default=8192)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--contender", choices=list(CONTENDERS), help=argparse.SUPPRESS)
@@ -184,9 +185,9 @@ def trl(arguments: argparse.Namespace, folder: Path, *, packing: bool) -> dict[s
     keys = {**MODEL, "max_position_embeddings": arguments.seq_length, "vocab_size": len(tokenizer)}
     models: Any = AutoModelForCausalLM
     model = models.from_config(AutoConfig.for_model(**keys), dtype=torch.float32)
-    # Unpacked, TRL's own default of 8 rows a batch, and about as many rows, so targets, in a step as our bins hold.
+    # Unpacked, about as many rows, so targets, in a step as our bins hold.
     rows_of_step = arguments.global_batch * len(rows) / len(bins)
-    batch = arguments.micro_batch if packing else 8
+    batch = arguments.micro_batch if packing else arguments.rows_a_batch
     accumulation = max(1, round((arguments.global_batch if packing else rows_of_step) / batch))
     counted: list[tuple[float, int, int]] = []
 
