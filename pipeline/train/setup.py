@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,6 +87,11 @@ class Training:
                 report=report,
                 validate=observer.validate,
             )
+        except BaseException:
+            # What was begun becomes whole all the same, while there is a process group: without one it never does.
+            with suppress(Exception):
+                self._checkpoints.close()
+            raise
         finally:
             observer.close()
         self._checkpoints.close()

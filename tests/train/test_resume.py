@@ -36,7 +36,7 @@ ALONE = Ranks(0, 1, torch.device("cpu"))
 STEPS = 24
 
 
-def test_killed_at_random_and_resumed_on_2_4_1_and_1_ranks_it_takes_the_bins_of_an_unbroken_run(
+def test_killed_at_random_and_resumed_on_2_4_2_and_1_ranks_it_takes_the_bins_of_an_unbroken_run(
     make_run: MakeRun, tmp_path: Path
 ) -> None:
     run, recipe = make_run(steps=STEPS, checkpoint_every=2, launch={"nproc": 2})
@@ -77,9 +77,11 @@ def test_killed_at_random_and_resumed_on_2_4_1_and_1_ranks_it_takes_the_bins_of_
     newest = checkpoint.newest(run.path("checkpoints"))
     assert newest is not None
     last = int(newest.name[5:]) + 2
-    message = attempt(1, str(last), parallel={"shard": 1})
+    message = attempt(2, str(last), parallel={"shard": 1})
     assert "can't allocate memory" in message
     assert "lower train.micro_batch" in message
+    # It came while the checkpoint of the step before was being written.
+    assert [path.name for path in run.path("checkpoints").iterdir() if path.name > newest.name] == [f"step-{last:08d}"]
     trace(*change(run, launch={"nproc": 1}), ALONE, trace_file)
 
     taken: dict[int, Counter[str]] = {}
