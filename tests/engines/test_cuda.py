@@ -37,13 +37,15 @@ def test_the_simulator_gives_the_bits_of_the_cpu_engine(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     here = results(cpu)
-    (whole, left), (mixed, left_of_mixed) = pickle.loads(out.read_bytes())
+    (whole, left), (mixed, left_of_mixed), book = pickle.loads(out.read_bytes())
     assert [name for name in OPERATIONS if whole[name] != here[name]] == []
     assert [name for name in OPERATIONS if mixed[name] != here[name]] == []
     # What needs a library of the host is the same; long rows are left to it only where there is no room for them.
     assert left_of_mixed.pop("long rows") > 20
     assert left == left_of_mixed
     assert set(left) == {"ftfy", "normal forms", "numbering plans and check sums", "one table of windows"}
+    assert book[0] == ["a page" * 20]
+    assert book[1]["long rows"]
 
 
 class _Recorded(Host):

@@ -155,7 +155,7 @@ class Gpu:
     def _move(self, source: Any, places: np.ndarray, bounds: np.ndarray, whose: Plan) -> np.ndarray:
         """The rows that the device wrote, one behind the other, with gaps for those that it did not write."""
         target = np.empty(int(bounds[-1]), source.dtype)
-        if not len(target):
+        if not len(target) or not whose.launches:
             return target
         if np.array_equal(places, bounds[:-1]) and source.size == len(target):
             packed = source
