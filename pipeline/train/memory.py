@@ -74,9 +74,11 @@ def estimate(recipe: Recipe, config: PretrainedConfig, *, vocab_size: int | None
         vocab_size: the tokenizer's, where it is known and may enlarge the model's.
     """
     train = recipe.training
-    if vocab_size is not None and vocab_size > config.vocab_size:
+    text = config.get_text_config(decoder=True)  # the model of text in one of text and images; else the same
+    if vocab_size is not None and vocab_size > text.vocab_size:
         config = copy.deepcopy(config)  # not made anew: it would forget the folder of its own code
-        config.vocab_size = vocab_size
+        text = config.get_text_config(decoder=True)
+        text.vocab_size = vocab_size
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
             config, trust_remote_code=train.model.trust_remote_code
@@ -99,14 +101,14 @@ def estimate(recipe: Recipe, config: PretrainedConfig, *, vocab_size: int | None
         weights = (6 if half else 4) * trained + (2 if half else 4) * frozen - _saved(model, train)
     device = _device(recipe)
     size = train.micro_batch * recipe.pack.seq_length // train.parallel.context
-    rows = min(size, chunk_rows(config.vocab_size, device))
-    head = 4 * config.vocab_size * config.hidden_size if train.method == "full" else 0
+    rows = min(size, chunk_rows(text.vocab_size, device))
+    head = 4 * text.vocab_size * text.hidden_size if train.method == "full" else 0
     return MemoryEstimate(
         weights=weights,
         gradients=4 * trained // shard,
         optimizer=(2 if train.optimizer == "adamw8bit" else 8) * trained // shard,
-        activations=_activations(config, train, layers=len(layers), tokens=size),
-        logits=2 * 4 * rows * config.vocab_size + head,
+        activations=_activations(text, train, layers=len(layers), tokens=size),
+        logits=2 * 4 * rows * text.vocab_size + head,
         overhead=int(_OVERHEAD[device] * GIB),
         parameters=whole + (trained if train.method == "lora" else 0),
         trainable=trained,

@@ -102,12 +102,13 @@ def load_model(
         loaded.resize_token_embeddings(len(tokenizer))
     # Padding is masked by position, so no token needs to be kept from learning, least of all one that is also EOS.
     _embeddings(loaded).padding_idx = None
+    text = loaded.config.get_text_config(decoder=True)  # of a model of text and images; else all of it
     for name in ("bos_token_id", "eos_token_id", "pad_token_id"):
         if (value := getattr(tokenizer, name)) is not None:
-            setattr(loaded.config, name, value)
+            setattr(text, name, value)
     if loaded.generation_config is not None:
         facts = describe_tokenizer(tokenizer)
-        loaded.generation_config.bos_token_id = loaded.config.bos_token_id
+        loaded.generation_config.bos_token_id = text.bos_token_id
         loaded.generation_config.eos_token_id = facts["stop_ids"]  # `generate` stops where the bins' answers end
         loaded.generation_config.pad_token_id = facts["pad_id"]
     return loaded
@@ -186,7 +187,15 @@ def random_config(keys: dict[str, Any], *, vocab_size: int, special: dict[str, A
         raise RecipeError(
             f"no architecture is called {kind!r}{near}", where=f"{_CONFIG}.model_type", mend="see transformers' list"
         )
-    known = CONFIG_MAPPING[kind]().to_dict()
+    with _explained(kind):
+        usual = CONFIG_MAPPING[kind]()
+    known, text = usual.to_dict(), usual.get_text_config(decoder=True)
+    if type(text) is not type(usual):
+        raise RecipeError(
+            f"{kind} is a model of text and something else",
+            where=f"{_CONFIG}.model_type",
+            mend=f"give the keys of its model of text: `model_type: {text.model_type}`",
+        )
     unknown = [f"{key}{did_you_mean(key, known)}" for key in keys if key not in known]
     if unknown:
         raise RecipeError(f"{kind} has no key {', '.join(unknown)}", where=_CONFIG, mend="correct or remove it")
@@ -257,6 +266,7 @@ def check_positions(made: Any, seq_length: int) -> None:
     Raises:
         InputError: it has fewer positions, or a sliding window.
     """
+    made = made.get_text_config(decoder=True)
     limit = getattr(made, "max_position_embeddings", None)
     if limit is not None and limit < seq_length:
         raise InputError(

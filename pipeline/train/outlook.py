@@ -84,7 +84,7 @@ def outlook(recipe: Recipe, run: RunDirectory | None = None) -> TrainingOutlook:
     model = bare_model(made, trust=train.model.trust_remote_code)
     check_served(recipe, model, device=_device(recipe))
     if train.method == "lora" and vocab_size is not None and recipe.pack.tokenizer is not None:
-        check_tokens(vocab_size, made.vocab_size)
+        check_tokens(vocab_size, made.get_text_config(decoder=True).vocab_size)
     layers = adapted_layers(model, train.lora) if train.method == "lora" else []
     whole = sum(parameter.numel() for parameter in model.parameters())
     trained = adapter_numbers(model, train.lora) if layers else whole

@@ -56,7 +56,7 @@ def _serves_bounds(model: PreTrainedModel) -> bool:
     """Whether the model's layers ask `PACKED` for nothing more than it does; by shapes, without a number."""
     if not use_packed(model):
         return False
-    batch = probe_bins(model.config.vocab_size).to(torch.device("meta"))
+    batch = probe_bins(model.config.get_text_config(decoder=True).vocab_size).to(torch.device("meta"))
     try:
         torch.nn.Module.eval(model)(
             input_ids=batch.tokens, attention_mask=batch.bounds, position_ids=batch.positions, use_cache=False

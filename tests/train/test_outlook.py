@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from pipeline.errors import InputError, MachineError, RecipeError
 from pipeline.train.outlook import outlook
@@ -90,6 +90,7 @@ def test_a_model_that_does_not_fit_is_told_what_to_change(make_run: MakeRun) -> 
     [
         ({"model": {"config": {**TINY_LLAMA, "hiden_size": 64}}}, RecipeError, "did you mean 'hidden_size'"),
         ({"model": {"config": {**TINY_LLAMA, "num_attention_heads": 5}}}, RecipeError, "cannot make a llama model"),
+        ({"model": {"config": {"model_type": "gemma3"}}}, RecipeError, "`model_type: gemma3_text`"),
         ({"method": "lora", "lora": {"target_modules": ["q_prj"]}}, RecipeError, "no layer matches 'q_prj'"),
         ({"seq_length": 4096}, InputError, "takes 128 positions"),
         (
@@ -117,6 +118,22 @@ def test_a_model_of_the_hub_that_is_not_here_is_no_error(make_run: MakeRun) -> N
     said = plan(make_run, model={"path": "nobody-at-all/no-such-model"})
     assert "not on this machine" in said["model"][0]
     assert "12 steps of 4 bins" in said["data"][0]
+
+
+def test_a_model_of_text_and_images_is_planned_and_trained_by_its_model_of_text(
+    make_run: MakeRun, tmp_path: Path
+) -> None:
+    text = {**TINY_LLAMA, "head_dim": 16, "vocab_size": 400, "sliding_window": 80, "num_hidden_layers": 3}
+    del text["model_type"]
+    seen = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = AutoConfig.for_model("gemma3", text_config=text, vision_config={**seen, "image_size": 28})
+    AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path / "model")
+    model = {"path": str(tmp_path / "model")}
+    assert plan(make_run, model=model)["model"][0].startswith("gemma3, ")
+    with pytest.raises(InputError, match="sliding-window attention over 80 tokens"):
+        plan(make_run, name="long", model=model, seq_length=96)
+    run, recipe = make_run(name="trained", model=model, steps=2)
+    assert setup(run, recipe, ALONE).fit(threading.Event())
 
 
 @pytest.mark.parametrize("kind", ["llama", "qwen3", "gemma", "phi"])
