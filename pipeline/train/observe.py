@@ -83,7 +83,7 @@ class Observer:
             kept = [self._journal.kept[-window:] if window else [], self._validations.kept]
         steps, validations = self.ranks.gather(kept)[0]
         self._losses = [line["loss"] for line in steps]
-        self._validated = [line["loss"] for line in validations]
+        self._validated = [_compared(line["loss"]) for line in validations]
 
     def step(self, report: StepReport, seconds: float) -> None:
         """Write a step's line.
@@ -114,16 +114,15 @@ class Observer:
             return Verdict()
         began = time.monotonic()
         loss, targets = self.measure()
-        best = not self._validated or loss < min(self._validated)
-        self._validated.append(loss)
+        best = _compared(loss) < min(self._validated, default=math.inf)
+        self._validated.append(_compared(loss))
         if self.ranks.is_main:
             seconds = time.monotonic() - began
             entry = {"step": step, "loss": loss, "target_tokens": targets, "best": best, "seconds": seconds}
             self._validations.write(entry)
             self._trackers.log(entry, prefix="validation")
             print(f"validation at step {step}: loss {loss:.4f}{' (best)' if best else ''}", flush=True)
-        # A loss that is not a number is no new best either.
-        stop = stalled([math.inf if math.isnan(one) else one for one in self._validated], section)
+        stop = stalled(self._validated, section)
         if stop and self.ranks.is_main:
             print(f"warning: stopped early at step {step}: no new best in {section.patience} validations", flush=True)
         return Verdict(stop=stop, keep=best and section.keep_best)
@@ -194,3 +193,8 @@ class Observer:
             return measure()
         finally:
             self.model.train(training)
+
+
+def _compared(loss: float) -> float:
+    """A loss that is not a number is worse than any that is one, and no best, also as the first."""
+    return math.inf if math.isnan(loss) else loss

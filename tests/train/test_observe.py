@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import threading
 from pathlib import Path
@@ -163,6 +164,21 @@ def test_the_best_is_kept_and_is_what_the_run_ends_with(make_run: MakeRun) -> No
     observer = observer_of(again)
     assert_isclose(observer.measure()[0], best["loss"])
     observer.close()
+
+
+def test_a_loss_that_is_not_a_number_is_never_the_best(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, recipe = with_validation(make_run(validation={"every": 1, "keep_best": True, "patience": 2}))
+    observer = observer_of(setup(run, recipe, ALONE))
+    measured = iter([math.nan, 2.0, math.nan, 1.0])
+    monkeypatch.setattr(observer, "measure", lambda: (next(measured), 7))
+    assert [observer.validate(step).keep for step in (1, 2, 3)] == [False, True, False]
+    observer.close()
+    training = setup(run, recipe, ALONE)
+    training.state.step = 3
+    resumed = observer_of(training)
+    monkeypatch.setattr(resumed, "measure", lambda: (next(measured), 7))
+    assert resumed.validate(4) == (False, True)
+    resumed.close()
 
 
 def test_tensorboard_has_the_numbers_of_the_journal(make_run: MakeRun) -> None:
