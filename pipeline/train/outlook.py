@@ -90,14 +90,16 @@ def outlook(recipe: Recipe, run: RunDirectory | None = None) -> TrainingOutlook:
     trained = adapter_numbers(model, train.lora) if layers else whole
     found = estimate(recipe, made, vocab_size=vocab_size)
     room, device = _room(recipe)
-    verdict = "fits" if found.total <= room else "does not fit"
+    verdict = "no GPU is here to compare it with"
+    if room is not None:
+        verdict = f"{'fits' if found.total <= room else 'does not fit'} {room / GIB:.1f} GiB of {device}"
     return TrainingOutlook(
         model=f"{made.model_type}, {whole:,} parameters",
         adapters=_grouped(layers),
         trainable=trained,
         data=data,
-        memory=[" ".join(line.split()) for line in found.lines()] + [f"{verdict} {room / GIB:.1f} GiB of {device}"],
-        advice=advice(found, recipe, room=room),
+        memory=[" ".join(line.split()) for line in found.lines()] + [verdict],
+        advice=advice(found, recipe, room=room) if room is not None else [],
     )
 
 
@@ -209,8 +211,10 @@ def _device(recipe: Recipe) -> torch.device:
     return torch.device("cuda" if recipe.device != "cpu" and torch.cuda.is_available() else "cpu")
 
 
-def _room(recipe: Recipe) -> tuple[int, str]:
-    """Bytes that a rank has, and of what."""
+def _room(recipe: Recipe) -> tuple[int | None, str]:
+    """Bytes that a rank has, and of what; None for a GPU where there is none."""
+    if recipe.device == "cuda" and not torch.cuda.is_available():
+        return None, "GPU"
     if _device(recipe).type == "cuda":
         return int(torch.cuda.get_device_properties(0).total_memory), torch.cuda.get_device_name(0)
     ranks = recipe.training.launch.nproc

@@ -114,6 +114,14 @@ def test_what_training_would_refuse_is_refused_before(
     assert message in str(caught.value)
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU to compare with")
+def test_the_memory_of_a_gpu_is_not_compared_with_that_of_a_machine_without_one(make_run: MakeRun) -> None:
+    run, recipe = make_run()
+    said = outlook(recipe.model_copy(update={"device": "cuda"}), run)
+    assert said.memory[-1] == "no GPU is here to compare it with"
+    assert said.advice == []
+
+
 def test_a_model_of_the_hub_that_is_not_here_is_no_error(make_run: MakeRun) -> None:
     said = plan(make_run, model={"path": "nobody-at-all/no-such-model"})
     assert "not on this machine" in said["model"][0]
