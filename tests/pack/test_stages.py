@@ -157,7 +157,7 @@ def test_the_same_bytes_on_workers_and_here(rows: list[Row], tmp_path: Path, mon
 def test_bins_do_not_depend_on_how_they_lie_in_files_and_batches(
     packed: tuple[RunDirectory, Recipe, Manifest], rows: list[Row], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tokenise, "_ROWS", 7)
+    monkeypatch.setattr(tokenise, "ROWS", 7)
     monkeypatch.setattr(tokenise, "_BATCH_TOKENS", 2000)
     monkeypatch.setattr(write, "_FILE_BINS", 3)
     monkeypatch.setattr(write, "_BATCH_TOKENS", 2 * 4096)
