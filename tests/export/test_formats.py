@@ -24,7 +24,7 @@ from pipeline.ingest.rows import RowsBuilder
 from pipeline.pack.bins import Bins
 from pipeline.run import RunDirectory
 from pipeline.schema import ROWS
-from tests.pack.conftest import make_recipe, row
+from tests.pack.conftest import Row, make_recipe, row
 from tests.train.conftest import write_bins
 
 from .conftest import decode_megatron, decode_nanogpt, decode_nemo, examples_of, learnt_by_nemo
