@@ -68,7 +68,7 @@ def line_of(row: Mapping[str, Any]) -> tuple[str, str]:
     messages = row["messages"]
     roles = [message["role"] for message in messages]
     own: dict[str, str]
-    reserved = set()
+    reserved: Set[str] = frozenset()
     if row["kind"] in ("text", "code"):
         own = {"text": _text("\n\n".join(message["content"] for message in messages))}
     elif row["kind"] == "retrieval":
@@ -91,7 +91,7 @@ def line_of(row: Mapping[str, Any]) -> tuple[str, str]:
 
 def _object(own: Mapping[str, str], others: Members, reserved: Set[str] = frozenset()) -> str:
     """Exact JSON of a line's own keys and others; of these, those with a name of the former are under `metadata`."""
-    taken = reserved.union(own).intersection(others)
+    taken = (reserved | own.keys()) & others.keys()
     inner = {key: one for key, one in others.items() if key in taken or (taken and key == "metadata")}
     cut = {key: (_text(key), value) for key, value in own.items()}
     cut |= {key: one for key, one in others.items() if key not in inner}
