@@ -287,7 +287,7 @@ def test_overflow_drop_keeps_whole_rows_only(tmp_path: Path, rows: list[Row]) ->
 def test_overflow_raise_is_one_message(tmp_path: Path, rows: list[Row]) -> None:
     recipe = make_recipe(tmp_path, overflow="raise", seq_length=300)
     run = curate(recipe, split_up(rows))
-    with pytest.raises(InputError, match=r"rows are longer than a bin of 300 tokens"):
+    with pytest.raises(InputError, match=r"(rows are|row is) longer than a bin of 300 tokens"):
         pack(run, recipe)
     assert not run.path("packed").exists()
 
