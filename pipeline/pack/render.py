@@ -155,7 +155,9 @@ class Template:
         Args:
             messages: role and content of each.
         """
-        return self._skeletons.asking(messages)
+        found = self._skeletons.asking(messages)
+        # Whichever of these a message has, transformers gives it the others too.
+        return found and found._replace(asked=found.asked.union(REASONING))
 
     def control_spans(self, rendered: Rendered, first: int, last: int) -> list[Span]:
         """Control tokens that the template wrote between two places."""

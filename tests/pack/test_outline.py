@@ -57,7 +57,14 @@ extras = st.one_of(
     st.none(),
     st.none(),
     st.sampled_from(
-        [{"frames": ["x"]}, {"name": "n"}, {"reasoning_content": "r"}, {"reasoning_content": ""}, {"rank": "é"}]
+        [
+            {"frames": ["x"]},
+            {"name": "n"},
+            {"reasoning_content": "r"},
+            {"reasoning": "r"},
+            {"thinking": "r"},
+            {"rank": "é"},
+        ]
     ).flatmap(lambda one: st.sampled_from([json.dumps(one), json.dumps(one).replace("reas", r"\u0072eas")])),
 )
 message = st.tuples(contents, extras)
@@ -107,9 +114,11 @@ def test_plain_rows_have_outlines_and_no_others(renderer: Renderer) -> None:
     plain: list[tuple[str, str | None]] = [("Why?", None), ("Because.", json.dumps({"frames": ["name"]}))]
     asked: list[tuple[str, str | None]] = [("Why?", None), ("Because.", json.dumps({"tool_calls": []}))]
     quoting: list[tuple[str, str | None]] = [("Why?", None), (f"{renderer.tokenizer.eos_token}", None)]
-    rows = rows_of([(False, False, one) for one in (plain, asked, quoting, plain)])
+    # A template that asks for `reasoning_content` is given this, by transformers.
+    aliased: list[tuple[str, str | None]] = [("Why?", None), ("Because.", json.dumps({"thinking": "hm"}))]
+    rows = rows_of([(False, False, one) for one in (plain, asked, quoting, plain, aliased)])
     outlines = Outlines(renderer)
-    found, encoded = outlines.encode(rows, range(4))
+    found, encoded = outlines.encode(rows, range(5))
     looked = "tool_calls" in renderer.template.source
     if renderer.blanks is None:
         assert found == ([0, 3] if looked else [0, 1, 3])
