@@ -49,7 +49,7 @@ class CuratedRows:
             "id": self.ids[number],
             "kind": self.kinds[number],
             "messages": [dict(zip(("role", "content", "extra"), one, strict=True)) for one in keys],
-            "tools": self._batch["tools"][number].as_py(),
+            "tools": self.tools[number],
             "metadata": self._batch["metadata"][number].as_py(),
         }
 
@@ -59,10 +59,9 @@ class CuratedRows:
         return np.repeat(np.arange(len(self)), np.diff(self.first))
 
     @cached_property
-    def with_tools(self) -> NDArray[np.bool_]:
-        """Shape (rows,)."""
-        found: NDArray[np.bool_] = self._batch["tools"].is_valid().to_numpy(zero_copy_only=False)
-        return found
+    def tools(self) -> list[str | None]:
+        """Of each row: exact JSON, or None."""
+        return _texts(self._batch["tools"])
 
     @cached_property
     def characters(self) -> NDArray[np.int64]:
@@ -102,5 +101,5 @@ class CuratedRows:
 
 
 def _texts(array: pa.Array) -> list[Any]:
-    """`to_pylist` of a column of text without nulls, several times as fast."""
+    """`to_pylist` of a column of text, several times as fast."""
     return list(array.to_numpy(zero_copy_only=False))

@@ -12,6 +12,7 @@ The first row of each shape is encoded both ways, and its shape has no outline i
 
 from __future__ import annotations
 
+import json
 import re
 from array import array
 from collections.abc import Sequence
@@ -39,6 +40,8 @@ _TRIES = 4
 """Rows of a shape that are looked at until one can be compared."""
 _CHARACTERS = 2048
 """Of texts that are encoded as one, or a little more: the encoder's memory for longer ones leaves the caches."""
+_Shape = tuple[bytes, int]
+"""Two bytes a message, and how many tools."""
 _CONTENT = "\U00100000"
 """Stands for a content in a template's text; skeletons are made of nothing that holds it."""
 
@@ -47,7 +50,7 @@ class _Outline(NamedTuple):
     parts: list[str]
     """At even places what the template writes, with borders in it, at odd places room for contents."""
     contents: list[tuple[int, bool]]
-    """Number of the message, and whether without the blanks around it."""
+    """Number of the message, or of the tool behind them, and whether without the blanks around it."""
     asked: frozenset[str]
     """Keys of messages that the template asks for: in rows with one of them it may write something else."""
     sizes: NDArray[np.int64]
@@ -72,8 +75,8 @@ class Outlines:
 
     def __init__(self, renderer: Renderer) -> None:
         self._renderer = renderer
-        self._known: dict[bytes, _Outline | None] = {}
-        self._tried: dict[bytes, int] = {}
+        self._known: dict[_Shape, _Outline | None] = {}
+        self._tried: dict[_Shape, int] = {}
         self._roles: dict[str, int] = {}
         added = renderer.tokenizer.added_tokens_decoder.values()
         # Two characters that a text with neither in it cannot hold: what stands for contents, and the border.
@@ -113,11 +116,16 @@ class Outlines:
             for number in numbers:
                 begin, end = first[number], first[number + 1]
                 contents = rows.contents[begin:end]
-                if rows.with_tools[number] or (quoting and self._special.search("\0".join(contents))):
+                if quoting and self._special.search("\0".join(contents)):
                     continue
-                shape = shapes[2 * begin : 2 * end]
+                if given := rows.tools[number]:
+                    tools = _written(given)
+                    if tools is None or self._special.search("\0".join(tools)):
+                        continue
+                    contents = [*contents, *tools]
+                shape = shapes[2 * begin : 2 * end], len(contents) - (end - begin)
                 if shape not in self._known:
-                    self._make(shape, rows[number])
+                    self._make(shape, rows[number], contents)
                 if (outline := self._known.get(shape)) is None:
                     continue
                 if outline.asked not in keys:
@@ -139,13 +147,14 @@ class Outlines:
         codes += np.fromiter((bool(text) + bool(text and not text.isspace()) for text in rows.contents), np.uint16)
         return codes.tobytes()
 
-    def _make(self, shape: bytes, row: dict[str, Any]) -> None:
+    def _make(self, shape: _Shape, row: dict[str, Any], contents: Sequence[str]) -> None:
         """Learn the outline of a shape from a row, or that it has none; neither where the row cannot tell."""
-        skeleton = self._renderer.template.skeleton([(one["role"], one["content"]) for one in row["messages"]])
+        said = [(one["role"], one["content"]) for one in row["messages"]]
+        skeleton = self._renderer.template.skeleton(said, len(contents) - len(said))
         if skeleton is None:
             self._known[shape] = None
             return
-        conversation = self._renderer.row(row["messages"])
+        conversation = self._renderer.row(row["messages"], row["tools"])
         if any(skeleton.asked.intersection(message) for message in conversation.messages):
             self._tried[shape] = self._tried.get(shape, 0) + 1
             if self._tried[shape] >= _TRIES:
@@ -153,8 +162,11 @@ class Outlines:
             return
         outline = self._outline(skeleton)
         whole = self._renderer.encode([self._renderer.example(conversation)[0]])
-        own = self._encoded([outline], [outline.filled([one["content"] for one in row["messages"]])])
-        same = all(np.array_equal(a, b) for a, b in zip(own[:3], whole[:3], strict=True))
+        own = self._encoded([outline], [outline.filled(contents)])
+        same = all(
+            np.array_equal(a, b)
+            for a, b in ((own.tokens, whole.tokens), (own.loss, whole.loss), (own.lengths, whole.lengths))
+        )
         self._known[shape] = outline if same else None
 
     def _outline(self, skeleton: Skeleton) -> _Outline:
@@ -227,3 +239,11 @@ class Outlines:
     @cached_property
     def _encoder(self) -> tuple[Tokenizer, int]:
         return with_border(self._renderer.tokenizer, self._border)
+
+
+def _written(tools: str) -> list[str] | None:
+    """Each tool as the templates' filter `tojson` writes it; None where they are not a list of objects."""
+    found = json.loads(tools)
+    if not isinstance(found, list) or not all(isinstance(tool, dict) for tool in found):
+        return None
+    return [json.dumps(tool, ensure_ascii=False) for tool in found]

@@ -149,13 +149,14 @@ class Template:
             mend="give a template that writes contents as they are, or leave such rows out of the source",
         )
 
-    def skeleton(self, messages: Sequence[tuple[str, str]]) -> Skeleton | None:
+    def skeleton(self, messages: Sequence[tuple[str, str]], tools: int = 0) -> Skeleton | None:
         """What stands around the contents of rows like this, unchecked; None where contents are looked into.
 
         Args:
             messages: role and content of each.
+            tools: how many the row has.
         """
-        found = self._skeletons.asking(messages)
+        found = self._skeletons.asking(messages, tools)
         # Whichever of these a message has, transformers gives it the others too.
         return found and found._replace(asked=found.asked.union(REASONING))
 

@@ -102,16 +102,18 @@ class Skeletons:
         self._known[shape] = skeleton if right else None
         return found
 
-    def asking(self, messages: Sequence[tuple[str, str]]) -> Skeleton | None:
+    def asking(self, messages: Sequence[tuple[str, str]], tools: int) -> Skeleton | None:
         """A new skeleton for rows of one shape, whatever other keys they have, but those that it `asked` for.
 
         Args:
             messages: role and content of each.
+            tools: how many the row has; where the template writes one as JSON, its number comes after the messages'.
         """
         if self._none:
             return None
         asked: set[str] = set()
-        made = self._made([{"role": role, "content": content} for role, content in messages], {}, False, asked)
+        plain = [{"role": role, "content": content} for role, content in messages]
+        made = self._made(plain, {}, False, asked, [_Tool(len(plain) + number) for number in range(tools)])
         return made and made._replace(asked=frozenset(asked))
 
     def _made(
@@ -120,6 +122,7 @@ class Skeletons:
         fields: Mapping[str, str],
         prompt: bool,
         asked: set[str] | None = None,
+        tools: Sequence[_Tool] = (),
     ) -> Skeleton | None:
         if any(_private(message["role"]) for message in messages):
             return None
@@ -127,7 +130,7 @@ class Skeletons:
         others = [_StandIn((number, False), value) for number, value in enumerate(fields.values(), len(messages))]
         given: dict[str, Any] = {
             "messages": [_shown(message, one, asked) for message, one in zip(messages, stand_ins, strict=True)],
-            "tools": None,
+            "tools": list(tools) or None,
             "documents": None,
             "add_generation_prompt": prompt,
             "fields": dict(zip(fields, others, strict=True)),
@@ -168,7 +171,9 @@ class Skeletons:
                 self._none = True
                 raise _LookedInto
             environment.tests = {name: _asked(name, test) for name, test in environment.tests.items()}
-            environment.filters = {**environment.filters, "trim": _trimming(environment.filters["trim"])}
+            ours = {"trim": _trimming, "tojson": _as_json}
+            changed = {name: change(environment.filters[name]) for name, change in ours.items()}
+            environment.filters = {**environment.filters, **changed}
             (tracker,) = [one for one in environment.extensions.values() if hasattr(one, "activate_tracker")]
             self._template = environment.from_string(self._source), tracker.activate_tracker
         return self._template  # type: ignore[no-any-return]
@@ -211,6 +216,25 @@ class _StandIn:
     __str__ = __repr__ = __format__ = __len__ = __iter__ = __hash__ = __index__ = _looked_into
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _looked_into
     __contains__ = __getitem__ = __call__ = __mul__ = __rmul__ = __mod__ = __rmod__ = _looked_into
+
+
+class _Tool:
+    """A tool, which can only be written, as JSON."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise _LookedInto
+
+    def _looked_into(self, *_: Any) -> NoReturn:
+        raise _LookedInto
+
+    __str__ = __repr__ = __format__ = __len__ = __iter__ = __hash__ = __index__ = _looked_into
+    __eq__ = __ne__ = __contains__ = __getitem__ = _looked_into
 
 
 class _Unlooked(dict[str, Any]):
@@ -277,6 +301,8 @@ def _written(value: Any) -> Any:
 def _asked(name: str, test: Any) -> Any:
     @functools.wraps(test)
     def answer(*values: Any, **named: Any) -> Any:
+        if any(isinstance(value, _Tool) for value in (*values, *named.values())):
+            raise _LookedInto
         if not any(isinstance(value, _StandIn) for value in (*values, *named.values())):
             return test(*values, **named)
         if len(values) != 1 or name not in _TESTS:
@@ -284,6 +310,18 @@ def _asked(name: str, test: Any) -> Any:
         return _TESTS[name]
 
     return answer
+
+
+def _as_json(tojson: Any) -> Any:
+    @functools.wraps(tojson)
+    def written(value: Any, *options: Any, **named: Any) -> Any:
+        if not isinstance(value, _Tool):
+            return tojson(value, *options, **named)
+        if options or named:
+            raise _LookedInto
+        return _StandIn((value.number, False), "{}")
+
+    return written
 
 
 def _trimming(trim: Any) -> Any:

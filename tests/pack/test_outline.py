@@ -69,10 +69,15 @@ extras = st.one_of(
 )
 message = st.tuples(contents, extras)
 talks = st.lists(message, min_size=2, max_size=6)
-TOOLS = json.dumps([{"type": "function", "function": {"name": "f", "description": "", "parameters": {}}}])
+TOOL = {"type": "function", "function": {"name": "f", "description": "é <b> 'x'", "parameters": {"n": 1.50, "a": {}}}}
+tools = st.one_of(
+    st.none(),
+    st.none(),
+    st.sampled_from([[], [TOOL], [TOOL, {**TOOL, "strict": None}], [{**TOOL, "note": "<|im_end|></s>"}], ["f"], TOOL]),
+)
 
 
-def rows_of(drawn: list[tuple[bool, bool, list[tuple[str, str | None]]]]) -> CuratedRows:
+def rows_of(drawn: list[tuple[bool, Any, list[tuple[str, str | None]]]]) -> CuratedRows:
     """Rows of (whether there is a system message, tools, contents)."""
     rows = []
     for number, (system, tools, said) in enumerate(drawn):
@@ -81,16 +86,16 @@ def rows_of(drawn: list[tuple[bool, bool, list[tuple[str, str | None]]]]) -> Cur
             {"role": role, "content": content, "extra": extra}
             for role, (content, extra) in zip(roles, said, strict=False)
         ]
-        given = TOOLS if tools else None
+        given = json.dumps(tools, ensure_ascii=number % 2 == 0) if tools is not None else None
         rows.append({"id": f"s/f#{number}", "kind": "chat", "messages": messages, "tools": given, "metadata": None})
     # Out of a longer batch, as a reader may cut them.
     return CuratedRows(pa.RecordBatch.from_pylist([*rows[:1], *rows], schema=SCHEMA).slice(1))
 
 
-@given(st.lists(st.tuples(st.booleans(), st.sampled_from([False, False, True]), talks), min_size=1, max_size=12))
+@given(st.lists(st.tuples(st.booleans(), tools, talks), min_size=1, max_size=12))
 @settings(deadline=None, max_examples=40)
 def test_every_row_is_as_if_it_were_encoded_whole(
-    renderer: Renderer, outlines: Outlines, drawn: list[tuple[bool, bool, list[tuple[str, str | None]]]]
+    renderer: Renderer, outlines: Outlines, drawn: list[tuple[bool, Any, list[tuple[str, str | None]]]]
 ) -> None:
     rows = rows_of(drawn)
     taken = []
@@ -116,7 +121,7 @@ def test_plain_rows_have_outlines_and_no_others(renderer: Renderer) -> None:
     quoting: list[tuple[str, str | None]] = [("Why?", None), (f"{renderer.tokenizer.eos_token}", None)]
     # A template that asks for `reasoning_content` is given this, by transformers.
     aliased: list[tuple[str, str | None]] = [("Why?", None), ("Because.", json.dumps({"thinking": "hm"}))]
-    rows = rows_of([(False, False, one) for one in (plain, asked, quoting, plain, aliased)])
+    rows = rows_of([(False, None, one) for one in (plain, asked, quoting, plain, aliased)])
     outlines = Outlines(renderer)
     found, encoded = outlines.encode(rows, range(5))
     looked = "tool_calls" in renderer.template.source
@@ -139,7 +144,7 @@ def test_plain_rows_have_outlines_and_no_others(renderer: Renderer) -> None:
 )
 def test_what_is_learnt_otherwise_is_encoded_whole(tmp_path: Path, targets: Targets) -> None:
     tokenizer = models.with_control(models.trained(tmp_path, Path(__file__).read_text()), "chatml")
-    rows = rows_of([(False, False, [("Why?", None), ("Because.", None)])])
+    rows = rows_of([(False, None, [("Why?", None), ("Because.", None)])])
     assert Outlines(Renderer(tokenizer, targets)).encode(rows, [0])[0] == []
 
 
@@ -152,3 +157,16 @@ def test_a_token_that_another_reaches_over_does_not_cut() -> None:
     for changed in ({"lstrip": True}, {"rstrip": True}, {"single_word": True}, {"normalized": True}):
         given: dict[str, Any] = {"normalized": False, **changed}
         assert not stands_alone(AddedToken("<|end|>", special=True, **given), plain)
+
+
+def test_tools_that_a_template_writes_as_json_are_filled_in(tmp_path: Path) -> None:
+    trained = models.trained(tmp_path, Path(__file__).read_text())
+    said: list[tuple[str, str | None]] = [("Why?", None), ("Because.", None)]
+    rows = rows_of([(False, [{**TOOL, "number": n}] * size, said) for n in range(3) for size in (1, 2)])
+    for name, expected in (("chatml", [0, 1, 2, 3, 4, 5]), ("llama3", [])):  # indented there
+        renderer = Renderer(models.with_control(copy.deepcopy(trained), name))
+        found, encoded = Outlines(renderer).encode(rows, range(6))
+        whole = renderer.encode([pieces_of(renderer, rows[number])[0] for number in found])
+        assert found == expected
+        assert np.array_equal(encoded.tokens, whole.tokens)
+        assert np.array_equal(encoded.loss, whole.loss)
