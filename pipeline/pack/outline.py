@@ -81,7 +81,8 @@ class Outlines:
         added = renderer.tokenizer.added_tokens_decoder.values()
         # Two characters that a text with neither in it cannot hold: what stands for contents, and the border.
         self._border = free_character(renderer.tokenizer, but=_CONTENT)
-        self._special = re.compile("|".join([*(re.escape(one.content) for one in added), self._border, _CONTENT]))
+        special = [re.escape(one.content) for one in added if one.special]
+        self._special = re.compile("|".join([*special, self._border, _CONTENT]))
         apart = sorted((one.content for one in added if stands_alone(one, added)), key=len, reverse=True)
         self._apart = re.compile(f"({'|'.join(map(re.escape, apart))})" if apart else "((?!))")
 
