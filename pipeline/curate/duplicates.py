@@ -117,7 +117,8 @@ def run_stage(run: RunDirectory, recipe: Recipe, client: Callable[[], Client]) -
         on_workers(write_part, jobs, lambda record: progress.advance(rows=record.files[0].rows))
     append(keys)
     summary = {**_summary(decisions, recipe, count), "shared": keys.summary, "breaker": load}
-    shutil.rmtree(work.parent)
+    if work.parent.is_dir():  # not where no source has rows: there was no part to compare
+        shutil.rmtree(work.parent)
     return this.finish(parts=len(keys.parts), rows=_rows(decisions, count), summary=summary)
 
 

@@ -11,6 +11,10 @@ A row of kind pair that has more than a question and an answer (a system message
 written as a chat: the other form has no place for that. A chat is never written as a pair, whatever its turns, so that
 a file of chats has one form.
 
+Another key of the row, or of a message, that is named like one of the line's own (a `text` beside `columns: {text:
+body}`) is put under `metadata`: `{"text": …, "metadata": {"text": …}}`; so is then a `metadata` that the row had. A
+document of a retrieval row is a string, or with other keys an object with `text`.
+
 What was exact JSON in the source (tools, arguments of calls, other keys) is written with the same bytes, save that a
 file of indented JSON had ends of lines between them: here they are one blank each, since a row is a line.
 """
@@ -19,13 +23,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
-from pipeline.ingest.exact_json import join_members, members
+from pipeline.ingest.exact_json import Members, join_members, members
 
 __all__ = ["line_of", "write_jsonl"]
 
@@ -64,24 +68,36 @@ def line_of(row: Mapping[str, Any]) -> tuple[str, str]:
     messages = row["messages"]
     roles = [message["role"] for message in messages]
     own: dict[str, str]
+    reserved: Set[str] = frozenset()
     if row["kind"] in ("text", "code"):
         own = {"text": _text("\n\n".join(message["content"] for message in messages))}
     elif row["kind"] == "retrieval":
         own = {
             "question": _text(next((m["content"] for m in messages if m["role"] == "query"), "")),
-            "pos_doc": _list(_text(m["content"]) for m in messages if m["role"] == "positive"),
-            "neg_doc": _list(_text(m["content"]) for m in messages if m["role"] == "negative"),
+            "pos_doc": _list(_document(m) for m in messages if m["role"] == "positive"),
+            "neg_doc": _list(_document(m) for m in messages if m["role"] == "negative"),
         }
+        reserved = {"query"}  # read before `question`
     elif row["kind"] == "pair" and roles == ["user", "assistant"] and not row["tools"] and not _has_extra(messages):
         own = {"input": _text(messages[0]["content"]), "output": _text(messages[1]["content"])}
     else:
         own = {"messages": _list(_message(message) for message in messages)}
+        reserved = {"tools"}  # of a row without: another thing of that name would be taken for them
         if row["tools"]:
             own["tools"] = row["tools"]
-    others = members(row["metadata"]) if row["metadata"] else {}
-    cut = {key: (_text(key), value) for key, value in own.items()}
-    line = join_members({**cut, **{k: v for k, v in others.items() if k not in own}}, without=set())
+    line = _object(own, members(row["metadata"]) if row["metadata"] else {}, reserved)
     return next(iter(own)), _LINE_END.sub(" ", line) if "\n" in line or "\r" in line else line
+
+
+def _object(own: Mapping[str, str], others: Members, reserved: Set[str] = frozenset()) -> str:
+    """Exact JSON of a line's own keys and others; of these, those with a name of the former are under `metadata`."""
+    taken = (reserved | own.keys()) & others.keys()
+    inner = {key: one for key, one in others.items() if key in taken or (taken and key == "metadata")}
+    cut = {key: (_text(key), value) for key, value in own.items()}
+    cut |= {key: one for key, one in others.items() if key not in inner}
+    if inner:
+        cut["metadata"] = (_text("metadata"), join_members(inner, without=set()))
+    return join_members(cut, without=set())
 
 
 def _has_extra(messages: Sequence[Mapping[str, Any]]) -> bool:
@@ -89,9 +105,18 @@ def _has_extra(messages: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def _message(message: Mapping[str, Any]) -> str:
-    """Role and content, overwritten by `extra`: the message as it came."""
-    cut = {key: (_text(key), _text(message[key])) for key in ("role", "content")}
-    return join_members({**cut, **(members(message["extra"]) if message["extra"] else {})}, without=set())
+    """The message as it came: its `content` is null where it was."""
+    others = members(message["extra"]) if message["extra"] else {}
+    own = {key: _text(message[key]) for key in ("role", "content")}
+    if not message["content"] and others.get("content", ("", ""))[1] == "null":
+        own["content"] = others.pop("content")[1]
+    return _object(own, others)
+
+
+def _document(message: Mapping[str, Any]) -> str:
+    """Its text, or with the other keys that it had."""
+    text = _text(message["content"])
+    return _object({"text": text}, members(message["extra"])) if message["extra"] else text
 
 
 def _text(value: str) -> str:

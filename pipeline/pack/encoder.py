@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 if TYPE_CHECKING:
-    from tokenizers import Tokenizer
+    from tokenizers import AddedToken, Tokenizer
     from transformers import PreTrainedTokenizerBase
 
-__all__ = ["encoder_of", "leading_blank"]
+__all__ = ["encoder_of", "free_character", "leading_blank", "stands_alone", "with_border"]
 
 
 def encoder_of(tokenizer: PreTrainedTokenizerBase, *, literal: bool, inner: bool) -> Tokenizer:
@@ -32,6 +33,38 @@ def encoder_of(tokenizer: PreTrainedTokenizerBase, *, literal: bool, inner: bool
     encoder.no_padding()
     encoder.encode_special_tokens = literal
     return encoder
+
+
+def with_border(tokenizer: PreTrainedTokenizerBase, border: str) -> tuple[Tokenizer, int]:
+    """A copy of the core in which the character `border` is a token of its own, and that token's id.
+
+    What is between two borders is encoded as if it were a text by itself, save for a blank set before the first word.
+    """
+    from tokenizers import AddedToken
+
+    encoder = encoder_of(tokenizer, literal=False, inner=False)
+    encoder.add_tokens([AddedToken(border, normalized=False)])
+    return encoder, cast(int, encoder.token_to_id(border))
+
+
+def free_character(tokenizer: PreTrainedTokenizerBase, *, but: str) -> str:
+    """A character of the private plane 16 that no token holds, and is none of `but`."""
+    used = set(but).union(*tokenizer.get_vocab())
+    return next(one for one in map(chr, range(0x10FFFD, 0x100000, -1)) if one not in used)
+
+
+def stands_alone(token: AddedToken, added: Collection[AddedToken]) -> bool:
+    """Whether a text is always cut where it holds `token`: no other of the `added` tokens can reach over it.
+
+    Of several that match, the core takes the one that begins first, and of these the longest.
+    """
+    own = token.content
+    if token.normalized or token.lstrip or token.rstrip or token.single_word or not token.special:
+        return False
+    for text in (other.content for other in added if other.content != own):
+        if own in text or any(text.endswith(own[:size]) for size in range(1, min(len(own), len(text)))):
+            return False
+    return True
 
 
 def leading_blank(tokenizer: PreTrainedTokenizerBase) -> Literal["first", "always"] | None:

@@ -77,7 +77,7 @@ class Renderer:
         control = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
         self.template = Template(source, tokenizer.special_tokens_map, control, trusts=source == PASSTHROUGH)
         self.fields = named_fields(source)
-        self._blanks = leading_blank(tokenizer)
+        self.blanks = leading_blank(tokenizer)
         self._encoders: dict[tuple[bool, bool], Tokenizer] = {}
         self._bos = str(tokenizer.bos_token) if adds_bos(tokenizer) else None
         self._end = END_OF_DOCUMENT if END_OF_DOCUMENT in control else tokenizer.eos_token
@@ -207,6 +207,10 @@ class Renderer:
             cuts=[[place for ends in one.values() for place in ends] for one in merged],
         )
 
+    def tokens_of(self, text: str) -> list[int]:
+        """The tokens of a text by itself, control tokens in it being such."""
+        return list(self._encoder(literal=False, inner=False).encode(text, add_special_tokens=False).ids)
+
     def encodings(self, pieces: Sequence[Piece], *, offsets: bool = False) -> Iterator[tuple[int, Any]]:
         """The number of each piece and its encoding, in an order of their own.
 
@@ -264,9 +268,9 @@ class Renderer:
 
     def _goes_on(self, rendered: Rendered, place: int) -> bool:
         """Whether no blank is set before what begins at `place`, as none would be in the whole text."""
-        if place == 0 or self._blanks is None:
+        if place == 0 or self.blanks is None:
             return False
-        return self._blanks == "first" or not self.template.control_ends(rendered, place)
+        return self.blanks == "first" or not self.template.control_ends(rendered, place)
 
 
 def adds_bos(tokenizer: PreTrainedTokenizerBase) -> bool:

@@ -91,8 +91,9 @@ def decide(
     long = lengths > capacity
     if policy == "raise" and long.any():
         first = int(np.argmax(long))
+        rows_are = "1 row is" if long.sum() == 1 else f"{int(long.sum())} rows are"
         raise InputError(
-            f"{int(long.sum())} rows are longer than a bin of {capacity} tokens; the first has {int(lengths[first])}",
+            f"{rows_are} longer than a bin of {capacity} tokens; the first has {int(lengths[first])}",
             where=f"{split}: row {rows.ids(np.array([first]))[0].as_py()}",
             mend="raise `pack.seq_length`, or choose `pack.overflow: truncate`, `split` or `drop`",
         )

@@ -16,7 +16,7 @@ from itertools import count
 from typing import Any, NamedTuple
 
 from pipeline.errors import InputError
-from pipeline.pack.skeleton import Skeletons
+from pipeline.pack.skeleton import Skeleton, Skeletons
 
 __all__ = ["REASONING", "Located", "Message", "Rendered", "Span", "Template", "plain_message"]
 
@@ -148,6 +148,17 @@ class Template:
             where=_where(messages),
             mend="give a template that writes contents as they are, or leave such rows out of the source",
         )
+
+    def skeleton(self, messages: Sequence[tuple[str, str]], tools: int = 0) -> Skeleton | None:
+        """What stands around the contents of rows like this, unchecked; None where contents are looked into.
+
+        Args:
+            messages: role and content of each.
+            tools: how many the row has.
+        """
+        found = self._skeletons.asking(messages, tools)
+        # Whichever of these a message has, transformers gives it the others too.
+        return found and found._replace(asked=found.asked.union(REASONING))
 
     def control_spans(self, rendered: Rendered, first: int, last: int) -> list[Span]:
         """Control tokens that the template wrote between two places."""

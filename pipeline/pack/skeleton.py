@@ -18,7 +18,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple, NoReturn
 
-__all__ = ["Skeletons"]
+__all__ = ["Skeleton", "Skeletons"]
 
 Span = tuple[int, int]
 Render = Callable[[], tuple[str, list[Span]]]
@@ -33,15 +33,21 @@ _TESTS = {"string": True, "sequence": True, "iterable": True, "defined": True} |
 """What any string answers."""
 
 
-class _Skeleton(NamedTuple):
+class Skeleton(NamedTuple):
+    """The text that a template writes around the contents of a row."""
+
     literals: list[str]
     """One more than contents."""
     contents: list[tuple[int, bool]]
     """Number of the string that stands between two literals, and whether without the blanks around it."""
     spans: list[tuple[int, int, int, int]]
-    """What the generation tags enclose: place and contents before it, of the beginning and of the end."""
+    """What the generation tags enclose: place (a content counts as one character) and contents before it, of the
+    beginning and of the end."""
+    asked: frozenset[str] = frozenset()
+    """Of `asking`: the keys of messages that the template asks for, beside role and content."""
 
     def filled(self, strings: Sequence[str]) -> tuple[str, list[Span]]:
+        """The text with a row's strings in it, and what the generation tags enclose."""
         parts = [self.literals[0]]
         longer = [0]  # than the characters that stood for them
         for (number, trimmed), literal in zip(self.contents, self.literals[1:], strict=True):
@@ -62,7 +68,7 @@ class Skeletons:
 
     def __init__(self, source: str, special: Mapping[str, Any], *, tagged: bool) -> None:
         self._source, self._special, self._tagged = source, dict(special), tagged
-        self._known: dict[Any, _Skeleton | None] = {}
+        self._known: dict[Any, Skeleton | None] = {}
         self._template: Any = None
         self._none = _UNTOLD.search(source) is not None or _private(source)
 
@@ -96,14 +102,35 @@ class Skeletons:
         self._known[shape] = skeleton if right else None
         return found
 
-    def _made(self, messages: Sequence[Mapping[str, Any]], fields: Mapping[str, str], prompt: bool) -> _Skeleton | None:
+    def asking(self, messages: Sequence[tuple[str, str]], tools: int) -> Skeleton | None:
+        """A new skeleton for rows of one shape, whatever other keys they have, but those that it `asked` for.
+
+        Args:
+            messages: role and content of each.
+            tools: how many the row has; where the template writes one as JSON, its number comes after the messages'.
+        """
+        if self._none:
+            return None
+        asked: set[str] = set()
+        plain = [{"role": role, "content": content} for role, content in messages]
+        made = self._made(plain, {}, False, asked, [_Tool(len(plain) + number) for number in range(tools)])
+        return made and made._replace(asked=frozenset(asked))
+
+    def _made(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        fields: Mapping[str, str],
+        prompt: bool,
+        asked: set[str] | None = None,
+        tools: Sequence[_Tool] = (),
+    ) -> Skeleton | None:
         if any(_private(message["role"]) for message in messages):
             return None
         stand_ins = [_StandIn((number, False), message["content"]) for number, message in enumerate(messages)]
         others = [_StandIn((number, False), value) for number, value in enumerate(fields.values(), len(messages))]
         given: dict[str, Any] = {
-            "messages": [_shown(message, one) for message, one in zip(messages, stand_ins, strict=True)],
-            "tools": None,
+            "messages": [_shown(message, one, asked) for message, one in zip(messages, stand_ins, strict=True)],
+            "tools": list(tools) or None,
             "documents": None,
             "add_generation_prompt": prompt,
             "fields": dict(zip(fields, others, strict=True)),
@@ -124,7 +151,7 @@ class Skeletons:
         def before(place: int) -> int:
             return sum(one < place for one in places)
 
-        return _Skeleton(
+        return Skeleton(
             literals=[text[a + 1 : b] for a, b in pairwise(ends)],
             contents=[((ord(text[place]) - _BASE) // 2, ord(text[place]) % 2 == 1) for place in places],
             spans=[(a, before(a), b, before(b)) for a, b in spans] if self._tagged else [],
@@ -144,7 +171,9 @@ class Skeletons:
                 self._none = True
                 raise _LookedInto
             environment.tests = {name: _asked(name, test) for name, test in environment.tests.items()}
-            environment.filters = {**environment.filters, "trim": _trimming(environment.filters["trim"])}
+            ours = {"trim": _trimming, "tojson": _as_json}
+            changed = {name: change(environment.filters[name]) for name, change in ours.items()}
+            environment.filters = {**environment.filters, **changed}
             (tracker,) = [one for one in environment.extensions.values() if hasattr(one, "activate_tracker")]
             self._template = environment.from_string(self._source), tracker.activate_tracker
         return self._template  # type: ignore[no-any-return]
@@ -189,6 +218,25 @@ class _StandIn:
     __contains__ = __getitem__ = __call__ = __mul__ = __rmul__ = __mod__ = __rmod__ = _looked_into
 
 
+class _Tool:
+    """A tool, which can only be written, as JSON."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise _LookedInto
+
+    def _looked_into(self, *_: Any) -> NoReturn:
+        raise _LookedInto
+
+    __str__ = __repr__ = __format__ = __len__ = __iter__ = __hash__ = __index__ = _looked_into
+    __eq__ = __ne__ = __contains__ = __getitem__ = _looked_into
+
+
 class _Unlooked(dict[str, Any]):
     """A message with keys that nothing may ask for, nor for all keys."""
 
@@ -218,6 +266,21 @@ class _Unlooked(dict[str, Any]):
     keys = values = items = copy = _looked_into
 
 
+class _Asked(_Unlooked):
+    """A message that notes which other keys it is asked for, and has none."""
+
+    def __init__(self, given: Mapping[str, Any], asked: set[str]) -> None:
+        super().__init__(given, frozenset())
+        self._asked = asked
+
+    def _checked(self, key: Any) -> Any:
+        if not isinstance(key, str):
+            raise _LookedInto
+        if key not in ("role", "content"):
+            self._asked.add(key)
+        return key
+
+
 def _joined(*values: Any) -> _StandIn:
     if not all(isinstance(value, str | _StandIn) for value in values):
         raise _LookedInto
@@ -238,6 +301,8 @@ def _written(value: Any) -> Any:
 def _asked(name: str, test: Any) -> Any:
     @functools.wraps(test)
     def answer(*values: Any, **named: Any) -> Any:
+        if any(isinstance(value, _Tool) for value in (*values, *named.values())):
+            raise _LookedInto
         if not any(isinstance(value, _StandIn) for value in (*values, *named.values())):
             return test(*values, **named)
         if len(values) != 1 or name not in _TESTS:
@@ -245,6 +310,18 @@ def _asked(name: str, test: Any) -> Any:
         return _TESTS[name]
 
     return answer
+
+
+def _as_json(tojson: Any) -> Any:
+    @functools.wraps(tojson)
+    def written(value: Any, *options: Any, **named: Any) -> Any:
+        if not isinstance(value, _Tool):
+            return tojson(value, *options, **named)
+        if options or named:
+            raise _LookedInto
+        return _StandIn((value.number, False), "{}")
+
+    return written
 
 
 def _trimming(trim: Any) -> Any:
@@ -285,9 +362,11 @@ def _others(message: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(message) - {"role", "content"} if len(message) > 2 else frozenset()
 
 
-def _shown(message: Mapping[str, Any], content: _StandIn) -> dict[str, Any]:
+def _shown(message: Mapping[str, Any], content: _StandIn, asked: set[str] | None) -> dict[str, Any]:
     """A message as a skeleton's template sees it."""
     shown = {"role": message["role"], "content": content}
+    if asked is not None:
+        return _Asked(shown, asked)
     others = _others(message)
     return _Unlooked(shown, others) if others else shown
 

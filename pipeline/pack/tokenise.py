@@ -6,33 +6,34 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline.atomic import atomic_file
 from pipeline.config.roles import ROLES
 from pipeline.errors import InputError
+from pipeline.pack.curated_rows import COLUMNS, CuratedRows
 from pipeline.pack.cut_fields import ROLE_COUNTS
 from pipeline.pack.examples import Renderer
 from pipeline.pack.guard import MASKS, check_rows
+from pipeline.pack.outline import Outlines
 from pipeline.pack.piece import Encoded, Piece
 from pipeline.pack.render import Rendered
+from pipeline.pack.slices import consecutive
 from pipeline.pack.targets import Targets
 from pipeline.pack.tokenizer import load_tokenizer
 from pipeline.pack.tokens import TOKENS, token_batch
 from pipeline.run import PartRecord, Stage
 
-__all__ = ["Job", "contents", "pieces_of", "tokenise_on_worker", "tokenise_part"]
+__all__ = ["ROWS", "Job", "contents", "pieces_of", "tokenise_on_worker", "tokenise_part"]
 
-_COLUMNS = ["id", "kind", "messages", "tools", "metadata"]
-_ROWS = 512
+ROWS = 512
 """Rows encoded at once."""
 _BATCH_TOKENS = 1 << 20
 """A record batch is written when it holds as many tokens: the worker's memory, whatever the part's size."""
@@ -63,13 +64,13 @@ def tokenise_part(job: Job) -> PartRecord:
     Raises:
         InputError: the template refuses a row, no exact mask exists for it, or its mask cannot be meant.
     """
-    renderer = _renderer(job.tokenizer, job.tokenizer_content, job.targets)
+    renderer, outlines = _renderer(job.tokenizer, job.tokenizer_content, job.targets)
     counts = dict.fromkeys(("rows", "tokens", "targets", "characters", "bytes", *MASKS, *ROLE_COUNTS), 0)
     with (
         atomic_file(job.stage.run.path(job.output)) as beside,
         pa.ipc.new_file(beside, TOKENS) as writer,
     ):
-        for batch in _batches(_encoded(job, renderer, counts)):
+        for batch in _batches(_encoded(job, renderer, outlines, counts)):
             writer.write_batch(token_batch(batch.ids, *batch.encoded[:3], batch.characters, batch.encoded.cuts))
             counts["rows"] += len(batch.ids)
             counts["tokens"] += len(batch.encoded.tokens)
@@ -89,9 +90,9 @@ def contents(parts: list[Path], every: int) -> Iterator[str]:
     number = 0
     for part in parts:
         for rows in _rows(part):
-            for row in rows:
+            for begin, end in pairwise(rows.first.tolist()):
                 if number % every == 0:
-                    yield from (message["content"] for message in row["messages"])
+                    yield from rows.contents[begin:end]
                 number += 1
 
 
@@ -132,32 +133,50 @@ class _Batch(NamedTuple):
     """Of each row's contents: shape (rows,)."""
 
 
-def _encoded(job: Job, renderer: Renderer, counts: dict[str, int]) -> Iterator[_Batch]:
+def _encoded(job: Job, renderer: Renderer, outlines: Outlines, counts: dict[str, int]) -> Iterator[_Batch]:
     vocabulary, bos_id = len(renderer.tokenizer), renderer.tokenizer.bos_token_id
     for rows in _rows(job.source):
-        encoded = renderer.encode([pieces_of(renderer, row)[0] for row in rows])
+        encoded = _encode(renderer, outlines, rows)
         encoded = _all_targets(encoded) if job.targets.loss == "all" else encoded
-        ids = [row["id"] for row in rows]
         if len(encoded.tokens) and int(encoded.tokens.max()) >= vocabulary:
             place = int(np.argmax(encoded.tokens >= vocabulary))
             raise InputError(
                 f"token id {encoded.tokens[place]} is outside the vocabulary of {vocabulary}",
-                where=f"row {ids[int(np.searchsorted(np.cumsum(encoded.lengths), place, side='right'))]}",
+                where=f"row {rows.ids[int(np.searchsorted(np.cumsum(encoded.lengths), place, side='right'))]}",
                 mend="the tokenizer's added tokens must have the ids that follow its vocabulary: correct its "
                 "tokenizer.json",
             )
-        talks = np.array([row["kind"] not in ("text", "code") for row in rows], np.bool_)
-        masks = check_rows(encoded, ids, talks, job.targets, bos_id=bos_id, stop_ids=job.stop_ids)
+        talks = np.array([kind not in ("text", "code") for kind in rows.kinds], np.bool_)
+        masks = check_rows(encoded, rows.ids, talks, job.targets, bos_id=bos_id, stop_ids=job.stop_ids)
         counts.update({name: counts[name] + value for name, value in masks.items()})
-        counts["bytes"] += sum(len(message["content"].encode()) for row in rows for message in row["messages"])
-        for roles in ({message["role"] for message in row["messages"]}.intersection(ROLES) for row in rows):
-            counts.update({f"rows_with_{role}": counts[f"rows_with_{role}"] + 1 for role in roles})
-        characters = [sum(len(message["content"]) for message in row["messages"]) for row in rows]
-        yield _Batch(
-            ids,
-            encoded,
-            np.array(characters, np.int64),
-        )
+        counts["bytes"] += rows.bytes
+        for role in ROLES:
+            counts[f"rows_with_{role}"] += rows.rows_with(role)
+        yield _Batch(rows.ids, encoded, rows.characters)
+
+
+def _encode(renderer: Renderer, outlines: Outlines, rows: CuratedRows) -> Encoded:
+    """Conversations by what differs between them, where that is known; the others whole."""
+    talks = [number for number, kind in enumerate(rows.kinds) if kind in ("pair", "chat")]
+    known, quick = outlines.encode(rows, talks)
+    others = sorted(set(range(len(rows))).difference(known))
+    if not others:
+        return quick
+    whole = renderer.encode([pieces_of(renderer, rows[number])[0] for number in others])
+    return _in_order(quick, whole, np.argsort(np.array([*known, *others]))) if known else whole
+
+
+def _in_order(one: Encoded, other: Encoded, order: NDArray[np.int64]) -> Encoded:
+    """The rows of both, by their numbers among all."""
+    lengths = np.concatenate([one.lengths, other.lengths])
+    places = consecutive((np.cumsum(lengths) - lengths)[order], lengths[order])
+    cuts = [*one.cuts, *other.cuts]
+    return Encoded(
+        tokens=np.concatenate([one.tokens, other.tokens])[places],
+        loss=np.concatenate([one.loss, other.loss])[places],
+        lengths=lengths[order],
+        cuts=[cuts[number] for number in order],
+    )
 
 
 def _batches(encoded: Iterable[_Batch]) -> Iterator[_Batch]:
@@ -186,21 +205,9 @@ def _join(waiting: list[_Batch]) -> _Batch:
     )
 
 
-def _rows(source: Path) -> Iterator[list[dict[str, Any]]]:
+def _rows(source: Path) -> Iterator[CuratedRows]:
     with pq.ParquetFile(source) as file:
-        for batch in file.iter_batches(batch_size=_ROWS, columns=_COLUMNS):
-            # Column by column: `to_pylist` of nested rows takes as long as rendering them.
-            flat = batch["messages"].flatten()
-            columns = [flat.field(name).to_pylist() for name in ("role", "content", "extra")]
-            messages = iter(
-                [dict(zip(("role", "content", "extra"), one, strict=True)) for one in zip(*columns, strict=True)]
-            )
-            sizes = pc.list_value_length(batch["messages"]).to_pylist()
-            others = [batch[name].to_pylist() for name in ("id", "kind", "tools", "metadata")]
-            yield [
-                dict(zip(_COLUMNS, (id_, kind, list(islice(messages, size)), tools, metadata), strict=True))
-                for id_, kind, tools, metadata, size in zip(*others, sizes, strict=True)
-            ]
+        yield from map(CuratedRows, file.iter_batches(batch_size=ROWS, columns=COLUMNS))
 
 
 def _all_targets(encoded: Encoded) -> Encoded:
@@ -210,5 +217,6 @@ def _all_targets(encoded: Encoded) -> Encoded:
 
 
 @lru_cache(maxsize=2)
-def _renderer(folder: Path, content: str, targets: Targets) -> Renderer:
-    return Renderer(load_tokenizer(folder), targets)
+def _renderer(folder: Path, content: str, targets: Targets) -> tuple[Renderer, Outlines]:
+    renderer = Renderer(load_tokenizer(folder), targets)
+    return renderer, Outlines(renderer)

@@ -24,7 +24,7 @@ from pipeline.ingest.rows import RowsBuilder
 from pipeline.pack.bins import Bins
 from pipeline.run import RunDirectory
 from pipeline.schema import ROWS
-from tests.pack.conftest import make_recipe, row
+from tests.pack.conftest import Row, make_recipe, row
 from tests.train.conftest import write_bins
 
 from .conftest import decode_megatron, decode_nanogpt, decode_nemo, examples_of, learnt_by_nemo
@@ -235,6 +235,52 @@ def test_a_retrieval_row_is_inline_json() -> None:
     messages = [("query", "q"), ("positive", "p"), ("negative", "n1"), ("negative", "n2")]
     form, line = line_of(row(1, messages, kind="retrieval"))
     assert (form, line) == ("question", '{"question":"q","pos_doc":["p"],"neg_doc":["n1","n2"]}')
+
+
+@pytest.mark.parametrize(
+    ("keys", "given", "written"),
+    [
+        (
+            {"kind": "pair", "format": "completion", "columns": {"input": "ask", "output": "say"}},
+            {"ask": "q", "say": "a", "input": 1.50, "metadata": {"x": None}, "n": 2},
+            {"input": "q", "output": "a", "n": 2, "metadata": {"input": 1.50, "metadata": {"x": None}}},
+        ),
+        (
+            {"kind": "text", "format": "text", "columns": {"text": "body"}},
+            {"body": "b", "text": "t"},
+            {"text": "b", "metadata": {"text": "t"}},
+        ),
+        ({"kind": "text", "format": "text"}, {"text": "t", "metadata": 1}, {"text": "t", "metadata": 1}),
+        (
+            {"kind": "chat", "format": "chat", "columns": {"messages": "talk", "role": "by", "content": "says"}},
+            {"talk": [{"by": "user", "says": "q", "role": "x", "content": None}, {"by": "assistant", "says": "a"}]},
+            {
+                "messages": [
+                    {"role": "user", "content": "q", "metadata": {"role": "x", "content": None}},
+                    {"role": "assistant", "content": "a"},
+                ]
+            },
+        ),
+        (
+            {"kind": "chat", "format": "chat", "columns": {"tools": "functions"}},
+            {"messages": [{"role": "user", "content": "q"}], "tools": "hammer"},
+            {"messages": [{"role": "user", "content": "q"}], "metadata": {"tools": "hammer"}},
+        ),
+        (
+            {"kind": "retrieval", "format": "retrieval", "columns": {"query": "ask"}},
+            {"ask": "q", "query": "other", "pos_doc": [{"text": "p", "id": 7}, "r"]},
+            {"question": "q", "pos_doc": [{"text": "p", "id": 7}, "r"], "neg_doc": [], "metadata": {"query": "other"}},
+        ),
+    ],
+)
+def test_a_key_named_like_one_of_the_line_is_kept(keys: Row, given: Row, written: Row) -> None:
+    source = Source.model_validate({"name": "s", "path": "none", **keys})
+    read = adapter_for(source).read(parse(json.dumps(given).encode()))
+    assert not isinstance(read, list)
+    builder = RowsBuilder()
+    builder.add("0", source, read)
+    (kept,) = builder.table().to_pylist()
+    assert json.loads(line_of(kept)[1]) == written
 
 
 def test_a_chat_is_written_as_one_however_few_its_turns() -> None:

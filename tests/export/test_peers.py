@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -9,6 +10,7 @@ import pytest
 
 from pipeline.export import export
 from pipeline.run import RunDirectory
+from pipeline.schema import ROWS
 
 from .conftest import examples_of
 
@@ -33,18 +35,22 @@ def test_megatron_core_reads_our_files_and_writes_the_same_bytes(packed: RunDire
         assert (tmp_path / f"theirs.{suffix}").read_bytes() == (tmp_path / f"out/train.{suffix}").read_bytes()
 
 
-def test_datasets_loads_our_folder_and_our_lines(
-    packed: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_datasets_loads_our_folder_and_our_lines(curated: RunDirectory, tmp_path: Path) -> None:
+    """Every column of every row, tools and other keys byte for byte; and again through its own `save_to_disk`."""
     datasets = pytest.importorskip("datasets", reason="needs the extra `bench`")
-    export(packed, "hf", tmp_path / "rows")
-    export(packed, "jsonl", tmp_path / "lines")
+    export(curated, "hf", tmp_path / "rows")
+    export(curated, "jsonl", tmp_path / "lines")
     found = datasets.load_dataset(str(tmp_path / "rows"), cache_dir=str(tmp_path / "cache"))
     assert set(found) == {"train", "validation"}
+    found.save_to_disk(str(tmp_path / "saved"))
+    saved = datasets.load_from_disk(str(tmp_path / "saved"))
     for split in found:
-        parts = sorted(packed.path(f"curated/{split}").glob("*.parquet"))
-        own = [row for part in parts for row in pq.read_table(part, columns=["id", "messages"]).to_pylist()]
-        assert [{key: row[key] for key in ("id", "messages")} for row in found[split]] == own
+        parts = sorted(curated.path(f"curated/{split}").glob("*.parquet"))
+        own = [row for part in parts for row in pq.read_table(part, columns=ROWS.names).to_pylist()]
+        assert found[split].to_list() == saved[split].to_list() == own
+    (called,) = [row for row in found["train"] if row["tools"]]
+    assert json.loads(called["tools"])[0]["function"]["parameters"] == {"b": 100.0, "a": {}}
+    assert json.loads(called["messages"][1]["extra"])["tool_calls"][0]["function"]["arguments"] == '{"x": 1.0}'
     lines = datasets.load_dataset(
         "json", data_files=str(tmp_path / "lines/validation.jsonl"), cache_dir=str(tmp_path / "cache")
     )

@@ -364,3 +364,22 @@ def test_files_of_tokens_are_a_source_of_the_blend(tmp_path: Path) -> None:
     assert manifest.rows is not None
     assert manifest.rows["in"] == 69
     assert manifest.rows["dropped"] == 33
+
+
+def test_a_recipe_of_files_of_tokens_alone_goes_through_curation(tmp_path: Path) -> None:
+    write_megatron(tmp_path / "web", DOCUMENTS)
+    byte_tokenizer(tmp_path / "tokenizer")
+    recipe = Recipe.model_validate(
+        {
+            "run": str(tmp_path / "run"),
+            "cluster": {"workers": 1},
+            "sources": [{"name": "web", "format": "megatron", "path": str(tmp_path / "web"), "split": "1,0,0"}],
+            "curate": {"dedup": {"exact": False, "fuzzy": None}},
+            "pack": {"tokenizer": str(tmp_path / "tokenizer"), "seq_length": 64},
+        }
+    )
+    run = RunDirectory.open(recipe)
+    assert curate_verb(run, recipe).rows == {"in": 0, "kept": 0, "dropped": 0, "rejected": 0}
+    manifest = pack(run, recipe)
+    assert manifest.rows is not None
+    assert manifest.rows["in"] == manifest.rows["kept"] == len(DOCUMENTS)

@@ -157,7 +157,7 @@ def test_the_same_bytes_on_workers_and_here(rows: list[Row], tmp_path: Path, mon
 def test_bins_do_not_depend_on_how_they_lie_in_files_and_batches(
     packed: tuple[RunDirectory, Recipe, Manifest], rows: list[Row], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tokenise, "_ROWS", 7)
+    monkeypatch.setattr(tokenise, "ROWS", 7)
     monkeypatch.setattr(tokenise, "_BATCH_TOKENS", 2000)
     monkeypatch.setattr(write, "_FILE_BINS", 3)
     monkeypatch.setattr(write, "_BATCH_TOKENS", 2 * 4096)
@@ -287,7 +287,7 @@ def test_overflow_drop_keeps_whole_rows_only(tmp_path: Path, rows: list[Row]) ->
 def test_overflow_raise_is_one_message(tmp_path: Path, rows: list[Row]) -> None:
     recipe = make_recipe(tmp_path, overflow="raise", seq_length=300)
     run = curate(recipe, split_up(rows))
-    with pytest.raises(InputError, match=r"rows are longer than a bin of 300 tokens"):
+    with pytest.raises(InputError, match=r"(rows are|row is) longer than a bin of 300 tokens"):
         pack(run, recipe)
     assert not run.path("packed").exists()
 

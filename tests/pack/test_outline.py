@@ -1,0 +1,176 @@
+"""Rows encoded by what differs between them have the very tokens and masks of rows encoded whole."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tokenizers import AddedToken
+
+from pipeline.errors import InputError
+from pipeline.pack.curated_rows import COLUMNS, CuratedRows
+from pipeline.pack.encoder import stands_alone
+from pipeline.pack.examples import Renderer
+from pipeline.pack.outline import Outlines
+from pipeline.pack.targets import Targets
+from pipeline.pack.tokenise import _encode, pieces_of
+from pipeline.schema import CURATED
+
+from . import models
+from .models import STOPS
+
+SCHEMA = pa.schema([CURATED.field(name) for name in COLUMNS])
+REAL = {"chatml": "gpt2", "qwen3": "gpt_neox", "mistral": "mistral"}
+
+
+@pytest.fixture(scope="module", params=[*STOPS, *(f"{name}-real" for name in REAL)])
+def renderer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Renderer:
+    """Each family with our training template, and a tokenizer of ours or a real one."""
+    name, _, real = request.param.partition("-")
+    if real:
+        tokenizer = getattr(models, REAL[name])(request.getfixturevalue("data"))
+    else:
+        tokenizer = models.trained(tmp_path_factory.mktemp("bpe"), Path(__file__).read_text())
+    return Renderer(models.with_control(copy.deepcopy(tokenizer), name))
+
+
+@pytest.fixture(scope="module")
+def outlines(renderer: Renderer) -> Outlines:
+    """One for all rows: its encoder takes long to make."""
+    return Outlines(renderer)
+
+
+# What a tokenizer merges, or a template trims, over the border of a content; control tokens; what stands for others.
+contents = st.one_of(
+    st.sampled_from(
+        ["", " ", "a", "    def f():\n", "    ", "\n\nx", "tail  \n", "<|im_end|>", "<", "naïve 東京 🙂", "'s"]
+    ),
+    st.sampled_from(["\U00100000", "\U0010fffd", "\U0010fffc", "</think>b", "\x1c", "</s>"]),
+    st.text(max_size=8),
+)
+extras = st.one_of(
+    st.none(),
+    st.none(),
+    st.sampled_from(
+        [
+            {"frames": ["x"]},
+            {"name": "n"},
+            {"reasoning_content": "r"},
+            {"reasoning": "r"},
+            {"thinking": "r"},
+            {"rank": "é"},
+        ]
+    ).flatmap(lambda one: st.sampled_from([json.dumps(one), json.dumps(one).replace("reas", r"\u0072eas")])),
+)
+message = st.tuples(contents, extras)
+talks = st.lists(message, min_size=2, max_size=6)
+TOOL = {"type": "function", "function": {"name": "f", "description": "é <b> 'x'", "parameters": {"n": 1.50, "a": {}}}}
+tools = st.one_of(
+    st.none(),
+    st.none(),
+    st.sampled_from([[], [TOOL], [TOOL, {**TOOL, "strict": None}], [{**TOOL, "note": "<|im_end|></s>"}], ["f"], TOOL]),
+)
+
+
+def rows_of(drawn: list[tuple[bool, Any, list[tuple[str, str | None]]]]) -> CuratedRows:
+    """Rows of (whether there is a system message, tools, contents)."""
+    rows = []
+    for number, (system, tools, said) in enumerate(drawn):
+        roles = (["system"] if system else []) + ["user", "assistant"] * 3
+        messages = [
+            {"role": role, "content": content, "extra": extra}
+            for role, (content, extra) in zip(roles, said, strict=False)
+        ]
+        given = json.dumps(tools, ensure_ascii=number % 2 == 0) if tools is not None else None
+        rows.append({"id": f"s/f#{number}", "kind": "chat", "messages": messages, "tools": given, "metadata": None})
+    # Out of a longer batch, as a reader may cut them.
+    return CuratedRows(pa.RecordBatch.from_pylist([*rows[:1], *rows], schema=SCHEMA).slice(1))
+
+
+@given(st.lists(st.tuples(st.booleans(), tools, talks), min_size=1, max_size=12))
+@settings(deadline=None, max_examples=40)
+def test_every_row_is_as_if_it_were_encoded_whole(
+    renderer: Renderer, outlines: Outlines, drawn: list[tuple[bool, Any, list[tuple[str, str | None]]]]
+) -> None:
+    rows = rows_of(drawn)
+    taken = []
+    for number in range(len(rows)):
+        try:
+            pieces_of(renderer, rows[number])
+            taken.append(number)
+        except InputError:  # roles that do not alternate, a content that the template refuses
+            pass
+    rows = rows_of([drawn[number] for number in taken])
+    outlines._known.clear()
+    outlines._tried.clear()
+    expected = renderer.encode([pieces_of(renderer, rows[number])[0] for number in range(len(rows))])
+    for _ in range(2):  # the shapes are not known, and known
+        found = _encode(renderer, outlines, rows)
+        for one, other in zip(found, expected, strict=True):
+            assert np.array_equal(one, other) if isinstance(one, np.ndarray) else one == other
+
+
+def test_plain_rows_have_outlines_and_no_others(renderer: Renderer) -> None:
+    plain: list[tuple[str, str | None]] = [("Why?", None), ("Because.", json.dumps({"frames": ["name"]}))]
+    if "    " in renderer.tokenizer.get_added_vocab():  # an added token that controls nothing
+        plain[0] = ("Why?    Really?", None)
+    asked: list[tuple[str, str | None]] = [("Why?", None), ("Because.", json.dumps({"tool_calls": []}))]
+    quoting: list[tuple[str, str | None]] = [("Why?", None), (f"{renderer.tokenizer.eos_token}", None)]
+    # A template that asks for `reasoning_content` is given this, by transformers.
+    aliased: list[tuple[str, str | None]] = [("Why?", None), ("Because.", json.dumps({"thinking": "hm"}))]
+    rows = rows_of([(False, None, one) for one in (plain, asked, quoting, plain, aliased)])
+    outlines = Outlines(renderer)
+    found, encoded = outlines.encode(rows, range(5))
+    looked = "tool_calls" in renderer.template.source
+    if renderer.blanks is None:
+        assert found == ([0, 3] if looked else [0, 1, 3])
+        assert len(encoded.lengths) == len(found)
+    else:
+        assert found == []
+
+
+@pytest.mark.parametrize(
+    "targets",
+    [
+        Targets(loss="last_answer"),
+        Targets(train_on_eos="none"),
+        Targets(mask_reasoning=True),
+        Targets(loss=("user",)),
+        Targets(fields=("user",)),
+    ],
+)
+def test_what_is_learnt_otherwise_is_encoded_whole(tmp_path: Path, targets: Targets) -> None:
+    tokenizer = models.with_control(models.trained(tmp_path, Path(__file__).read_text()), "chatml")
+    rows = rows_of([(False, None, [("Why?", None), ("Because.", None)])])
+    assert Outlines(Renderer(tokenizer, targets)).encode(rows, [0])[0] == []
+
+
+def test_a_token_that_another_reaches_over_does_not_cut() -> None:
+    end = AddedToken("<|end|>", special=True, normalized=False)
+    plain = [end, AddedToken("<|begin|>", special=True, normalized=False), AddedToken(">>", special=False)]
+    assert stands_alone(end, plain)
+    for other in ("<|end|>\n", "<<|", "a<|end|>", "<<"):
+        assert not stands_alone(end, [*plain, AddedToken(other, special=False)])
+    for changed in ({"lstrip": True}, {"rstrip": True}, {"single_word": True}, {"normalized": True}):
+        given: dict[str, Any] = {"normalized": False, **changed}
+        assert not stands_alone(AddedToken("<|end|>", special=True, **given), plain)
+
+
+def test_tools_that_a_template_writes_as_json_are_filled_in(tmp_path: Path) -> None:
+    trained = models.trained(tmp_path, Path(__file__).read_text())
+    said: list[tuple[str, str | None]] = [("Why?", None), ("Because.", None)]
+    rows = rows_of([(False, [{**TOOL, "number": n}] * size, said) for n in range(3) for size in (1, 2)])
+    for name, expected in (("chatml", [0, 1, 2, 3, 4, 5]), ("llama3", [])):  # indented there
+        renderer = Renderer(models.with_control(copy.deepcopy(trained), name))
+        found, encoded = Outlines(renderer).encode(rows, range(6))
+        whole = renderer.encode([pieces_of(renderer, rows[number])[0] for number in found])
+        assert found == expected
+        assert np.array_equal(encoded.tokens, whole.tokens)
+        assert np.array_equal(encoded.loss, whole.loss)
