@@ -28,7 +28,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -162,19 +161,19 @@ def beside_trl(rows: int) -> None:
 
 def from_rows(rows: int) -> None:
     """Conversations into bins with masks: ours, and `datasets` and TRL (extra `bench`)."""
-    from tokenising import compare, datasets_masks, our_stage, pairs
+    from tokenising import compare, datasets_masks, numbered, our_stage, pairs
 
     from pipeline.config import Pack
     from pipeline.pack.tokenizer import load_tokenizer, make_tokenizer
 
-    found = list(islice(pairs(), rows))
-    contents = [content for row in found for _, content in row]
+    found = numbered(pairs(), rows)
+    contents = [message["content"] for row in found for message in row["messages"]]
     capacity = 2048
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         (root / "tokenizer").mkdir()
         make_tokenizer(Pack(vocab_size=4096), lambda: iter(contents), root / "tokenizer")
-        tokenise = our_stage(root, found, "pair")
+        tokenise = our_stage(root, found)
         tokenizer = load_tokenizer(root / "tokenizer")
         theirs, masks = datasets_masks(found, tokenizer)
         print(f"{len(found)} conversations into bins of {capacity}, masks included, processor time of one core")

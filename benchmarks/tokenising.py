@@ -71,6 +71,11 @@ def row(kind: str, **contents: str) -> Row:
     return {"source": "s", "kind": kind, "messages": messages, "tools": None, "metadata": None}
 
 
+def numbered(rows: Iterator[Row], most: int) -> list[Row]:
+    """The first of the rows, with ids."""
+    return [{**one, "id": f"s/f#{number}"} for number, one in enumerate(islice(rows, most))]
+
+
 def read(given: str) -> Iterator[Row]:
     """Rows of a source, written as in a recipe."""
     source = Source.model_validate({"name": "s", **yaml.safe_load(given)})
@@ -87,7 +92,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=4)
     arguments = parser.parse_args()
     source = read(arguments.rows_of) if arguments.rows_of else pairs() if arguments.kind == "pair" else texts()
-    found = [{**one, "id": f"s/f#{number}"} for number, one in enumerate(islice(source, arguments.rows))]
+    found = numbered(source, arguments.rows)
     contents = [[message["content"] for message in one["messages"]] for one in found]
     megabytes = size_of(contents)
     kinds = ", ".join(sorted({one["kind"] for one in found}))
