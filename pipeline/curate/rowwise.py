@@ -25,6 +25,7 @@ from pipeline.curate.messages import contents_of, one_array, rows_of, with_conte
 from pipeline.curate.pii.redact import ledger_of, redact
 from pipeline.curate.rules import judge, rules_for
 from pipeline.engines import CLEANING_ROUNDS, Engine
+from pipeline.engines.columns import from_arrow
 from pipeline.schema import DOCUMENTS, LEDGER, ROWS, SIGNALS, VERDICTS
 
 __all__ = ["Processed", "Settled", "process", "settle"]
@@ -249,12 +250,22 @@ def _changed(before: pa.ListArray, after: pa.ListArray) -> NDArray[np.bool_]:
 
 def _filled(messages: pa.ListArray, kind: str) -> NDArray[np.bool_]:
     """Whether a row still says something: bool [rows]."""
-    contents = contents_of(messages)
-    blank = pc.equal(pc.utf8_length(pc.utf8_trim_whitespace(contents)), 0).to_numpy(zero_copy_only=False)
+    blank = _blank(contents_of(messages))
     blanks = np.bincount(rows_of(messages), weights=blank, minlength=len(messages))
     if kind in _SENDER_KINDS:
         return np.asarray(blanks == 0)
     return np.asarray(blanks < messages.value_lengths().to_numpy(zero_copy_only=False))
+
+
+def _blank(contents: pa.LargeStringArray) -> NDArray[np.bool_]:
+    """Whether a text is nothing but white space: bool [texts]. Most begin with a letter, and are not read further."""
+    buffer, bounds = from_arrow(contents)
+    blank: NDArray[np.bool_] = bounds[:-1] == bounds[1:]
+    first = buffer[np.minimum(bounds[:-1], len(buffer) - 1)] if len(buffer) else np.zeros(len(blank), np.uint8)
+    unsure = np.flatnonzero(~blank & ((first <= 32) | (first >= 127)))
+    trimmed = pc.utf8_trim_whitespace(contents.take(pa.array(unsure)))
+    blank[unsure] = pc.equal(pc.binary_length(trimmed), 0).to_numpy(zero_copy_only=False)
+    return blank
 
 
 def _lines(
