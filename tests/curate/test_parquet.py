@@ -31,7 +31,12 @@ def test_small_tables_share_a_row_group_and_keep_their_order(tmp_path: Path) -> 
 
 def test_nothing_is_there_of_a_part_that_raises(tmp_path: Path) -> None:
     path = tmp_path / "part.parquet"
-    with pytest.raises(KeyError), parquet_part(path, SCHEMA) as part:
-        part.write(table(0))
-        raise KeyError
+
+    def failing() -> None:
+        with parquet_part(path, SCHEMA) as part:
+            part.write(table(0))
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        failing()
     assert not list(tmp_path.iterdir())
