@@ -5,6 +5,7 @@ Signals are of the text that is kept, cleaned and redacted, so curating what was
 
 from __future__ import annotations
 
+from codecs import getincrementaldecoder
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,6 +36,9 @@ _SENDER_KINDS = ("text", "code", "pair", "retrieval")
 
 _LONG = 16 << 20
 """Bytes of rows from which on freed memory is given back at once; of fewer, the pool keeps it for the next slice."""
+
+_PIECE = 1 << 10
+"""Bytes of a text that are looked at together for something else than white space."""
 
 _ROUNDS = 4
 """How often a row is cleaned and redacted before it is given up; the second round confirms nearly every row."""
@@ -262,10 +266,16 @@ def _blank(contents: pa.LargeStringArray) -> NDArray[np.bool_]:
     buffer, bounds = from_arrow(contents)
     blank: NDArray[np.bool_] = bounds[:-1] == bounds[1:]
     first = buffer[np.minimum(bounds[:-1], len(buffer) - 1)] if len(buffer) else np.zeros(len(blank), np.uint8)
-    unsure = np.flatnonzero(~blank & ((first <= 32) | (first >= 127)))
-    trimmed = pc.utf8_trim_whitespace(contents.take(pa.array(unsure)))
-    blank[unsure] = pc.equal(pc.binary_length(trimmed), 0).to_numpy(zero_copy_only=False)
+    for row in np.flatnonzero(~blank & ((first <= 32) | (first >= 127))).tolist():
+        blank[row] = _is_space(buffer[bounds[row] : bounds[row + 1]])
     return blank
+
+
+def _is_space(text: NDArray[np.uint8]) -> bool:
+    """Whether all characters are white space; no more of a text is copied than it takes to know."""
+    decoder = getincrementaldecoder("utf-8")()
+    pieces = (decoder.decode(text[at : at + _PIECE].tobytes()) for at in range(0, len(text), _PIECE))
+    return all(piece.isspace() for piece in pieces if piece)
 
 
 def _lines(
