@@ -5,6 +5,7 @@ Signals are of the text that is kept, cleaned and redacted, so curating what was
 
 from __future__ import annotations
 
+from codecs import getincrementaldecoder
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from pipeline.curate.messages import contents_of, one_array, rows_of, with_conte
 from pipeline.curate.pii.redact import ledger_of, redact
 from pipeline.curate.rules import judge, rules_for
 from pipeline.engines import CLEANING_ROUNDS, Engine
+from pipeline.engines.columns import from_arrow
 from pipeline.schema import DOCUMENTS, LEDGER, ROWS, SIGNALS, VERDICTS
 
 __all__ = ["Processed", "Settled", "process", "settle"]
@@ -34,6 +36,9 @@ _SENDER_KINDS = ("text", "code", "pair", "retrieval")
 
 _LONG = 16 << 20
 """Bytes of rows from which on freed memory is given back at once; of fewer, the pool keeps it for the next slice."""
+
+_PIECE = 1 << 10
+"""Bytes of a text that are looked at together for something else than white space."""
 
 _ROUNDS = 4
 """How often a row is cleaned and redacted before it is given up; the second round confirms nearly every row."""
@@ -249,12 +254,28 @@ def _changed(before: pa.ListArray, after: pa.ListArray) -> NDArray[np.bool_]:
 
 def _filled(messages: pa.ListArray, kind: str) -> NDArray[np.bool_]:
     """Whether a row still says something: bool [rows]."""
-    contents = contents_of(messages)
-    blank = pc.equal(pc.utf8_length(pc.utf8_trim_whitespace(contents)), 0).to_numpy(zero_copy_only=False)
+    blank = _blank(contents_of(messages))
     blanks = np.bincount(rows_of(messages), weights=blank, minlength=len(messages))
     if kind in _SENDER_KINDS:
         return np.asarray(blanks == 0)
     return np.asarray(blanks < messages.value_lengths().to_numpy(zero_copy_only=False))
+
+
+def _blank(contents: pa.LargeStringArray) -> NDArray[np.bool_]:
+    """Whether a text is nothing but white space: bool [texts]. Most begin with a letter, and are not read further."""
+    buffer, bounds = from_arrow(contents)
+    blank: NDArray[np.bool_] = bounds[:-1] == bounds[1:]
+    first = buffer[np.minimum(bounds[:-1], len(buffer) - 1)] if len(buffer) else np.zeros(len(blank), np.uint8)
+    for row in np.flatnonzero(~blank & ((first <= 32) | (first >= 127))).tolist():
+        blank[row] = _is_space(buffer[bounds[row] : bounds[row + 1]])
+    return blank
+
+
+def _is_space(text: NDArray[np.uint8]) -> bool:
+    """Whether all characters are white space; no more of a text is copied than it takes to know."""
+    decoder = getincrementaldecoder("utf-8")()
+    pieces = (decoder.decode(text[at : at + _PIECE].tobytes()) for at in range(0, len(text), _PIECE))
+    return all(piece.isspace() for piece in pieces if piece)
 
 
 def _lines(

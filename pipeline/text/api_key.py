@@ -7,7 +7,7 @@ import numpy as np
 from pipeline.text.boundaries import is_word
 from pipeline.text.kernel import declare, int64
 
-__all__ = ["PREFIX_BOUNDS", "is_long", "key_end", "secret_end", "secret_start", "shape_before"]
+__all__ = ["PREFIX_BOUNDS", "is_long", "key_end", "may_end_prefix", "secret_end", "secret_start", "shape_before"]
 
 DIGIT, UPPER, LOWER, UNDERSCORE, HYPHEN, DOT, BASE64, HEX, SYMBOL = (1 << bit for bit in range(9))
 ALNUM = DIGIT | UPPER | LOWER
@@ -75,6 +75,19 @@ _NAMES = (
 NAMES = np.frombuffer(_NAMES.replace(" ", "").encode(), np.uint8)
 NAME_BOUNDS = np.cumsum([0] + [len(name) for name in _NAMES.split()]).astype(np.int64)
 
+
+def _pairs(endings: list[str]) -> np.ndarray:
+    """Sets of pairs of characters, of whose codes only the low five bits count: a bit for the second in its first."""
+    pairs = np.zeros(32, np.int64)
+    for ending in endings:
+        pairs[ord(ending[0]) & 31] |= 1 << (ord(ending[1]) & 31)
+    return pairs
+
+
+BEFORE_MARK = _pairs([shape[0][-3:-1] for shape in _SHAPES if shape[0][-1] in "._-J"])
+"""What stands before the last character of a prefix that ends with one of these."""
+NAME_ENDS = _pairs([name[-2:] for name in _NAMES.split()])
+
 LONGEST = 512
 """Characters of a value that are looked at."""
 
@@ -88,6 +101,12 @@ def is_long(buffer: np.ndarray, at: int, end: int) -> int:
     while i < at + 16 and CLASSES[buffer[i]] & URL64:
         i += 1
     return 1 if i == at + 16 else 0
+
+
+@declare("int64(uint8[::1], int64, int64)", inline=True)
+def may_end_prefix(buffer: np.ndarray, floor: int, at: int) -> int:
+    """Return 1 if a prefix may end with what stands at `at`, one of `. _ - J`: a quick first look."""
+    return BEFORE_MARK[buffer[at - 2] & 31] >> (buffer[at - 1] & 31) & 1 if at - 2 >= floor else 0
 
 
 @declare("int64(uint8[::1], int64, int64)")
@@ -164,6 +183,11 @@ def secret_start(buffer: np.ndarray, floor: int, at: int, end: int) -> int:
     i = at
     while i > floor and at - i < 5 and (is_filler(buffer[i - 1]) or buffer[i - 1] == 58):
         i -= 1
+    if i - 2 < floor:
+        return 0
+    before = int64(buffer[i - 2])
+    if before != 95 and before != 45 and not NAME_ENDS[before & 31] >> (buffer[i - 1] & 31) & 1:
+        return 0  # most of what is assigned has another name
     named = False
     for name in range(len(NAME_BOUNDS) - 1):
         place = NAME_BOUNDS[name + 1]

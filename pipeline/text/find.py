@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.text.api_key import PREFIX_BOUNDS, is_long, key_end, secret_end, secret_start, shape_before
-from pipeline.text.boundaries import digits_end, is_letter, is_word
+from pipeline.text.api_key import (
+    PREFIX_BOUNDS,
+    is_long,
+    key_end,
+    may_end_prefix,
+    secret_end,
+    secret_start,
+    shape_before,
+)
+from pipeline.text.boundaries import digits_end, is_digit, is_letter, is_word
 from pipeline.text.context import NUMBER, PHONE, said_after, said_before
 from pipeline.text.credit_card import match_credit_card
 from pipeline.text.crypto import match_crypto
@@ -81,6 +89,7 @@ def find_candidates(
         stop = 0
         kind = 0
         going = i + 1
+        telephone = marked & TELEPHONE != 0 and i >= no_phone
         if byte == 64:
             begin = email_start(buffer, no_email, i)
             stop = domain_end(buffer, i + 1, end) if begin < i else 0
@@ -91,6 +100,7 @@ def find_candidates(
                 letter = going < end and is_letter(buffer[going])
                 after = int64(buffer[going]) if going < end else 0
                 size = going - i
+                telephone = telephone and (size >= 7 or goes_on(buffer, going, end) != 0)
                 if i - 2 >= seen and is_letter(buffer[i - 1]) and is_letter(buffer[i - 2]):
                     begin = i - 2
                     if marked & IBAN and size >= 2:
@@ -109,7 +119,9 @@ def find_candidates(
                 if stop == 0 and marked & CRYPTO and letter and (byte == 49 or byte == 51 or byte == 48):
                     stop = match_crypto(buffer, seen, begin, end)
                     kind = 7
-            if stop == 0 and marked & TELEPHONE and i >= no_phone:
+            else:
+                telephone = telephone and going < end and 40 <= buffer[going] <= 57  # a digit, or `(` behind `+`
+            if stop == 0 and telephone and (i == start or not is_word(buffer[i - 1])):
                 stop = match_phone(buffer, start, i, end)
                 if stop:
                     begin = i
@@ -144,7 +156,7 @@ def find_candidates(
                 if byte == 58 or byte == 61:
                     begin = secret_start(buffer, start, i, end)
                     stop = secret_end(buffer, i, begin, end) if begin else 0
-                elif is_long(buffer, i + 1, end):
+                elif may_begin_key(buffer, start, i, end) and is_long(buffer, i + 1, end):
                     capital = byte == 65 or byte == 83  # A S: AKIA AIza AC SK
                     if not capital or i == start or not is_word(buffer[i - 1]):
                         step = 2 if capital else 1
@@ -166,6 +178,27 @@ def find_candidates(
             kinds[at + found] = kind
         found += 1
     return found
+
+
+@declare("int64(uint8[::1], int64, int64)", inline=True)
+def goes_on(buffer: np.ndarray, at: int, end: int) -> int:
+    """Return 1 if another group of digits may come behind those of a telephone number that end at `at`."""
+    if at + 1 >= end:
+        return 0
+    after = buffer[at]
+    between = after == 32 or 45 <= after <= 47  # space - . /
+    following = buffer[at + 1] if between else after
+    return 1 if following == 40 or (between and is_digit(following)) else 0
+
+
+@declare("int64(uint8[::1], int64, int64, int64)", inline=True)
+def may_begin_key(buffer: np.ndarray, start: int, at: int, end: int) -> int:
+    """Return 1 if `at`, one of `. _ - A J S`, may end a prefix, or begin AC, AKIA, ASIA, AIza or SK: a first look."""
+    byte = buffer[at]
+    if byte != 65 and byte != 83:
+        return may_end_prefix(buffer, start, at)
+    after = buffer[at + 1] if at + 1 < end else byte
+    return 1 if after == 75 or (byte == 65 and (after == 67 or after == 73 or after == 83)) else 0
 
 
 @declare("int64(uint8[::1], int64, int64, int64)")

@@ -18,6 +18,7 @@ from pipeline.text.json_values import (
     skip_space,
 )
 from pipeline.text.kernel import declare, int64
+from pipeline.text.put import put_bytes
 
 __all__ = ["read_texts"]
 
@@ -84,10 +85,10 @@ def read_texts(
             used |= same(buffer, members[k, 0], members[k, 1], names, name_bounds[text], name_bounds[text + 1])
         if not used:
             rest[at + length] = 44 if length else 123
-            copy(buffer, members[k, 0] - 1, members[k, 1] + 1, rest, at + length + 1)
+            put_bytes(buffer, members[k, 0] - 1, members[k, 1] + 1, rest, at, length + 1)
             length += members[k, 1] - members[k, 0] + 3
             rest[at + length] = 58
-            copy(buffer, members[k, 2], members[k, 3], rest, at + length + 1)
+            put_bytes(buffer, members[k, 2], members[k, 3], rest, at, length + 1)
             length += members[k, 3] - members[k, 2] + 1
     if length:
         rest[at + length] = 125
@@ -121,8 +122,9 @@ def write_string(buffer: np.ndarray, start: int, end: int, output: np.ndarray, a
             slashes = word ^ BACKSLASHES
             found = ((slashes - ONES) & ~slashes) & HIGH
             width = first_byte(found) if found else 8
+            place = np.uint64(at + length)
             for k in range(8):  # what is too much is written over
-                output[at + length + k] = np.uint8((word >> np.uint64(8 * k)) & np.uint64(255))
+                output[place + np.uint64(k)] = np.uint8((word >> np.uint64(8 * k)) & np.uint64(255))
             length += width
             i += width
             if width == 8:
@@ -142,11 +144,3 @@ def write_string(buffer: np.ndarray, start: int, end: int, output: np.ndarray, a
             length += 1
             i += 1
     return length
-
-
-@declare("int64(uint8[::1], int64, int64, uint8[::1], int64)")
-def copy(buffer: np.ndarray, start: int, end: int, output: np.ndarray, at: int) -> int:
-    """Write the bytes as they are, and return how many they are."""
-    for i in range(start, end):
-        output[at + i - start] = buffer[i]
-    return int64(end - start)

@@ -236,6 +236,7 @@ def first_byte(found: np.uint64) -> int:
 def load_word(buffer: np.ndarray, at: int) -> np.uint64:
     """Return the eight bytes at `at`, little-endian."""
     word = np.uint64(0)
+    first = np.uint64(at)  # an unsigned index is used as it is, so that the eight reads become one
     for k in range(8):
-        word |= np.uint64(buffer[at + k]) << np.uint64(8 * k)
+        word |= np.uint64(buffer[first + np.uint64(k)]) << np.uint64(8 * k)
     return word

@@ -99,11 +99,11 @@ def fold(buffer: np.ndarray, start: int, end: int, output: np.ndarray, at: int) 
     gap = 1  # nothing has been written yet, or a space last
     i = start
     while i < end:
-        byte = int64(buffer[i])
+        byte = int64(buffer[np.uint64(i)])
         if byte < 0x80:
             # No branches: in prose a branch would be mispredicted at every word.
-            folded = int64(FOLDED[byte])
-            output[at + length] = folded
+            folded = int64(FOLDED[np.uint64(byte)])
+            output[np.uint64(at + length)] = folded
             white = int64(folded == 32)
             length += 1 - (white & gap)
             gap = white
@@ -140,9 +140,10 @@ def needs_tables(buffer: np.ndarray, start: int, end: int) -> int:
     i = start
     while i < end:
         if i + STRIDE <= end:
-            high = 0
-            for k in range(STRIDE):
-                high |= int64(buffer[i + k])
+            first = np.uint64(i)
+            high = buffer[first]
+            for k in range(1, STRIDE):
+                high |= buffer[first + np.uint64(k)]
             if high < 0x80:
                 i += STRIDE
                 continue

@@ -22,9 +22,10 @@ def put_bytes(buffer: np.ndarray, start: int, end: int, output: np.ndarray, at: 
         length: Bytes that the row has so far.
     """
     if at >= 0:
-        place = at + length
+        place = np.uint64(at + length)  # unsigned indices are used as they are, so that bytes are copied in blocks
+        first = np.uint64(start)
         for k in range(end - start):
-            output[place + k] = buffer[start + k]
+            output[place + np.uint64(k)] = buffer[first + np.uint64(k)]
     return length + end - start
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.text.kernel import declare
+from pipeline.text.put import put_bytes
 
 __all__ = ["copy_bytes", "replace_spans"]
 
@@ -57,6 +58,5 @@ def replace_spans(
 def copy_bytes(buffer: np.ndarray, start: int, end: int, output: np.ndarray, at: int) -> int:
     """Write the row as it is, and return its length in bytes; `at` below 0 writes nothing."""
     if at >= 0:
-        for i in range(end - start):
-            output[at + i] = buffer[start + i]
+        put_bytes(buffer, start, end, output, at, 0)
     return end - start

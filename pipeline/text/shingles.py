@@ -100,7 +100,7 @@ def beyond_ascii(buffer: np.ndarray, start: int, end: int) -> int:
         until = min(i + STRIDE, end)
         high = 0
         for k in range(i, until):
-            high |= int64(buffer[k])
+            high |= int64(buffer[np.uint64(k)])
         if high >= 0x80:
             return 1
         i = until

@@ -129,7 +129,7 @@ def measure(
     eight = NONE
     i = start
     while i <= end:
-        if not single and i < end and buffer[i] < 0x80:
+        if not single and i < end and buffer[np.uint64(i)] < 0x80:
             run = i
             run_hash = key
             alphabetic = digital = sharp = NONE
@@ -166,16 +166,16 @@ def measure(
                             ending = int64(1)
                 else:  # only what the run ends with matters
                     at = i - 1
-                    while ASCII[buffer[at]] & CLOSING and at > run:
+                    while ASCII[buffer[np.uint64(at)]] & CLOSING and at > run:
                         at -= 1
-                    ending = int64(1 if ASCII[buffer[at]] & TERMINAL else 0)
+                    ending = int64(1 if ASCII[buffer[np.uint64(at)]] & TERMINAL else 0)
         width = 1
         if i == end:
             code = int64(-1)
             flags = int64(SPACE)
-        elif buffer[i] < 0x80:
-            code = int64(buffer[i])
-            flags = int64(ASCII[code])
+        elif buffer[np.uint64(i)] < 0x80:
+            code = int64(buffer[np.uint64(i)])
+            flags = int64(ASCII[np.uint64(code)])
         else:
             code = code_point(buffer, i, end)
             if code < 0:
@@ -199,7 +199,7 @@ def measure(
             body = (body ^ word_hash) * FACTOR
             if found < WORDS_COMPARED:
                 number = number_word(word_hash, characters, vocabulary, lengths, table, state)
-                words[found] = number if word == last else number | SPACED
+                words[np.uint64(found)] = number if word == last else number | SPACED
                 measures[m.GRAM_CHARACTERS] = i - start - hidden
             found += 1
             word = int64(-1)

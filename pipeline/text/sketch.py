@@ -102,7 +102,7 @@ def fill(buffer: np.ndarray, start: int, end: int, shingle: int, turn: int, buck
     i = start + width
     offer(rolling, turn, bucket, best)
     while i < end:
-        rolling = slide(rolling, buffer[i - width], buffer[i], out)
+        rolling = slide(rolling, buffer[np.uint64(i - width)], buffer[np.uint64(i)], out)
         offer(rolling, turn, bucket, best)
         i += 1
     return int64(end - start - width + 1)

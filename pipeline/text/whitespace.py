@@ -11,6 +11,8 @@ from pipeline.text.put import put_byte, put_bytes
 __all__ = ["space_width", "trim_whitespace"]
 
 LINE_FEED = np.uint64(10)
+BLOCK = 64
+"""Bytes that are looked at at once."""
 
 
 @declare("int64(uint8[::1], int64, int64, uint8[::1], int64)")
@@ -29,6 +31,11 @@ def trim_whitespace(buffer: np.ndarray, start: int, end: int, output: np.ndarray
     i = start
     while i < end:
         stop = i
+        while stop + BLOCK <= end and buffer[i] != 10 and stop >= start + 2 and is_trim(buffer, stop):
+            stop += BLOCK
+        line = stop  # the lines before it stay as they are
+        while line > i and buffer[line - 1] != 10:
+            line -= 1
         seen = 0
         while stop < end and buffer[stop] != 10:
             until = min(stop + 8, end)
@@ -43,25 +50,49 @@ def trim_whitespace(buffer: np.ndarray, start: int, end: int, output: np.ndarray
         last = stop
         wide = False  # whether a byte may begin a space beyond ASCII
         if seen >= 0xC2:
-            for k in range(i, stop):
+            for k in range(line, stop):
                 wide |= buffer[k] == 0xC2 or 0xE1 <= buffer[k] <= 0xE3
         if wide:
-            last = filled_end(buffer, i, stop)
+            last = filled_end(buffer, line, stop)
         else:
-            while last > i and (buffer[last - 1] == 32 or buffer[last - 1] == 9):
+            while last > line and (buffer[last - 1] == 32 or buffer[last - 1] == 9):
                 last -= 1
+        blank = 0
+        if last == line:
+            while last > i and buffer[last - 1] == 10:
+                last -= 1
+                blank += 1
+            line = last
         if last > i:
             if length > 0:  # else the line breaks end blank lines at the very start
                 for _ in range(min(breaks, 2)):
                     length = put_byte(10, output, at, length)
-            breaks = 0
+            breaks = blank
             if wide:
-                length = put_spaces(buffer, i, last, output, at, length)
+                length = put_bytes(buffer, i, line, output, at, length)
+                length = put_spaces(buffer, line, last, output, at, length)
             else:
                 length = put_bytes(buffer, i, last, output, at, length)
         breaks += 1
         i = stop + 1
     return length
+
+
+@declare("int64(uint8[::1], int64)")
+def is_trim(buffer: np.ndarray, at: int) -> int:
+    """Return 1 if nothing is to be trimmed in the `BLOCK` from `at` on; two bytes before it are read.
+
+    No line there ends with spaces, follows two line feeds, or may hold a space beyond ASCII. The loop has no branch, so
+    that a compiler makes vector instructions of it.
+    """
+    found = False
+    for k in range(at, at + BLOCK):
+        i = np.uint64(k)
+        byte = buffer[i]
+        before = buffer[i - np.uint64(1)]
+        blank = (before == 32) | (before == 9) | ((before == 10) & (buffer[i - np.uint64(2)] == 10))
+        found |= ((byte == 10) & blank) | (byte == 0xC2) | ((byte >= 0xE1) & (byte <= 0xE3))
+    return 0 if found else 1
 
 
 @declare("int64(uint8[::1], int64, int64)")

@@ -125,3 +125,11 @@ def test_no_rows() -> None:
     done = settle(ROWS.empty_table(), "text", RECIPE, cpu)
     assert len(done.table) == len(done.rows) == 0
     assert done.table.schema == ROWS
+
+
+def test_a_row_is_empty_if_it_is_all_white_space_of_unicode() -> None:
+    texts = ["", " \t\n", "\x1c\x85\u2003", "\u3000" * 2000, "\u3000" * 2000 + "x", "\u200b", "\n" * 1023 + "é", "a"]
+    recipe = RECIPE.model_copy(update={"curate": RECIPE.curate.model_copy(update={"clean": None, "pii": None})})
+    done = process(rows(texts), "text", recipe, cpu, {})
+    assert texts_of(done.kept) == [text for text in texts if text.strip()]
+    assert done.ledger[-2]["rule"].to_pylist() == ["empty"] * 4

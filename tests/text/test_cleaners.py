@@ -62,6 +62,26 @@ def test_equal_their_definitions(texts: list[str]) -> None:
         assert clean(texts, subset) == expected
 
 
+LONG = st.lists(
+    st.one_of(
+        HOSTILE,
+        st.sampled_from(
+            ["word " * 16, "a line\n" * 12, "x\n\n" * 25, "    indented\n" * 6, "é" * 40, "\n", " ", "\t\n"]
+        ),
+        st.integers(60, 70).map("y".__mul__),
+    ),
+    max_size=12,
+).map("".join)
+"""Text in which kernels meet both what they pass over in blocks and what they look at byte by byte."""
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(LONG, max_size=3))
+def test_equal_their_definitions_in_long_texts(texts: list[str]) -> None:
+    for cleaner, definition in DEFINITIONS.items():
+        assert clean(texts, [cleaner]) == [definition(text) for text in texts]
+
+
 @settings(max_examples=600, deadline=None)
 @given(st.lists(DIRTY, max_size=4), LISTS)
 def test_cleaning_what_is_clean_changes_nothing(texts: list[str], cleaners: list[str]) -> None:

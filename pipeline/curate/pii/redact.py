@@ -177,6 +177,11 @@ def _redact_json(
 ) -> tuple[pa.LargeStringArray, Redaction]:
     """Redact a column of JSON texts, nulls among them."""
     column = column.cast(pa.large_string())
+    if column.null_count == len(column):  # as `tools` and `extra` of most rows
+        entities_known = len(ENTITIES) + (len(options["also"].names) if options["also"] else 0)
+        return column, Redaction(
+            column, np.zeros((len(column), entities_known), np.int64), np.ones(len(column), np.bool_)
+        )
     done = engine.redact_json(pc.fill_null(column, ""), entities, rows=rows, **options)
     if not column.null_count:
         return done.texts, done

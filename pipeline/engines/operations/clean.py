@@ -70,12 +70,13 @@ def clean_until_stable(
     rows = np.arange(len(contents))
     texts = contents
     result = contents
+    active = settled
     for _ in range(CLEANING_ROUNDS):
-        flags = flags_of(texts)
+        flags = np.where(active, flags_of(texts), 0)
         here = np.flatnonzero(flags & wanted)
         if len(here) == 0:
             return result, settled
-        if len(here) < len(rows):
+        if 2 * len(here) < len(rows):  # else they are worked on where they are, which spares a copy
             rows, flags, texts = rows[here], flags[here], texts.take(pa.array(here))
         changed = np.zeros(len(rows), np.bool_)
         for bits, change in steps:
@@ -85,9 +86,14 @@ def clean_until_stable(
                 changed |= these
         if not changed.any():
             return result, settled
-        rows, texts = rows[changed], texts.filter(pa.array(changed))
-        result = put_rows(result, _mask(rows, len(result)), texts, certain=True)[0]
-    settled[rows] = False
+        if len(rows) == len(result):
+            result = texts
+        else:
+            result = put_rows(result, _mask(rows[changed], len(result)), texts.filter(pa.array(changed)), certain=True)[
+                0
+            ]
+        active = changed
+    settled[rows[active]] = False
     return put_rows(result, ~settled, contents.filter(pa.array(~settled)), certain=True)[0], settled
 
 

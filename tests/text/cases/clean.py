@@ -11,6 +11,7 @@ from pipeline.engines.unicode_repair import characters, follow
 from pipeline.text.c4_lines import CITATIONS, CITATIONS_BOUNDS
 from pipeline.text.html_entities import NAMES
 from pipeline.text.markdown import SCRATCH
+from pipeline.text.suspects import BLOCK
 from tests.text.cases.rows import TEXT, WORDS_OF_EIGHT, as_bytes, as_row, as_rows
 
 __all__ = ["cases"]
@@ -31,6 +32,7 @@ ROWS = (
     as_row(PASSAGES[10:]),
     as_row(PASSAGES[43:]),
     as_row(PASSAGES[78:]),
+    as_row(TEXT),
     as_row("voilÃ  cafÃ© â€œx’s”Å “œ,".encode()),
 )
 
@@ -92,7 +94,7 @@ def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
         buffer, start, end = row
         yield "suspects.suspects", (*row, characters(), follow())
         yield "suspects.beyond_ascii", (*row, characters(), follow())
-        for output, at in ((np.zeros(0, np.uint8), -1), (np.zeros(1024, np.uint8), 3)):
+        for output, at in ((np.zeros(0, np.uint8), -1), (np.zeros(2048, np.uint8), 3)):
             for name in REWRITES:
                 yield name, (*row, output, at)
             for name in ("html_remnants.remove_html", "markdown.plain_markdown"):
@@ -106,6 +108,10 @@ def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
                 module = "passages" if phrases == "holds_phrase" else "signature"
                 yield f"{module}.{phrases}", (*row, CITATIONS, CITATIONS_BOUNDS)
             yield "signature.reply_header_end", (buffer, start, min(start + 20, end), end)
+    buffer, start, end = as_row(TEXT)
+    for at in range(start + 2, end - BLOCK + 1, 7):
+        yield "suspects.block_flags", (buffer, at)
+        yield "whitespace.is_trim", (buffer, at)
     yield "put.put_byte", (65, np.zeros(8, np.uint8), 1, 2)
     yield from _places()
     bounds = np.array([0, 5, 5, 40, len(TEXT)], np.int64)

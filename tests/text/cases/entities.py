@@ -100,6 +100,7 @@ def _places() -> Iterator[tuple[str, tuple[Any, ...]]]:
         "phone.extension_end": anything,
         "email.is_escaped_mark": anything,
         "api_key.is_long": anything,
+        "find.goes_on": anything,
         "private_key.match_private_key": lambda byte: byte == 45,
         "private_key.hyphens": anything,
         "private_key.names_private_key": anything,
@@ -116,6 +117,7 @@ def _places() -> Iterator[tuple[str, tuple[Any, ...]]]:
         "crypto.match_crypto": lambda byte: byte in b"013bB",
         "api_key.secret_start": lambda byte: byte in b"=:",
         "find.group_start": lambda byte: byte in b":-",
+        "find.may_begin_key": lambda byte: byte in b"._-AJS",
     }
     for name, allowed in by_place.items():
         for at in range(0, end, 5 if allowed is anything else 1):
@@ -130,6 +132,7 @@ def _places() -> Iterator[tuple[str, tuple[Any, ...]]]:
         yield "boundaries.follows", (buffer, 0, at)
         yield "context.said_before", (buffer, max(at - 50, 0), at)
         yield "api_key.shape_before", (buffer, 0, at)
+        yield "api_key.may_end_prefix", (buffer, 0, at)
         if PLACES[at - 1 : at] == b'"' or PLACES[at - 1 : at] == b"=":
             yield "api_key.secret_end", (buffer, at - 2, at, end)
         for dollar in (0, 1):

@@ -52,7 +52,6 @@ def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
             yield "json_values.key_stop", (*rest, np.zeros((3, 4), np.int64), 0, 2)
             yield "json_rows.is_filled", rest
             yield "json_rows.write_string", (*rest, np.zeros(256, np.uint8), 1)
-        yield "json_rows.copy", (*row, np.zeros(256, np.uint8), 5)
     for at in range(len(NUMBERS)):
         yield "json_values.scalar_stop", (NUMBERS, at, len(NUMBERS))
     for at in range(len(NUMBERS) - 8):
