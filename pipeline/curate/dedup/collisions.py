@@ -134,7 +134,7 @@ def scan(job: _Scan) -> None:
 
 def _packed(keys: NDArray[np.uint64], rows: NDArray[np.uint32], counts: NDArray[np.int64]) -> NDArray[np.uint64]:
     """One array, and so one file, of the keys of all tables, their rows, and how many have each first byte."""
-    bounds = np.cumsum([0, *counts])
+    bounds = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
     rows = np.append(rows, np.zeros(len(rows) % 2, np.uint32))
     return np.concatenate([np.array([len(bounds)], np.uint64), bounds.view(np.uint64), keys, rows.view(np.uint64)])
 
