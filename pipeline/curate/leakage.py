@@ -29,6 +29,7 @@ from pipeline.curate.dedup.sorting import places_in
 from pipeline.curate.dedup.work import Map, load, save, work_folder
 from pipeline.curate.duplicates import keys_of
 from pipeline.curate.messages import one_array
+from pipeline.curate.parquet import read_parquet
 from pipeline.curate.substrings.apply import cut_keys
 from pipeline.errors import InputError
 from pipeline.run import RunDirectory
@@ -177,7 +178,7 @@ def gather_part(job: tuple[Part, NDArray[np.int64], int, Path]) -> None:
     """Write the sketches of some rows of a part."""
     part, rows, values, path = job
     if not path.exists():
-        save(path, sketches_of(part.path, values)[rows])
+        save(path, sketches_of(read_parquet(part.path, ["sketch"])["sketch"], values)[rows])
 
 
 def _mixed(group: NDArray[np.int64], split: NDArray[np.int8]) -> NDArray[np.bool_]:

@@ -7,8 +7,10 @@ round that reaches it. So a long text needs one or two rounds (a K-permutation M
 short one fills every bucket too, and the share of equal values of two sketches is an unbiased estimate of the Jaccard
 similarity of the two sets, with the variance of a K-permutation MinHash.
 
-A long text that leaves a bucket empty has few *different* shingles. They are gathered in a table, and the other rounds
-run over them instead of over the text: the values are the same, and no text takes more than a few times its length.
+A text that leaves more than one bucket in four empty, or after two rounds one in sixteen, and so on, has few
+*different* shingles. They are gathered in a table, and the other rounds run over them instead of over the text: the
+values are the same, and no text takes more than a few times its length. Where buckets fill faster, a further round or
+two over the text cost less than the table would.
 """
 
 from __future__ import annotations
@@ -62,13 +64,14 @@ def sketch(
         best[k] = FREE
     # Of ASCII a character is a byte, and bytes are the faster way to the same hashes.
     tokens = unit if unit != CHARACTERS or beyond_ascii(buffer, start, end) else 0
-    different = -1  # unknown, or too many for the table
+    different = -2  # unknown; -1 is too many for the table
+    left = buckets  # empty buckets that are few enough for another round over the text
     free = buckets if end > start else 0
     turn = 0
     while free > 0 and turn < 2 * buckets:
         if turn < buckets or best[turn - buckets] == FREE:
             bucket = -1 if turn < buckets else turn - buckets
-            if turn == 1:
+            if different == -2 and free > left:
                 different = gather(buffer, start, end, tokens, width, window, table)
             if different >= 0:
                 for k in range(different):
@@ -78,6 +81,7 @@ def sketch(
             else:
                 fill(buffer, start, end, width, turn, bucket, best)
         turn += 1
+        left //= 4
         free = 0
         for k in range(buckets):
             if best[k] == FREE:

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from pipeline.config import Dedup
+from pipeline.curate.dedup import collisions
 from pipeline.curate.dedup.decide import Decisions, decide
 from tests.curate.planted import as_parts, by_id, families, keys_table, serial
 
@@ -93,4 +95,23 @@ def test_a_full_bucket_is_the_same_however_it_is_cut(tmp_path: Path, monkeypatch
     other, _ = _decide(rows, tmp_path / "other", centres=5)
     table = keys_table(rows)
     assert by_id(table, one) == by_id(table, other)
+    assert 0 < one.removed.sum() < 900
+
+
+@pytest.mark.parametrize("cuts", [[], [1, 40, 41, 700], list(range(100, 900, 100))], ids=["one", "uneven", "nine"])
+def test_a_full_bucket_is_the_same_in_any_parts_and_order_of_rows(
+    cuts: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the groups of rows that share a key lie in many files."""
+    rows = families(4, 900, alphabet=10)
+    rows[:, :4] = 7
+    table = keys_table(rows)
+    dedup = Dedup.model_validate({"exact": False, "fuzzy": FUZZY})
+    one = decide(as_parts(table, tmp_path / "one", []), dedup, tmp_path / "one", serial, centres=5)
+    shuffled = table.take(pa.array(np.random.default_rng(len(cuts)).permutation(900)))
+    monkeypatch.setattr(collisions.collisions, "__kwdefaults__", {"entries": 300})
+    parts = as_parts(shuffled, tmp_path / "other", cuts)
+    other = decide(parts, dedup, tmp_path / "other", serial, centres=5)
+    assert len(list((tmp_path / "other/groups").iterdir())) > len(list((tmp_path / "one/groups").iterdir()))
+    assert by_id(table, other) == by_id(table, one)
     assert 0 < one.removed.sum() < 900

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -115,10 +116,21 @@ def test_runs_one_after_the_other(run_curation: Curation, tmp_path: Path) -> Non
 def test_an_index_of_other_parameters_is_refused(run_curation: Curation, tmp_path: Path) -> None:
     index = str(tmp_path / "index")
     run_curation(_recipe(A), name="first", file="a", curate={"dedup": {"index": index}, **NO_RULES})
-    other = {"dedup": {"index": index, "fuzzy": {"shingle": 12}}, **NO_RULES}
-    with pytest.raises(InputError, match=r'"characters": 5.*"characters": 12') as raised:
-        run_curation(_recipe(B), name="second", file="b", curate=other)
-    assert "new folder" in raised.value.mend
+    said = {
+        'made with fuzzy.shingle: {"characters": 5}, and this recipe asks for fuzzy.shingle: {"characters": 12}': {
+            "fuzzy": {"shingle": 12}
+        },
+        'made with fuzzy.threshold: 0.8, on: "row", and this recipe asks for fuzzy.threshold: 0.9, on: "prompt"': {
+            "fuzzy": {"threshold": 0.9},
+            "on": "prompt",
+        },
+        ", and this recipe asks for fuzzy: null": {"fuzzy": None},
+    }
+    for number, (message, dedup) in enumerate(said.items()):
+        other = {"dedup": {"index": index, **dedup}, **NO_RULES}
+        with pytest.raises(InputError, match=re.escape(message)) as raised:
+            run_curation(_recipe(B), name=f"other-{number}", file="b", curate=other)
+        assert "new folder" in raised.value.mend
 
 
 def test_a_damaged_index_is_refused(tmp_path: Path) -> None:

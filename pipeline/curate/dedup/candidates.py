@@ -178,11 +178,13 @@ def gather_part(job: _Gather) -> None:
     take = pa.array(job.rows)
     own = job.part.batch < 0
     named = [by for by in job.dedup.order if isinstance(by, str) and by != "id"] if own else ["cluster"]
-    table = read_parquet(job.part.path, ["id", "digest", *named]).take(take)
+    sketched = ["sketch"] if job.dedup.fuzzy else []
+    whole = read_parquet(job.part.path, ["id", "digest", *named, *sketched])
+    table = whole.select(["id", "digest", *named]).take(take)
     digests = digests_of(table["digest"])
     columns = {"id": table["id"], "digest": digests[:, 1], "sketch": np.zeros(len(take), np.uint64)}
     if job.dedup.fuzzy:
-        sketches = sketches_of(job.part.path, job.dedup.fuzzy.sketch)[job.rows]
+        sketches = sketches_of(whole["sketch"], job.dedup.fuzzy.sketch)[job.rows]
         columns["sketch"] = hashes_of(sketches)[:, 1]
         save(job.folder / f"sketches-{job.number:05d}.npy", sketches)
     columns["batch"] = pa.repeat(pa.scalar(_OWN if own else job.part.batch, pa.int32()), len(take))

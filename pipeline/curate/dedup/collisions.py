@@ -17,7 +17,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipeline.curate.dedup.sorting import order_of
 from pipeline.curate.dedup.work import Map, load, save
 from pipeline.curate.parquet import read_parquet
 from pipeline.engines import Engine, engine_for
@@ -98,13 +97,16 @@ def collisions(
     total = sum(part.rows for part in parts)
     shares = min(_FIRST, -(-total // entries))
     edges = [_FIRST * share // shares for share in range(shares + 1)] if shares else [0]
+    at_once = max(1, entries // max(1, total))
+    tables = scheme.tables(at_once)
+    together = sum(len(numbers) for _, numbers in tables) <= at_once
     jobs = [
-        _Collide(kind=kind, tables=tables, bytes=(low, high), parts=tuple(parts), folder=folder)
-        for kind, tables in scheme.tables(max(1, entries // max(1, total)))
+        _Collide(tables=tuple(chosen), bytes=(low, high), parts=tuple(parts), folder=folder)
+        for chosen in ([tables] if together else [[table] for table in tables])
         for low, high in pairwise(edges)
     ]
     run(collide, jobs)
-    return {kind: [job.path for job in jobs if job.kind == kind] for kind in KINDS}
+    return {kind: [job.paths[kind] for job in jobs if kind in job.paths] for kind in KINDS}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,35 +119,49 @@ class _Scan:
 
 def scan(job: _Scan) -> None:
     """Write the keys of one part, table by table, those with the same first byte together."""
-    name = f"{job.number:05d}.npy"
-    last = job.folder / f"offsets-{name}"
-    if last.exists():
+    path = job.folder / f"part-{job.number:05d}.npy"
+    if path.exists():
         return
-    keys, rows, offsets, total = [], [], [], 0
+    keys, rows, counts = [], [], []
     for key, row in tables_of(job.part, job.scheme, engine_for("cpu")):
         first = (key >> np.uint64(56)).astype(np.uint8)
         order = np.argsort(first, kind="stable")  # of bytes: a radix sort
         keys.append(key[order])
         rows.append(row[order])
-        offsets.append(total + np.cumsum([0, *np.bincount(first, minlength=_FIRST)]))
-        total += len(key)
-    save(job.folder / f"keys-{name}", np.concatenate(keys))
-    save(job.folder / f"rows-{name}", np.concatenate(rows))
-    save(last, np.stack(offsets))
+        counts.append(np.bincount(first, minlength=_FIRST))
+    save(path, _packed(np.concatenate(keys), np.concatenate(rows), np.concatenate(counts)))
+
+
+def _packed(keys: NDArray[np.uint64], rows: NDArray[np.uint32], counts: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """One array, and so one file, of the keys of all tables, their rows, and how many have each first byte."""
+    bounds = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+    rows = np.append(rows, np.zeros(len(rows) % 2, np.uint32))
+    return np.concatenate([np.array([len(bounds)], np.uint64), bounds.view(np.uint64), keys, rows.view(np.uint64)])
+
+
+def _unpacked(packed: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.uint64], NDArray[np.uint32]]:
+    """What `_packed` was given, as views: where each table's keys of each first byte begin, the keys, the rows."""
+    keys = 1 + int(packed[0])
+    bounds = packed[1:keys].view(np.int64)
+    rows = keys + int(bounds[-1])
+    return bounds, packed[keys:rows], packed[rows:].view(np.uint32)
 
 
 def tables_of(part: Part, scheme: Scheme, engine: Engine) -> Iterator[tuple[NDArray[np.uint64], NDArray[np.uint32]]]:
     """The keys of every table of one part, and the rows of the part that have them."""
     every = np.arange(part.rows, dtype=np.uint32)
+    wanted = {"id": part.batch < 0, "digest": scheme.exact, "sketch": scheme.values > 0}
+    columns = read_parquet(part.path, [name for name in wanted if wanted[name]])
     if part.batch < 0:
-        ids = read_parquet(part.path, ["id"])["id"].combine_chunks().cast(pa.large_string())
+        ids = columns["id"].combine_chunks().cast(pa.large_string())
         yield engine.digest(ids, normalised=True).view(np.uint64)[:, 0], every
     else:  # another batch may use the same names
         yield np.zeros(0, np.uint64), every[:0]
     if scheme.exact:
-        yield digests_of(read_parquet(part.path, ["digest"])["digest"])[:, 0], every
+        yield digests_of(columns["digest"])[:, 0], every
     if scheme.values:
-        sketches = sketches_of(part.path, scheme.values)
+        sketches = sketches_of(columns["sketch"], scheme.values)
+        del columns  # or all sketches would be held twice below
         # Texts without a shingle have nothing to be alike in.
         filled = np.flatnonzero((sketches != EMPTY).any(axis=1)).astype(np.uint32)
         sketches = sketches[filled]
@@ -157,42 +173,54 @@ def tables_of(part: Part, scheme: Scheme, engine: Engine) -> Iterator[tuple[NDAr
 
 @dataclass(frozen=True, kw_only=True)
 class _Collide:
-    kind: str
-    tables: range  # a band's keys hash its number too, so those of several bands do not collide
+    tables: tuple[tuple[str, range], ...]  # kind of keys, and the numbers of its tables
     bytes: tuple[int, int]
     parts: tuple[Part, ...]
     folder: Path
 
     @property
-    def path(self) -> Path:
-        return self.folder / f"groups/{self.kind}-{self.tables[0]:03d}-{self.bytes[0]:03d}.npy"
+    def paths(self) -> dict[str, Path]:
+        """Kind of keys → the file of its groups."""
+        return {
+            kind: self.folder / f"groups/{kind}-{numbers[0]:03d}-{self.bytes[0]:03d}.npy"
+            for kind, numbers in self.tables
+        }
 
 
 def collide(job: _Collide) -> None:
     """Group the keys of some tables whose first byte is in a range."""
-    if job.path.exists():
+    if all(path.exists() for path in job.paths.values()):
         return
-    keys, rows = [], []
-    for number, part in enumerate(job.parts):
-        offsets, key, row = (load(job.folder / f"keys/{name}-{number:05d}.npy") for name in ("offsets", "keys", "rows"))
-        for table in job.tables:
-            here = slice(offsets[table, job.bytes[0]], offsets[table, job.bytes[1]])
-            keys.append(key[here])
-            rows.append(part.start + row[here].astype(np.int64))
-    save(job.path, group_keys(np.concatenate(keys), np.concatenate(rows)))
+    files = [_unpacked(load(job.folder / f"keys/part-{number:05d}.npy")) for number in range(len(job.parts))]
+    for (_, numbers), path in zip(job.tables, job.paths.values(), strict=True):
+        keys, rows = [], []
+        # A band's keys hash its number too, so those of several bands do not collide.
+        for part, (bounds, key, row) in zip(job.parts, files, strict=True):
+            for table in numbers:
+                here = slice(*(bounds[table * _FIRST + byte] for byte in job.bytes))
+                keys.append(key[here])
+                rows.append(part.start + row[here].astype(np.int64))
+        save(path, group_keys(np.concatenate(keys), np.concatenate(rows)))
 
 
 def group_keys(keys: NDArray[np.uint64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Rows that share a key: [2, entries], groups numbered in the order of their keys, rows ascending within."""
-    ordered = np.sort(keys)  # far faster than sorting positions, and most keys occur once
-    shared = ordered[1:][ordered[1:] == ordered[:-1]]
-    shared = shared[np.flatnonzero(np.diff(shared, prepend=~shared[:1]))]
-    if not len(shared):
-        return np.zeros((2, 0), dtype=np.int64)
-    group = np.searchsorted(shared, keys)
-    members = np.flatnonzero(shared[np.minimum(group, len(shared) - 1)] == keys)
-    members = members[order_of(group[members], rows[members])]
-    return np.stack([group[members], rows[members]])
+    """Rows that share a key: [2, entries], groups numbered in the order of their keys, rows in the order given."""
+    # Sorting numbers is far faster than sorting positions. So a position takes the place of a key's last bits, and only
+    # keys that share the others are looked up.
+    low = np.uint64((1 << max(0, len(keys) - 1).bit_length()) - 1)
+    ordered = np.sort(keys & ~low | np.arange(len(keys), dtype=np.uint64))
+    near = ordered[1:] ^ ordered[:-1] <= low
+    member = np.zeros(len(keys), dtype=np.bool_)
+    member[1:] = near
+    member[:-1] |= near
+    at = (ordered[member] & low).astype(np.int64)
+    key = keys[at]
+    if (key[1:] < key[:-1]).any():
+        order = np.argsort(key, kind="stable")
+        at, key = at[order], key[order]
+    size = np.diff(np.flatnonzero(np.diff(key, prepend=~key[:1], append=~key[-1:])))
+    several = size > 1
+    return np.stack([np.repeat(np.arange(several.sum()), size[several]), rows[at[np.repeat(several, size)]]])
 
 
 def digests_of(column: pa.ChunkedArray) -> NDArray[np.uint64]:
@@ -202,9 +230,9 @@ def digests_of(column: pa.ChunkedArray) -> NDArray[np.uint64]:
     return flat.reshape(-1, 2)[: len(array)]
 
 
-def sketches_of(path: Path, values: int) -> NDArray[np.uint32]:
-    """The sketches of a part: [rows, values]; of a row without one all values are `EMPTY`."""
-    column = read_parquet(path, ["sketch"])["sketch"].combine_chunks()
+def sketches_of(chunks: pa.ChunkedArray, values: int) -> NDArray[np.uint32]:
+    """A column of sketches: [rows, values]; of a row without one all values are `EMPTY`."""
+    column = chunks.combine_chunks()
     flat: NDArray[np.uint32] = column.flatten().to_numpy()
     if not column.null_count:
         return flat.reshape(len(column), values)

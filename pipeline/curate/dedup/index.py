@@ -201,6 +201,23 @@ def _parameters(dedup: Dedup) -> dict[str, Any]:
     }
 
 
+def _differing(made: dict[str, Any], asked: dict[str, Any]) -> tuple[str, str]:
+    """What two sets of parameters have that is not in the other, by the names of the recipe's keys."""
+    there, here = _named(made), _named(asked)
+    return _without(there, here), _without(here, there)
+
+
+def _named(parameters: dict[str, Any]) -> dict[str, Any]:
+    rest = {key: value for key, value in parameters.items() if key != "fuzzy"}
+    fuzzy = parameters["fuzzy"]
+    return {**rest, **({f"fuzzy.{key}": value for key, value in fuzzy.items()} if fuzzy else {"fuzzy": None})}
+
+
+def _without(one: dict[str, Any], other: dict[str, Any]) -> str:
+    mine = {key: value for key, value in one.items() if key not in other or other[key] != value}
+    return ", ".join(f"{key}: {json.dumps(mine[key])}" for key in sorted(mine))
+
+
 def _file(name: str, path: Path) -> dict[str, Any]:
     return {"name": name, "bytes": path.stat().st_size, "blake2b": fingerprint.of_file(path)}
 
@@ -239,8 +256,7 @@ def _read(folder: Path, parameters: dict[str, Any]) -> tuple[list[dict[str, Any]
             mend="restore it from a copy, or point curate.dedup.index at a new folder",
         ) from None
     if made != FORMAT or made_from != parameters:
-        shown = f"format {made}" if made != FORMAT else json.dumps(made_from)
-        wanted = f"format {FORMAT}" if made != FORMAT else json.dumps(parameters)
+        shown, wanted = (f"format {made}", f"format {FORMAT}") if made != FORMAT else _differing(made_from, parameters)
         raise InputError(
             f"the index of duplicates was made with {shown}, and this recipe asks for {wanted}",
             where=str(path),

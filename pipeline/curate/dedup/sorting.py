@@ -36,6 +36,12 @@ def places_in(numbers: NDArray[np.int64], asked: NDArray[np.int64]) -> NDArray[n
         numbers: int64 [n], ascending.
         asked: int64, in any order.
     """
+    if len(numbers) and len(asked):
+        low, high = min(int(numbers[0]), int(asked.min())), max(int(numbers[-1]), int(asked.max()))
+        if high - low < len(asked):  # a table of all numbers between is no larger than the answer
+            counts = np.bincount(numbers - low, minlength=high - low + 1)
+            found: NDArray[np.int64] = (np.cumsum(counts) - counts)[asked - low]
+            return found
     order = np.argsort(asked)
     places = np.empty(len(asked), np.int64)
     places[order] = np.searchsorted(numbers, asked[order])

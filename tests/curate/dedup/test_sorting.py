@@ -32,3 +32,9 @@ def test_the_largest_that_fits_half_a_key(largest: int) -> None:
 def test_places_are_those_of_a_binary_search(numbers: set[int], asked: list[int]) -> None:
     ordered, wanted = np.array(sorted(numbers), np.int64), np.array([*asked, *numbers], np.int64)
     assert places_in(ordered, wanted).tolist() == np.searchsorted(ordered, wanted).tolist()
+
+
+@given(numbers=st.lists(st.integers(-9, 9), max_size=9), asked=st.lists(st.integers(-12, 12), max_size=40))
+def test_places_among_numbers_that_lie_close(numbers: list[int], asked: list[int]) -> None:
+    ordered, wanted = np.array(sorted(numbers), np.int64), np.array(asked, np.int64)
+    assert places_in(ordered, wanted).tolist() == np.searchsorted(ordered, wanted).tolist()
