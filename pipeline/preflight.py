@@ -46,7 +46,7 @@ def check(recipe: Recipe, *, packs: bool = False) -> None:
         raise kind(
             "the recipe cannot run as it is:\n" + "\n".join(f"  - {problem}" for problem in problems),
             where=f"looked from {Path.cwd()}",
-            mend="paths are relative to the working directory; correct them, or run from the folder they start at",
+            mend="correct what is named; paths are relative to the working directory",
         )
 
 
@@ -57,7 +57,7 @@ def _source(source: Source, unreachable: list[StageError] | None = None) -> list
     except ProjectError as error:
         if isinstance(error, StageError) and unreachable is not None:
             unreachable.append(error)
-        return [f"{error.where}: {error.what}"]
+        return [f"{error.where}: {error.what}" + (f" ({error.mend})" if error.mend else "")]
     except OSError as error:
         return [f"source {source.name}: {error.strerror or error}"]
     return []
