@@ -61,6 +61,8 @@ class TrainState:
     """The validation loss fell no more: the run ends here."""
     best_step: int | None = None
     """That with the least validation loss, where it is kept."""
+    unvalidated: bool = False
+    """The validation after the last step was given up for a stop: it comes before anything else."""
 
 
 def newest(folder: Path) -> Path | None:

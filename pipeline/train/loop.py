@@ -87,7 +87,7 @@ def fit(
     stop: threading.Event,
     save: Callable[[TrainState], None],
     report: Callable[[StepReport, float], None],
-    validate: Callable[[int], Verdict],
+    validate: Callable[[int], Verdict | None],
 ) -> bool:
     """Train from `state.step` to `train.steps`, and keep `state` up to date.
 
@@ -100,7 +100,7 @@ def fit(
         stop: set when the run is asked to stop.
         save: write a checkpoint; called by every rank.
         report: called by every rank after a step, with the seconds that it took.
-        validate: called by every rank with the number of steps done.
+        validate: called by every rank with the number of steps done; None if a stop made it give up.
 
     Returns:
         True when the last step is done or training stopped early; False when stopped from outside, with a checkpoint
@@ -110,21 +110,22 @@ def fit(
         StageError: the loss or the gradient is not finite, or a step has nothing to learn.
     """
     saved = state.step
-    while state.step < train.steps and not state.stopped_early:
-        began = time.monotonic()
-        done = train_step(engine, batches(state.step), step=state.step, train=train, seed=seed, stop=stop)
-        if done is None:
+    while state.unvalidated or (state.step < train.steps and not state.stopped_early):
+        if not state.unvalidated:
+            began = time.monotonic()
+            done = train_step(engine, batches(state.step), step=state.step, train=train, seed=seed, stop=stop)
+            if done is None:
+                if state.step > saved:
+                    save(state)
+                return False
+            _count(state, done)
+            report(done, time.monotonic() - began)
+        verdict = validate(state.step)
+        state.unvalidated = verdict is None
+        if verdict is None:
             if state.step > saved:
                 save(state)
             return False
-        state.step = done.step
-        state.tokens += done.tokens
-        state.target_tokens += done.target_tokens
-        state.last_loss = done.loss
-        if state.first_loss is None:
-            state.first_loss = done.loss
-        report(done, time.monotonic() - began)
-        verdict = validate(state.step)
         state.stopped_early = verdict.stop and state.step < train.steps
         if verdict.keep:
             state.best_step = state.step
@@ -133,6 +134,15 @@ def fit(
             save(state)
             saved = state.step
     return True
+
+
+def _count(state: TrainState, done: StepReport) -> None:
+    state.step = done.step
+    state.tokens += done.tokens
+    state.target_tokens += done.target_tokens
+    state.last_loss = done.loss
+    if state.first_loss is None:
+        state.first_loss = done.loss
 
 
 def train_step(

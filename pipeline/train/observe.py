@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -22,7 +23,7 @@ from pipeline.train.mesh import Layout
 from pipeline.train.mfu import Flops
 from pipeline.train.parallel import Ranks
 from pipeline.train.tracking import Trackers
-from pipeline.train.validation import validation_loss
+from pipeline.train.validation import Stopped, validation_loss
 
 __all__ = ["Observer"]
 
@@ -64,6 +65,10 @@ class Observer:
     """This rank's micro batches of validation bins; empty where nothing is validated."""
     after: int
     """The step that the run stands at."""
+    unvalidated: bool
+    """The validation of that step was given up: a line of it is of an attempt that no checkpoint knows of."""
+    stop: threading.Event
+    """Set when the run is asked to stop."""
     _losses: list[float] = field(default_factory=list)
     _validated: list[float] = field(default_factory=list)
     _seconds: list[float] = field(default_factory=list)
@@ -74,7 +79,7 @@ class Observer:
         if self.ranks.is_main:
             logs = self.run.logs
             self._journal = Journal(logs / "train.jsonl", after=self.after)
-            self._validations = Journal(logs / "validation.jsonl", after=self.after)
+            self._validations = Journal(logs / "validation.jsonl", after=self.after - self.unvalidated)
             self._spikes = Journal(logs / "spikes.jsonl", after=self.after)
             settings = self.train.model_dump(mode="json")
             name = self.run.root.name
@@ -107,13 +112,16 @@ class Observer:
         left = (self.train.steps - report.step) * statistics.median(self._seconds[1:] or self._seconds)
         print(step_line(entry, steps=self.train.steps, seconds_left=left), flush=True)
 
-    def validate(self, step: int) -> Verdict:
-        """Measure the validation loss if `step`, counted from 1, is one to do it at."""
+    def validate(self, step: int) -> Verdict | None:
+        """Measure the validation loss if `step`, counted from 1, is one to do it at; None if it was given up."""
         section = self.train.validation
         if section is None or not self.validation or (step % section.every and step != self.train.steps):
             return Verdict()
         began = time.monotonic()
-        loss, targets = self.measure()
+        try:
+            loss, targets = self.measure()
+        except Stopped:
+            return None
         best = _compared(loss) < min(self._validated, default=math.inf)
         self._validated.append(_compared(loss))
         if self.ranks.is_main:
@@ -128,10 +136,19 @@ class Observer:
         return Verdict(stop=stop, keep=best and section.keep_best)
 
     def measure(self) -> tuple[float, int]:
-        """The validation loss as the weights are, in nats for a target token, and how many targets there are."""
+        """The validation loss as the weights are, in nats for a target token, and how many targets there are.
+
+        Raises:
+            Stopped: any rank was asked to stop on the way.
+        """
         return self._without_dropout(
             lambda: validation_loss(
-                self.validation, loss=self.loss, collate=self.collate, ranks=self.ranks, counts=self.layout.counts
+                self.validation,
+                loss=self.loss,
+                collate=self.collate,
+                ranks=self.ranks,
+                counts=self.layout.counts,
+                stop=self.stop,
             )
         )
 

@@ -69,7 +69,7 @@ class Training:
         """Train to the last step, or until `stop` is set on any rank; see `pipeline.train.loop.fit`."""
         ranks, train = self.engine.ranks, self.recipe.training
         self._checkpoints = Checkpoints(self.run.path("checkpoints"), ranks, keep_last=train.keep_last)
-        observer = observer_of(self)
+        observer = observer_of(self, stop)
 
         def report(done: StepReport, seconds: float) -> None:
             observer.step(done, seconds)
@@ -124,7 +124,7 @@ class Training:
 
     def _save(self, state: TrainState) -> None:
         weights = self.engine.weights
-        last = state.step == self.recipe.training.steps or state.stopped_early
+        last = (state.step == self.recipe.training.steps or state.stopped_early) and not state.unvalidated
         model = self.engine.learner.model
         if last and state.best_step is not None and state.best_step != state.step:
             self._take_best(state.best_step)

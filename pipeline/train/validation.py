@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -11,7 +12,11 @@ from pipeline.pack.bins import Bin, Bins
 from pipeline.train.data import MicroBatch
 from pipeline.train.parallel import Ranks
 
-__all__ = ["validation_bins", "validation_loss"]
+__all__ = ["Stopped", "validation_bins", "validation_loss"]
+
+
+class Stopped(Exception):
+    """A rank was asked to stop before the loss was measured."""
 
 
 def validation_bins(bins: Bins, *, count: int | None, micro_batch: int, rank: int, world: int) -> list[list[Bin]]:
@@ -45,6 +50,7 @@ def validation_loss(
     collate: Callable[[Sequence[Bin]], MicroBatch],
     ranks: Ranks,
     counts: bool,
+    stop: threading.Event,
 ) -> tuple[float, int]:
     """Nats for a target token over all ranks, and how many there are; NaN where there are none.
 
@@ -54,10 +60,16 @@ def validation_loss(
         collate: bins to a micro batch on the device.
         ranks: this process among the others.
         counts: this rank's micro batches are no other's that counts them.
+        stop: set when the run is asked to stop.
+
+    Raises:
+        Stopped: it is set on any rank.
     """
     total = torch.zeros((), dtype=torch.float64, device=ranks.device)
     counted = 0
     for bins in batches:
+        if ranks.any(stop.is_set()):
+            raise Stopped
         batch = collate(bins)
         total += loss(batch).double()
         counted += batch.num_targets if counts else 0

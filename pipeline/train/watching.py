@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -20,8 +21,13 @@ if TYPE_CHECKING:
 __all__ = ["observer_of"]
 
 
-def observer_of(training: Training) -> Observer:
-    """The observer of a training that stands where it stands."""
+def observer_of(training: Training, stop: threading.Event) -> Observer:
+    """The observer of a training that stands where it stands.
+
+    Args:
+        training: what is observed.
+        stop: set when the run is asked to stop.
+    """
     engine, recipe, train = training.engine, training.recipe, training.recipe.training
     layout, pack = engine.layout, recipe.pack
     validation: list[list[Bin]] = []
@@ -67,4 +73,6 @@ def observer_of(training: Training) -> Observer:
         peak=given * 1e12 if given else peak_flops(engine.ranks.device, dtype),
         validation=validation,
         after=training.state.step,
+        unvalidated=training.state.unvalidated,
+        stop=stop,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 
 import pytest
 import torch
@@ -54,7 +55,7 @@ def test_patience_counts_validations_without_a_new_best(losses: list[float], sto
 
 def test_the_row_that_the_model_cannot_know_comes_first(make_run: MakeRun) -> None:
     training = setup(*make_run(), ALONE)
-    observer = observer_of(training)
+    observer = observer_of(training, threading.Event())
     bins = observer.bins_of(0)
     strange = bins[2]
     number = len(strange.rows) // 2

@@ -44,9 +44,15 @@ def with_validation(made: Any) -> Any:
 def test_validation_is_the_same_however_it_is_shared(make_run: MakeRun) -> None:
     run, recipe = with_validation(make_run())
     training = setup(run, recipe, ALONE)
-    observer = observer_of(training)
+    observer = observer_of(training, threading.Event())
     bins = Bins.open(run.path("packed/validation"))
-    measures = {"loss": observer.loss, "collate": observer.collate, "ranks": ALONE, "counts": True}
+    measures = {
+        "loss": observer.loss,
+        "collate": observer.collate,
+        "ranks": ALONE,
+        "counts": True,
+        "stop": threading.Event(),
+    }
     training.engine.learner.eval()
     whole, targets = validation_loss([[bins.get(at)] for at in range(len(bins))], **measures)
     assert targets == sum(int(bins.get(at).loss.sum()) for at in range(len(bins)))
@@ -75,7 +81,7 @@ def test_no_validation_rows_and_a_warm_up_without_end_are_said(
     said = capsys.readouterr().out
     assert "warning: train.warmup is 2 and train.steps 2: the learning rate does not come down" in said
     with pytest.raises(InputError, match="no validation rows") as error:
-        observer_of(training)
+        observer_of(training, threading.Event())
     assert "train.validation: null" in error.value.mend
 
 
@@ -131,6 +137,57 @@ def test_an_early_stop_is_an_end_with_a_whole_model(make_run: MakeRun, capsys: p
     assert len(lines(run, "train")) == 4
 
 
+@pytest.mark.parametrize("given_up", [4, 8])
+def test_a_validation_that_is_given_up_for_a_stop_comes_first_after_the_resume(
+    given_up: int, make_run: MakeRun
+) -> None:
+    """And again, if the run is then killed before its next checkpoint; 8 is the last step."""
+    settings = {"steps": 8, "checkpoint_every": 100, "validation": {"every": 2, "bins": 6, "keep_best": False}}
+    whole, recipe = with_validation(make_run(name="whole", **settings))
+    assert setup(whole, recipe, ALONE).fit(threading.Event())
+
+    run, recipe = with_validation(make_run(name="broken", **settings))
+    training, stop = setup(run, recipe, ALONE), threading.Event()
+    evaluate = training.engine.learner.eval
+
+    def stopping() -> Any:
+        if training.state.step == given_up:
+            stop.set()
+        return evaluate()
+
+    training.engine.learner.eval = stopping  # type: ignore[method-assign]
+    assert not training.fit(stop)
+    assert lines(run, "train")[-1]["step"] == given_up
+    assert lines(run, "validation")[-1]["step"] == given_up - 2
+    checkpoint = run.path(f"checkpoints/step-{given_up:08d}")
+    assert not (checkpoint / "model").exists()
+
+    killed = setup(run, recipe, ALONE)
+    assert killed.state.unvalidated
+    own = killed._batches
+
+    def failing(step: int) -> Any:
+        if step == given_up + 1:
+            raise KeyboardInterrupt
+        return own(step)
+
+    killed._batches = failing  # type: ignore[method-assign]
+    if given_up < 8:
+        with pytest.raises(KeyboardInterrupt):
+            killed.fit(threading.Event())
+        assert lines(run, "validation")[-1]["step"] == given_up
+        assert setup(run, recipe, ALONE).state.unvalidated
+
+    assert setup(run, recipe, ALONE).fit(threading.Event())
+    for name in ("train", "validation"):
+        told = [[(line["step"], line["loss"]) for line in lines(one, name)] for one in (whole, run)]
+        assert told[0] == told[1]
+    last = "checkpoints/step-00000008/state.json"
+    assert run.path(last).read_text() == whole.path(last).read_text()
+    model = "checkpoints/step-00000008/model/model.safetensors"
+    assert run.path(model).read_bytes() == whole.path(model).read_bytes()
+
+
 def test_the_best_is_kept_and_is_what_the_run_ends_with(make_run: MakeRun) -> None:
     """The learning rate is fine at first and then destroys what was learnt."""
     settings: dict[str, Any] = {
@@ -161,21 +218,21 @@ def test_the_best_is_kept_and_is_what_the_run_ends_with(make_run: MakeRun) -> No
     state = json.loads((run.path("checkpoints") / "step-00000012/state.json").read_text())
     assert (state["step"], state["best_step"]) == (12, 6)
     again = setup(run, recipe, ALONE)
-    observer = observer_of(again)
+    observer = observer_of(again, threading.Event())
     assert_isclose(observer.measure()[0], best["loss"])
     observer.close()
 
 
 def test_a_loss_that_is_not_a_number_is_never_the_best(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
     run, recipe = with_validation(make_run(validation={"every": 1, "keep_best": True, "patience": 2}))
-    observer = observer_of(setup(run, recipe, ALONE))
+    observer = observer_of(setup(run, recipe, ALONE), threading.Event())
     measured = iter([math.nan, 2.0, math.nan, 1.0])
     monkeypatch.setattr(observer, "measure", lambda: (next(measured), 7))
     assert [observer.validate(step).keep for step in (1, 2, 3)] == [False, True, False]
     observer.close()
     training = setup(run, recipe, ALONE)
     training.state.step = 3
-    resumed = observer_of(training)
+    resumed = observer_of(training, threading.Event())
     monkeypatch.setattr(resumed, "measure", lambda: (next(measured), 7))
     assert resumed.validate(4) == (False, True)
     resumed.close()
@@ -249,7 +306,7 @@ def test_what_is_not_installed_is_told_with_its_mend(monkeypatch: pytest.MonkeyP
 def test_a_tracker_that_fails_does_not_end_the_run(make_run: MakeRun, capsys: pytest.CaptureFixture[str]) -> None:
     run, recipe = make_run(steps=3)
     training = setup(run, recipe, ALONE)
-    observer = observer_of(training)
+    observer = observer_of(training, threading.Event())
 
     class Broken:
         def log(self, step: int, values: Any) -> None:
