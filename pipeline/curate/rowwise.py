@@ -262,11 +262,16 @@ def _filled(messages: pa.ListArray, kind: str) -> NDArray[np.bool_]:
 
 
 def _blank(contents: pa.LargeStringArray) -> NDArray[np.bool_]:
-    """Whether a text is nothing but white space: bool [texts]. Most begin with a letter, and are not read further."""
+    """Whether a text is nothing but white space: bool [texts].
+
+    Only texts whose first byte may begin white space are read further: a control character or a blank, or the first of
+    several bytes of U+0085 and U+00A0 (C2), U+1680 (E1), U+2000 to U+205F (E2) or U+3000 (E3).
+    """
     buffer, bounds = from_arrow(contents)
     blank: NDArray[np.bool_] = bounds[:-1] == bounds[1:]
     first = buffer[np.minimum(bounds[:-1], len(buffer) - 1)] if len(buffer) else np.zeros(len(blank), np.uint8)
-    for row in np.flatnonzero(~blank & ((first <= 32) | (first >= 127))).tolist():
+    may_begin = (first <= 32) | (first == 0xC2) | ((first >= 0xE1) & (first <= 0xE3))
+    for row in np.flatnonzero(~blank & may_begin).tolist():
         blank[row] = _is_space(buffer[bounds[row] : bounds[row + 1]])
     return blank
 

@@ -89,9 +89,8 @@ def clean_until_stable(
         if len(rows) == len(result):
             result = texts
         else:
-            result = put_rows(result, _mask(rows[changed], len(result)), texts.filter(pa.array(changed)), certain=True)[
-                0
-            ]
+            places = _mask(rows[changed], len(result))
+            result = put_rows(result, places, texts.filter(pa.array(changed)), certain=True)[0]
         active = changed
     settled[rows[active]] = False
     return put_rows(result, ~settled, contents.filter(pa.array(~settled)), certain=True)[0], settled
