@@ -29,6 +29,7 @@ from packaging.utils import canonicalize_name
 
 from pipeline.run import Manifest
 from tests.conftest import ROOT, TINY, run_command
+from tests.processes import alive, children, command, kill
 
 pytestmark = [pytest.mark.image, pytest.mark.timeout(5400)]
 
@@ -179,10 +180,10 @@ def check_preemption(inside: Container) -> None:
                 assert started.poll() is None, started.communicate()[0]
                 assert time.monotonic() < deadline, "it does not train"
                 time.sleep(0.2)
-            family = psutil.Process(started.pid).children(recursive=True)
+            family = alive(children(started.pid))
             first = next(one for one in family if one.name() == "tini")
             assert first.uids().real == 10001
-            assert sum("pipeline.train" in " ".join(one.cmdline()) for one in family) >= 3, "an agent and two ranks"
+            assert sum("pipeline.train" in command(one) for one in family) >= 3, "an agent and two ranks"
             first.terminate()
             said, _ = started.communicate(timeout=60)
             assert started.returncode == 75, said
@@ -190,8 +191,7 @@ def check_preemption(inside: Container) -> None:
             assert left == []
         finally:
             if started.poll() is None:
-                for one in [*psutil.Process(started.pid).children(recursive=True), started]:
-                    one.kill()
+                kill([*children(started.pid), psutil.Process(started.pid)])
                 started.communicate()
         before, saved = saved, max(int(path.parent.name[5:]) for path in run.glob("checkpoints/step-*/state.json"))
         assert saved > before

@@ -14,7 +14,8 @@ import psutil
 import pytest
 
 from tests.conftest import ROOT, TINY
-from tests.flows.site import alive, children, free_port
+from tests.flows.site import free_port
+from tests.processes import alive, children, command, kill
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -123,8 +124,7 @@ class Job:
 
     def kill(self) -> None:
         if self.script.poll() is None:
-            for one in [*children(self.script.pid), psutil.Process(self.script.pid)]:
-                one.kill()
+            kill([*children(self.script.pid), psutil.Process(self.script.pid)])
             self.script.wait()
 
 
@@ -137,7 +137,7 @@ def test_a_job_curates_and_trains_on_two_nodes_is_preempted_and_goes_on(job: dic
             assert first.script.poll() is None, first.log.read_text()
             assert time.monotonic() < deadline, first.log.read_text()
             time.sleep(0.05)
-        commands = [" ".join(one.cmdline()) for one in children(first.script.pid)]
+        commands = [command(one) for one in children(first.script.pid)]
         for node in (0, 1):
             (agent,) = [
                 words for words in commands if "pipeline.train.agent" in words and f"--node-rank={node}" in words

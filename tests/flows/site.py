@@ -20,8 +20,9 @@ from typing import Any
 import psutil
 
 from tests.conftest import ROOT
+from tests.processes import alive, children, kill
 
-__all__ = ["PrefectSite", "alive", "free_port"]
+__all__ = ["PrefectSite", "free_port"]
 
 _STARTS_WITHIN = 400.0  # 20 s on an idle machine, most of it the database's migrations
 _STOPS_WITHIN = 40.0
@@ -184,22 +185,8 @@ class PrefectSite:
                     process.kill()
                     process.wait()
             _, left = psutil.wait_procs(family[1:], timeout=_STOPS_WITHIN)
-            for one in left:
-                one.kill()
+            kill(left)
             assert alive(family) == [], name
-
-
-def children(pid: int) -> list[psutil.Process]:
-    """Everything that a process has started and that is its descendant still."""
-    try:
-        return psutil.Process(pid).children(recursive=True)
-    except psutil.NoSuchProcess:
-        return []
-
-
-def alive(processes: Sequence[psutil.Process]) -> list[psutil.Process]:
-    """Those that run still; a zombie does not."""
-    return [one for one in processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
 
 
 def free_port() -> int:

@@ -17,7 +17,8 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT, TINY, FinishedRun, run_command
-from tests.flows.site import PrefectSite, alive, children
+from tests.flows.site import PrefectSite
+from tests.processes import alive, children, command, variable
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -77,12 +78,11 @@ def container_command() -> list[str]:
 
 def family_of(worker: int) -> list[psutil.Process]:
     """The flow process, torchrun and its ranks: whatever the worker has started, without the worker itself."""
-    commands = ("worker start", "flow-run execute")
-    found = [one for one in children(worker) if not any(word in " ".join(one.cmdline()) for word in commands)]
-    started = [" ".join(one.cmdline()) for one in found]
-    assert sum("pipeline.train.agent" in command for command in started) == 1, started
-    assert sum("-m pipeline.train " in f"{command} " for command in started) >= 2, started
-    return found
+    found = {one: command(one) for one in alive(children(worker))}
+    started = {one: words for one, words in found.items() if "worker start" not in words and "flow-run" not in words}
+    assert sum("pipeline.train.agent" in words for words in started.values()) == 1, started
+    assert sum("-m pipeline.train " in f"{words} " for words in started.values()) >= 2, started
+    return list(started)
 
 
 def assert_gone(family: Sequence[psutil.Process]) -> None:
@@ -116,7 +116,7 @@ def test_whatever_stops_it_the_next_run_goes_on(site: PrefectSite, training: Tra
 
     training.wait_for_steps(0)
     family = family_of(worker.pid)
-    assert SECRET in {one.environ().get("HF_TOKEN") for one in family}, "the block's value reaches the process"
+    assert SECRET in {variable(one, "HF_TOKEN") for one in family}, "the block's value reaches the process"
     cancel = {"state": {"type": "CANCELLING", "name": "Cancelling"}}  # what the page and `prefect flow-run cancel` ask
     site.api(f"flow_runs/{training.run['id']}/set_state", cancel)
     assert_gone(family)
@@ -155,5 +155,5 @@ def test_the_secret_stands_in_no_file_and_no_log(site: PrefectSite, training: Tr
 def test_nobody_is_left_but_the_server(site: PrefectSite, training: Training) -> None:
     server = psutil.Process(site.running["server"].pid)
     known = {server.pid, *(one.pid for one in children(server.pid))}
-    left = [" ".join(one.cmdline()) for one in alive(children(os.getpid())) if one.pid not in known]
-    assert [command for command in left if "prefect" in command or "pipeline" in command or "flows" in command] == []
+    left = [command(one) for one in alive(children(os.getpid())) if one.pid not in known]
+    assert [words for words in left if "prefect" in words or "pipeline" in words or "flows" in words] == []

@@ -13,6 +13,7 @@ import pytest
 
 from pipeline.errors import Preempted, StageError
 from pipeline.train.launcher import launch
+from tests.processes import command
 
 MODULE = "tests.train.rank"
 
@@ -102,13 +103,6 @@ def start_hanging(log: Path) -> subprocess.Popen[bytes]:
 
 def children() -> list[psutil.Process]:
     """What this process started under torchrun and what still lives."""
-    return [child for child in psutil.Process().children(recursive=True) if "torch" in " ".join(child.cmdline())] + [
-        process for process in psutil.process_iter() if MODULE in _command(process)
+    return [child for child in psutil.Process().children(recursive=True) if "torch" in command(child)] + [
+        process for process in psutil.process_iter() if MODULE in command(process)
     ]
-
-
-def _command(process: psutil.Process) -> str:
-    try:
-        return " ".join(process.cmdline())
-    except psutil.Error:
-        return ""

@@ -28,6 +28,7 @@ from pipeline.train.launcher import launch
 from pipeline.train.order import Order
 from pipeline.train.parallel import Ranks
 from pipeline.train.setup import setup
+from tests.processes import command
 
 from .conftest import MakeRun
 from .traced import trace
@@ -52,7 +53,7 @@ def test_killed_at_random_and_resumed_on_2_4_2_and_1_ranks_it_takes_the_bins_of_
         def watch(line: str) -> None:
             if kill is None or family or not line.startswith("step ") or int(line.split()[1].split("/")[0]) < kill[0]:
                 return  # once; lines that were written before come still
-            agent = next(one for one in psutil.Process().children() if "pipeline.train.agent" in one.cmdline())
+            agent = next(one for one in psutil.Process().children() if "pipeline.train.agent" in command(one))
             family.update([agent, *agent.children(recursive=True)])
             victim = agent if kill[1] == "agent" else agent.children()[-1]
             victim.kill()
