@@ -26,6 +26,8 @@ ONCE: dict[str, dict[str, Any]] = {
     "copies of shards": {"parallel": {"replicate": 2, "shard": 2}},
     "shards": {"parallel": {"shard": 4}},
     "positions": {"parallel": {"context": 4}},
+    "copies of heads": {"parallel": {"replicate": 2, "tensor": 2}},
+    "heads and positions": {"parallel": {"tensor": 2, "context": 2}},
 }
 """Of four ranks, for one family: what no layer knows of, and what the others have in part."""
 ALONE = Ranks(0, 1, torch.device("cpu"))
