@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import psutil
 
-__all__ = ["alive", "children", "command", "kill", "variable"]
+__all__ = ["alive", "children", "command", "kill", "left", "variable"]
 
 
 def children(pid: int) -> list[psutil.Process]:
@@ -27,6 +27,12 @@ def _runs(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def left(processes: Sequence[psutil.Process], within: float) -> list[psutil.Process]:
+    """Those that run still after so many seconds; sooner where all have ended."""
+    _, waiting = psutil.wait_procs(processes, timeout=within)
+    return alive(waiting)
 
 
 def command(process: psutil.Process) -> str:

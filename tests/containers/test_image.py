@@ -29,7 +29,7 @@ from packaging.utils import canonicalize_name
 
 from pipeline.run import Manifest
 from tests.conftest import ROOT, TINY, run_command
-from tests.processes import alive, children, command, kill
+from tests.processes import alive, children, command, kill, left
 
 pytestmark = [pytest.mark.image, pytest.mark.timeout(5400)]
 
@@ -187,8 +187,7 @@ def check_preemption(inside: Container) -> None:
             first.terminate()
             said, _ = started.communicate(timeout=60)
             assert started.returncode == 75, said
-            _, left = psutil.wait_procs(family, timeout=10)
-            assert left == []
+            assert left(family, within=10) == []
         finally:
             if started.poll() is None:
                 kill([*children(started.pid), psutil.Process(started.pid)])

@@ -15,7 +15,7 @@ import pytest
 
 from tests.conftest import ROOT, TINY
 from tests.flows.site import free_port
-from tests.processes import alive, children, command, kill
+from tests.processes import children, command, kill, left
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -116,8 +116,7 @@ class Job:
         family = [psutil.Process(self.script.pid), *children(self.script.pid)]
         try:
             code = self.script.wait(timeout)
-            _, left = psutil.wait_procs(family, timeout=30)
-            assert alive(left) == []
+            assert left(family, within=30) == []
             return code
         finally:
             self.kill()

@@ -20,7 +20,7 @@ from typing import Any
 import psutil
 
 from tests.conftest import ROOT
-from tests.processes import alive, children, kill
+from tests.processes import children, kill, left
 
 __all__ = ["PrefectSite", "free_port"]
 
@@ -184,9 +184,8 @@ class PrefectSite:
                 except subprocess.TimeoutExpired:
                     process.kill()
                     process.wait()
-            _, left = psutil.wait_procs(family[1:], timeout=_STOPS_WITHIN)
-            kill(left)
-            assert alive(family) == [], name
+            kill(left(family[1:], _STOPS_WITHIN))
+            assert left(family, _STOPS_WITHIN) == [], name
 
 
 def free_port() -> int:

@@ -18,7 +18,7 @@ import yaml
 
 from tests.conftest import ROOT, TINY, FinishedRun, run_command
 from tests.flows.site import PrefectSite
-from tests.processes import alive, children, command, variable
+from tests.processes import alive, children, command, left, variable
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -86,8 +86,7 @@ def family_of(worker: int) -> list[psutil.Process]:
 
 
 def assert_gone(family: Sequence[psutil.Process]) -> None:
-    _, left = psutil.wait_procs(family, timeout=GONE_WITHIN)
-    assert alive(left) == []
+    assert left(family, GONE_WITHIN) == []
 
 
 def assert_went_on(training: Training, last: int) -> int:
@@ -155,5 +154,5 @@ def test_the_secret_stands_in_no_file_and_no_log(site: PrefectSite, training: Tr
 def test_nobody_is_left_but_the_server(site: PrefectSite, training: Training) -> None:
     server = psutil.Process(site.running["server"].pid)
     known = {server.pid, *(one.pid for one in children(server.pid))}
-    left = [command(one) for one in alive(children(os.getpid())) if one.pid not in known]
-    assert [words for words in left if "prefect" in words or "pipeline" in words or "flows" in words] == []
+    others = [command(one) for one in alive(children(os.getpid())) if one.pid not in known]
+    assert [words for words in others if "prefect" in words or "pipeline" in words or "flows" in words] == []

@@ -13,9 +13,11 @@ import pytest
 
 from pipeline.errors import Preempted, StageError
 from pipeline.train.launcher import launch
-from tests.processes import command
+from tests.processes import alive, left, variable
 
 MODULE = "tests.train.rank"
+MARK = "TESTS_OF_THE_LAUNCHER"
+"""A variable that whatever a test starts inherits: other tests, and other runs of this one, start the same module."""
 
 
 def test_every_rank_runs_and_its_lines_arrive_in_the_log_and_the_callback(tmp_path: Path) -> None:
@@ -38,7 +40,7 @@ def test_the_cause_of_a_failure_is_the_message(what: str, kind: type[Exception],
         launch(MODULE, [what], nproc=1, grace=1, log=tmp_path / "a.log")
     assert type(caught.value) is kind
     assert message in str(caught.value)
-    assert children() == []
+    assert started() == []
 
 
 def test_of_many_ranks_the_one_that_was_killed_is_the_cause_not_those_stopped_for_it(tmp_path: Path) -> None:
@@ -46,7 +48,7 @@ def test_of_many_ranks_the_one_that_was_killed_is_the_cause_not_those_stopped_fo
         launch(MODULE, ["last-killed"], nproc=4, grace=1, log=tmp_path / "a.log")
     assert "Signal 9 (SIGKILL)" in str(caught.value)
     assert "lower train.micro_batch" in str(caught.value)
-    assert children() == []
+    assert started() == []
 
 
 def test_an_exception_of_the_caller_passes_and_ranks_that_ignore_sigterm_are_killed(tmp_path: Path) -> None:
@@ -56,13 +58,14 @@ def test_an_exception_of_the_caller_passes_and_ranks_that_ignore_sigterm_are_kil
         if line.startswith("pid "):
             pids.append(int(line.split()[1]))
             if len(pids) == 2:
+                assert len(started()) == 3, "the agent and two ranks"
                 raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         launch(MODULE, ["hang"], nproc=2, grace=1, log=tmp_path / "a.log", on_line=interrupt)
     assert len(pids) == 2
     assert not any(psutil.pid_exists(pid) for pid in pids)
-    assert children() == []
+    assert started() == []
 
 
 def test_sigterm_becomes_preempted_and_the_handler_is_put_back(tmp_path: Path) -> None:
@@ -73,7 +76,7 @@ def test_sigterm_becomes_preempted_and_the_handler_is_put_back(tmp_path: Path) -
     with pytest.raises(Preempted):
         launch(MODULE, ["hang"], nproc=1, grace=1, log=tmp_path / "a.log", on_line=terminate)
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
-    assert children() == []
+    assert started() == []
 
 
 def test_nothing_outlives_a_launcher_or_an_agent_that_is_killed_outright(tmp_path: Path) -> None:
@@ -87,8 +90,7 @@ def test_nothing_outlives_a_launcher_or_an_agent_that_is_killed_outright(tmp_pat
         family = [agent, *agent.children(recursive=True)]
         assert len(family) >= 3
         os.kill(launcher.pid if victim == "launcher" else agent.pid, signal.SIGKILL)
-        _, alive = psutil.wait_procs(family, timeout=10)
-        assert alive == []
+        assert left(family, within=10) == []
         assert launcher.wait(timeout=10) != 0
         launcher.stdout.close()
 
@@ -101,8 +103,11 @@ def start_hanging(log: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-uc", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
 
 
-def children() -> list[psutil.Process]:
-    """What this process started under torchrun and what still lives."""
-    return [child for child in psutil.Process().children(recursive=True) if "torch" in command(child)] + [
-        process for process in psutil.process_iter() if MODULE in command(process)
-    ]
+@pytest.fixture(autouse=True)
+def mark(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(MARK, str(os.getpid()))
+
+
+def started() -> list[psutil.Process]:
+    """What a test of this process started and what still lives, whoever its parent is now."""
+    return alive([one for one in psutil.process_iter() if variable(one, MARK) == str(os.getpid())])

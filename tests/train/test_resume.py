@@ -28,7 +28,7 @@ from pipeline.train.launcher import launch
 from pipeline.train.order import Order
 from pipeline.train.parallel import Ranks
 from pipeline.train.setup import setup
-from tests.processes import command
+from tests.processes import command, left
 
 from .conftest import MakeRun
 from .traced import trace
@@ -67,8 +67,7 @@ def test_killed_at_random_and_resumed_on_2_4_2_and_1_ranks_it_takes_the_bins_of_
                 log=tmp_path / "log",
                 on_line=watch,
             )
-        _, alive = psutil.wait_procs(family, timeout=20)
-        assert alive == []
+        assert left(list(family), within=20) == []
         assert checkpoint.newest(run.path("checkpoints")) is not None
         return str(caught.value)
 

@@ -23,6 +23,7 @@ from pipeline.run import Manifest, RunDirectory
 from pipeline.train import plan, train
 from pipeline.train.parallel import Ranks
 from pipeline.train.setup import setup
+from tests.processes import alive, children, left
 
 from .conftest import MakeRun, assert_isclose, write_run
 from .test_nodes import free_port
@@ -101,7 +102,7 @@ def test_stopped_by_sigterm_and_resumed_ends_with_the_same_bytes(
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 75, errors
     assert "Traceback" not in errors
-    assert not [member for member in family if member.is_running()]
+    assert left(family, within=20) == []
     saved = max(int(path.name[5:]) for path in run.path("checkpoints").glob("step-*"))
     assert 3 <= saved < 100
     assert Manifest.read(run.path("checkpoints")) is None
@@ -125,8 +126,7 @@ def test_two_machines_of_which_one_loses_its_agent_end_with_the_bytes_of_one_mac
     told = [node.communicate(timeout=120)[1] for node in nodes]
     assert [node.returncode for node in nodes] == [1, 1], told
     assert all("run the same command again" in text and "Traceback" not in text for text in told), told
-    _, alive = psutil.wait_procs(family, timeout=20)
-    assert alive == []
+    assert left(family, within=20) == []
     assert 28 <= journal(run)[-1]["step"] < 100
     assert Manifest.read(run.path("checkpoints")) is None
 
@@ -162,7 +162,7 @@ def start_until(
         assert all(process.poll() is None for process in started), [process.communicate() for process in started]
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    return started, [child for one in started for child in psutil.Process(one.pid).children(recursive=True)]
+    return started, alive([child for one in started for child in children(one.pid)])
 
 
 def lines_of(run: RunDirectory) -> list[str]:
