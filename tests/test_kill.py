@@ -56,7 +56,7 @@ def _left_over(root: Path) -> list[str]:
     return found
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(2400)
 def test_killed_ten_times_at_random_moments(tiny_run: FinishedRun, tmp_path: Path) -> None:
     """SIGKILL at ten random moments; every run that comes to its end ends with the bytes of an undisturbed one.
 
@@ -94,12 +94,12 @@ def test_killed_ten_times_at_random_moments(tiny_run: FinishedRun, tmp_path: Pat
             process.communicate()
             kills += 1
             stages_hit.add(len(list(root.glob("*/_manifest.json"))))
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + 60
             while _left_over(root) and time.monotonic() < deadline:
                 time.sleep(0.1)
             assert _left_over(root) == [], "a rank or a worker outlived the killed run"
     assert len(stages_hit) >= 2, "the kills hit the run in different stages"
     process = _start(root)
-    output, _ = process.communicate(timeout=300)
+    output, _ = process.communicate(timeout=900)
     assert process.returncode == 0, output
     compare(root)

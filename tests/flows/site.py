@@ -85,11 +85,11 @@ class PrefectSite:
         self.running[name] = started
         return started
 
-    def prefect(self, *arguments: str, timeout: float = 180) -> subprocess.CompletedProcess[str]:
+    def prefect(self, *arguments: str, timeout: float = 400) -> subprocess.CompletedProcess[str]:
         """Run a `prefect` command in the checkout and return what it printed, both streams together."""
         return self.run("prefect", "--no-prompt", *arguments, timeout=timeout)
 
-    def run(self, *command: str, timeout: float = 180) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, timeout: float = 400) -> subprocess.CompletedProcess[str]:
         """Run a command in the checkout to its end."""
         return subprocess.run(
             command,

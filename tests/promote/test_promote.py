@@ -293,4 +293,4 @@ def test_whoever_holds_the_pointer_is_waited_for(runs: Path) -> None:
             with pytest.raises(TimeoutError):
                 waiting.result(timeout=0.5)
             assert not (runs / "champion-sums.json").exists()
-        assert waiting.result(timeout=10).summary["promoted"]
+        assert waiting.result(timeout=60).summary["promoted"]

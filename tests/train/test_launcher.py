@@ -90,8 +90,8 @@ def test_nothing_outlives_a_launcher_or_an_agent_that_is_killed_outright(tmp_pat
         family = [agent, *agent.children(recursive=True)]
         assert len(family) >= 3
         os.kill(launcher.pid if victim == "launcher" else agent.pid, signal.SIGKILL)
-        assert left(family, within=10) == []
-        assert launcher.wait(timeout=10) != 0
+        assert left(family, within=60) == []
+        assert launcher.wait(timeout=60) != 0
         launcher.stdout.close()
 
 
