@@ -138,9 +138,7 @@ class Outlines:
         self, rows: CuratedRows, number: int, roles: bytes, contents: list[str]
     ) -> tuple[_Outline, list[str]] | None:
         """A row's outline, and the strings that are filled in; None where it has none."""
-        tools: list[str] | None = []
-        if given := rows.tools[number]:
-            tools = _written(given)
+        tools = _written(rows.tools[number] or "[]")
         if tools is None:
             return None
         form, calls = "", list[str]()
