@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -125,11 +126,8 @@ def rows_of(drawn: list[tuple[bool, Any, list[tuple[str, str | None]]]]) -> Cura
     return CuratedRows(pa.RecordBatch.from_pylist([*rows[:1], *rows], schema=SCHEMA).slice(1))
 
 
-@given(st.lists(st.tuples(st.booleans(), tools, talks), min_size=1, max_size=12))
-@settings(deadline=None, max_examples=40)
-def test_every_row_is_as_if_it_were_encoded_whole(
-    renderer: Renderer, outlines: Outlines, drawn: list[tuple[bool, Any, list[tuple[str, str | None]]]]
-) -> None:
+def check(renderer: Renderer, outlines: Outlines, drawn: list[tuple[bool, Any, list[tuple[str, str | None]]]]) -> None:
+    """Whether rows are encoded as if each were the only one."""
     rows = rows_of(drawn)
     taken = []
     for number in range(len(rows)):
@@ -146,6 +144,65 @@ def test_every_row_is_as_if_it_were_encoded_whole(
         found = _encode(renderer, outlines, rows)
         for one, other in zip(found, expected, strict=True):
             assert np.array_equal(one, other) if isinstance(one, np.ndarray) else one == other
+
+
+@given(st.lists(st.tuples(st.booleans(), tools, talks), min_size=1, max_size=12))
+@settings(deadline=None, max_examples=40)
+def test_every_row_is_as_if_it_were_encoded_whole(
+    renderer: Renderer, outlines: Outlines, drawn: list[tuple[bool, Any, list[tuple[str, str | None]]]]
+) -> None:
+    check(renderer, outlines, drawn)
+
+
+FULL = [
+    "a",
+    "    def f():\n",
+    "tail  \n",
+    'a"b\\c\n',
+    "naïve 東京 🙂",
+    "</think>b",
+    "<",
+    "{{ x }}",
+    "'s",
+    "\x1c.",
+    "\u00a0x",
+    "{}",
+]
+BLANK = [" ", "    ", "\n\n", "\t"]
+OBJECTS = [{"a": 1}, {"é\n": {"b": ['"', None, 1.0]}}, {"a": {}, '"': []}, {"": ""}]
+
+
+def another(value: Any, random: Random, key: str = "") -> Any:
+    """A value of the same shape."""
+    if isinstance(value, str):
+        return random.choice(BLANK if value.isspace() else FULL) if value else value
+    if key == "arguments" and value and isinstance(value, dict | list):
+        return random.choice(OBJECTS) if isinstance(value, dict) else random.choice([[1], ["é", {}]])
+    if isinstance(value, list):
+        return [another(one, random) for one in value]
+    return {name: another(one, random, name) for name, one in value.items()} if isinstance(value, dict) else value
+
+
+@given(st.booleans(), tools, talks, st.randoms(use_true_random=False))
+@settings(deadline=None, max_examples=25)
+def test_rows_of_one_shape_that_differ_in_every_string(
+    renderer: Renderer,
+    outlines: Outlines,
+    system: bool,
+    tools: Any,
+    said: list[tuple[str, str | None]],
+    random: Random,
+) -> None:
+    drawn = [(system, tools, said)]
+    objects = isinstance(tools, list) and all(isinstance(one, dict) and one for one in tools)
+    for _ in range(6):
+        other = [random.choice([{**one, "note": random.choice(FULL)}, *OBJECTS]) for one in tools] if objects else tools
+        others = [
+            (another(content, random), extra and json.dumps(another(json.loads(extra), random), ensure_ascii=False))
+            for content, extra in said
+        ]
+        drawn.append((system, other, others))
+    check(renderer, outlines, drawn)
 
 
 def test_plain_rows_have_outlines_and_no_others(renderer: Renderer) -> None:
