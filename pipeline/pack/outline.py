@@ -138,7 +138,7 @@ class Outlines:
         self, rows: CuratedRows, number: int, roles: bytes, contents: list[str]
     ) -> tuple[_Outline, list[str]] | None:
         """A row's outline, and the strings that are filled in; None where it has none."""
-        tools = _written(rows.tools[number] or "[]")
+        tools = _written(given) if (given := rows.tools[number]) else []
         if tools is None:
             return None
         form, calls = "", list[str]()
