@@ -36,6 +36,8 @@ class CuratedRows:
         sizes = pc.list_value_length(batch["messages"]).to_numpy(zero_copy_only=False)
         self.first: NDArray[np.int64] = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
         """Shape (rows + 1,): row `i` has the messages `first[i] … first[i + 1] - 1`."""
+        self._having: dict[frozenset[str], list[bool]] = {}
+        self._held: dict[str, NDArray[np.bool_]] = {}
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -81,23 +83,41 @@ class CuratedRows:
         mine = pc.equal(self._roles, role).to_numpy(zero_copy_only=False)
         return len(np.unique(self.row_of[mine]))
 
-    def may_have(self, keys: frozenset[str]) -> NDArray[np.bool_]:
-        r"""Whether `extra` of a row's messages may have one of these keys; shape (rows,).
+    @cached_property
+    def extras(self) -> list[str | None]:
+        """Of each message: exact JSON of its other keys, or None."""
+        return _texts(self._extras)
+
+    @cached_property
+    def _joined(self) -> tuple[NDArray[np.int32], Any]:
+        """Where each `extra` begins, and all of them."""
+        offsets = np.frombuffer(self._extras.buffers()[1], np.int32)[self._extras.offset :][: len(self._extras) + 1]
+        return offsets, self._extras.buffers()[2].slice(offsets[0], offsets[-1] - offsets[0]).to_pybytes()
+
+    def may_have(self, keys: frozenset[str]) -> list[bool]:
+        r"""Whether `extra` of each row's messages may have one of these keys.
 
         It is exact JSON: a key is there between quotes, or (`\u0074ools`) with an escape in it.
         """
-        found = np.zeros(len(self), np.bool_)
-        if self._extras.null_count == len(self._extras):
-            return found
-        offsets = np.frombuffer(self._extras.buffers()[1], np.int32)[self._extras.offset :][: len(self._extras) + 1]
-        data = self._extras.buffers()[2].slice(offsets[0], offsets[-1] - offsets[0]).to_pybytes()
-        for text in [rb"\u00", *(f'"{key}"'.encode() for key in sorted(keys))]:
-            place = data.find(text)
+        if keys not in self._having:
+            found = np.zeros(len(self), np.bool_)
+            if self._extras.null_count < len(self._extras):
+                for text in (r"\u00", *(f'"{key}"' for key in sorted(keys))):
+                    found |= self._holding(text)
+            self._having[keys] = found.tolist()
+        return self._having[keys]
+
+    def _holding(self, text: str) -> NDArray[np.bool_]:
+        """Whether `extra` of each row's messages holds a text; shape (rows,)."""
+        if text not in self._held:
+            found = self._held[text] = np.zeros(len(self), np.bool_)
+            (offsets, data), sought = self._joined, text.encode()
+            place = data.find(sought)
             while place >= 0:
                 message = int(np.searchsorted(offsets, offsets[0] + place, side="right")) - 1
                 found[self.row_of[message]] = True
-                place = data.find(text, int(offsets[message + 1] - offsets[0]))
-        return found
+                place = data.find(sought, int(offsets[message + 1] - offsets[0]))
+        return self._held[text]
 
 
 def _texts(array: pa.Array) -> list[Any]:

@@ -1,13 +1,15 @@
 """Rows of one shape, encoded by what differs between them.
 
-A skeleton says where a template writes the contents. So everything about such rows is known before: where the text is
-cut into pieces (`examples`), which pieces are targets, and the tokens of what the template itself writes between two
-control tokens. What is left to encode is the text around each content, from the control token or cut before it to the
-one behind it. Texts of many rows are encoded as one, with a *border* between them: a token of the encoder's own that no
-text holds. An encoder takes its added tokens out before anything else and encodes what is between them apart, so
-that the tokens are those of each text alone; and one call for many is faster than many calls.
+A skeleton says where a template writes the contents, the tools, and what calls hold. So everything about such rows is
+known before: where the text is cut into pieces (`examples`), which pieces are targets, and the tokens of what the
+template itself writes between two control tokens. What is left to encode is the text around each content, from the
+control token or cut before it to the one behind it. Texts of many rows are encoded as one, with a *border* between
+them: a token of the encoder's own that no text holds. An encoder takes its added tokens out before anything else and
+encodes what is between them apart, so that the tokens are those of each text alone; and one call for many is faster
+than many calls.
 
-The first row of each shape is encoded both ways, and its shape has no outline if they differ.
+The first row of each shape is encoded as if it were the only one, and the second both ways: its shape has no outline
+if they differ.
 """
 
 from __future__ import annotations
@@ -23,10 +25,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.pack.calls import FILLED, form_of, fullness
 from pipeline.pack.curated_rows import CuratedRows
 from pipeline.pack.encoder import free_character, stands_alone, with_border
 from pipeline.pack.piece import Encoded
 from pipeline.pack.skeleton import Skeleton
+from pipeline.pack.stand_in import Written
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -37,22 +41,23 @@ __all__ = ["Outlines"]
 
 _SHAPES = 4096
 _TRIES = 4
-"""Rows of a shape that are looked at until one can be compared."""
+"""Rows of a shape that are looked at until one can be compared. The first is not: many shapes never come again."""
 _CHARACTERS = 2048
 """Of texts that are encoded as one, or a little more: the encoder's memory for longer ones leaves the caches."""
-_Shape = tuple[bytes, int]
-"""Two bytes a message, and how many tools."""
+_Shape = tuple[bytes, int, str]
+"""Two bytes a message, how many tools, and the `calls.form_of` the messages."""
 _CONTENT = "\U00100000"
 """Stands for a content in a template's text; skeletons are made of nothing that holds it."""
+_to_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class _Outline(NamedTuple):
     parts: list[str]
     """At even places what the template writes, with borders in it, at odd places room for contents."""
-    contents: list[tuple[int, bool]]
-    """Number of the message, or of the tool behind them, and whether without the blanks around it."""
+    written: list[Written]
+    """What is written in this room: numbers of messages, and behind them of tools and of strings of calls."""
     asked: frozenset[str]
-    """Keys of messages that the template asks for: in rows with one of them it may write something else."""
+    """Other keys of messages that the template asks for: in rows with one of them it may write something else."""
     sizes: NDArray[np.int64]
     """Tokens of each segment; -1: those of a text with contents."""
     targets: NDArray[np.bool_]
@@ -60,9 +65,9 @@ class _Outline(NamedTuple):
     constants: NDArray[np.uint32]
     """Tokens of the other segments."""
 
-    def filled(self, contents: Sequence[str]) -> str:
+    def filled(self, strings: Sequence[str]) -> str:
         parts = self.parts.copy()
-        parts[1::2] = [contents[number].strip() if trimmed else contents[number] for number, trimmed in self.contents]
+        parts[1::2] = [way.of(strings[number]) if way else strings[number] for number, way in self.written]
         return "".join(parts)
 
 
@@ -78,11 +83,15 @@ class Outlines:
         self._known: dict[_Shape, _Outline | None] = {}
         self._tried: dict[_Shape, int] = {}
         self._roles: dict[str, int] = {}
+        self._wanted: frozenset[str] = frozenset()
+        """Keys of `calls.FILLED` that the template has asked for; what it does not ask for is not looked at."""
         added = renderer.tokenizer.added_tokens_decoder.values()
         # Two characters that a text with neither in it cannot hold: what stands for contents, and the border.
         self._border = free_character(renderer.tokenizer, but=_CONTENT)
-        special = [re.escape(one.content) for one in added if one.special]
-        self._special = re.compile("|".join([*special, self._border, _CONTENT]))
+        control = [one.content for one in added if one.special]
+        quoted = [_to_json(text)[1:-1] for text in control]
+        sought = dict.fromkeys([*control, *quoted, self._border, _CONTENT])
+        self._special = re.compile("|".join(map(re.escape, sought)))
         apart = sorted((one.content for one in added if stands_alone(one, added)), key=len, reverse=True)
         self._apart = re.compile(f"({'|'.join(map(re.escape, apart))})" if apart else "((?!))")
 
@@ -110,7 +119,6 @@ class Outlines:
         outlines: list[_Outline] = []
         texts: list[str] = []
         if self._able and numbers:
-            keys: dict[frozenset[str], NDArray[np.bool_]] = {}
             shapes = self._shapes(rows)
             quoting = self._special.search("\0".join(rows.contents)) is not None
             first = rows.first.tolist()
@@ -119,51 +127,72 @@ class Outlines:
                 contents = rows.contents[begin:end]
                 if quoting and self._special.search("\0".join(contents)):
                     continue
-                if given := rows.tools[number]:
-                    tools = _written(given)
-                    if tools is None or self._special.search("\0".join(tools)):
-                        continue
-                    contents = [*contents, *tools]
-                shape = shapes[2 * begin : 2 * end], len(contents) - (end - begin)
-                if shape not in self._known:
-                    self._make(shape, rows[number], contents)
-                if (outline := self._known.get(shape)) is None:
-                    continue
-                if outline.asked not in keys:
-                    keys[outline.asked] = rows.may_have(outline.asked)
-                if not keys[outline.asked][number]:
+                known = self._known_of(rows, number, shapes[2 * begin : 2 * end], contents)
+                if known is not None:
                     mine.append(number)
-                    outlines.append(outline)
-                    texts.append(outline.filled(contents))
+                    outlines.append(known[0])
+                    texts.append(known[0].filled(known[1]))
         return mine, self._encoded(outlines, texts)
+
+    def _known_of(
+        self, rows: CuratedRows, number: int, roles: bytes, contents: list[str]
+    ) -> tuple[_Outline, list[str]] | None:
+        """A row's outline, and the strings that are filled in; None where it has none."""
+        tools = _written(given) if (given := rows.tools[number]) else []
+        if tools is None:
+            return None
+        form, calls = "", list[str]()
+        messages: list[dict[str, Any]] = []
+        if rows.may_have(self._wanted)[number]:
+            extras = rows.extras[rows.first[number] : rows.first[number + 1]]
+            messages = [json.loads(extra) if extra else {} for extra in extras]
+            form, calls = form_of(messages, self._wanted)
+        if (tools or form) and self._special.search("\0".join([form, *tools, *calls])):
+            return None
+        strings = [*contents, *tools, *calls]
+        shape = roles, len(tools), form
+        if shape not in self._known:
+            self._tried[shape] = self._tried.get(shape, 0) + 1
+            if self._tried[shape] == 1:
+                return None
+            wanted = self._wanted
+            self._make(shape, rows[number], strings)
+            if self._wanted != wanted:
+                return self._known_of(rows, number, roles, contents)
+        if (outline := self._known.get(shape)) is None:
+            return None
+        others = any(map(outline.asked.intersection, messages)) if messages else rows.may_have(outline.asked)[number]
+        return None if others else (outline, strings)
 
     def _shapes(self, rows: CuratedRows) -> bytes:
         """Two bytes a message: its role, and whether its content is empty or blank."""
-        if len(self._known) >= _SHAPES or len(self._roles) >= _SHAPES:
+        if len(self._tried) >= _SHAPES or len(self._roles) >= _SHAPES:
             self._known.clear()
+            self._tried.clear()
             self._roles.clear()
         for role in set(rows.roles).difference(self._roles):
             self._roles[role] = len(self._roles)
         codes = np.fromiter(map(self._roles.__getitem__, rows.roles), np.uint16, len(rows.roles)) * np.uint16(3)
-        codes += np.fromiter((bool(text) + bool(text and not text.isspace()) for text in rows.contents), np.uint16)
+        codes += np.fromiter(map(fullness, rows.contents), np.uint16, len(rows.contents))
         return codes.tobytes()
 
-    def _make(self, shape: _Shape, row: dict[str, Any], contents: Sequence[str]) -> None:
+    def _make(self, shape: _Shape, row: dict[str, Any], strings: Sequence[str]) -> None:
         """Learn the outline of a shape from a row, or that it has none; neither where the row cannot tell."""
-        said = [(one["role"], one["content"]) for one in row["messages"]]
-        skeleton = self._renderer.template.skeleton(said, len(contents) - len(said))
+        conversation = self._renderer.row(row["messages"], row["tools"])
+        skeleton = self._renderer.template.skeleton(conversation.messages, shape[1], self._wanted)
         if skeleton is None:
             self._known[shape] = None
             return
-        conversation = self._renderer.row(row["messages"], row["tools"])
-        if any(skeleton.asked.intersection(message) for message in conversation.messages):
-            self._tried[shape] = self._tried.get(shape, 0) + 1
-            if self._tried[shape] >= _TRIES:
+        if not self._wanted.issuperset(skeleton.asked & FILLED):
+            self._wanted |= skeleton.asked & FILLED
+            return
+        if any((skeleton.asked - FILLED).intersection(message) for message in conversation.messages):
+            if self._tried[shape] > _TRIES:
                 self._known[shape] = None
             return
         outline = self._outline(skeleton)
         whole = self._renderer.encode([self._renderer.example(conversation)[0]])
-        own = self._encoded([outline], [outline.filled(contents)])
+        own = self._encoded([outline], [outline.filled(strings)])
         same = all(
             np.array_equal(a, b)
             for a, b in ((own.tokens, whole.tokens), (own.loss, whole.loss), (own.lengths, whole.lengths))
@@ -193,8 +222,8 @@ class Outlines:
         literals = self._border.join(texts).split(_CONTENT)
         return _Outline(
             parts=[part for literal in literals for part in (literal, "")][:-1],
-            contents=skeleton.contents,
-            asked=skeleton.asked,
+            written=skeleton.written,
+            asked=skeleton.asked - FILLED,
             sizes=np.array(sizes, np.int64),
             targets=np.array(targets, np.bool_),
             constants=np.array(constants, np.uint32),
@@ -243,8 +272,8 @@ class Outlines:
 
 
 def _written(tools: str) -> list[str] | None:
-    """Each tool as the templates' filter `tojson` writes it; None where they are not a list of objects."""
+    """Each tool as the templates' filter `tojson` writes it; None where they are not a list of full objects."""
     found = json.loads(tools)
-    if not isinstance(found, list) or not all(isinstance(tool, dict) for tool in found):
+    if not isinstance(found, list) or not all(isinstance(tool, dict) and tool for tool in found):
         return None
-    return [json.dumps(tool, ensure_ascii=False) for tool in found]
+    return list(map(_to_json, found))

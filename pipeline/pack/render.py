@@ -149,14 +149,15 @@ class Template:
             mend="give a template that writes contents as they are, or leave such rows out of the source",
         )
 
-    def skeleton(self, messages: Sequence[tuple[str, str]], tools: int = 0) -> Skeleton | None:
-        """What stands around the contents of rows like this, unchecked; None where contents are looked into.
+    def skeleton(self, messages: Sequence[Message], tools: int, wanted: frozenset[str]) -> Skeleton | None:
+        """What stands around the strings of rows like this, unchecked; None where they are looked into.
 
         Args:
-            messages: role and content of each.
+            messages: with any keys.
             tools: how many the row has.
+            wanted: keys of messages that are filled in.
         """
-        found = self._skeletons.asking(messages, tools)
+        found = self._skeletons.asking(messages, tools, wanted)
         # Whichever of these a message has, transformers gives it the others too.
         return found and found._replace(asked=found.asked.union(REASONING))
 
@@ -215,7 +216,7 @@ def _strings(value: Any) -> list[str]:
     if isinstance(value, str):
         return [value]
     if isinstance(value, dict):
-        value = list(value.values())
+        value = [*value, *value.values()]
     return [text for item in value for text in _strings(item)] if isinstance(value, list | tuple) else []
 
 
@@ -223,7 +224,7 @@ def _replaced(value: Any, change: Any) -> Any:
     if isinstance(value, str):
         return change(value)
     if isinstance(value, dict):
-        return {key: _replaced(item, change) for key, item in value.items()}
+        return {change(key): _replaced(item, change) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return type(value)(_replaced(item, change) for item in value)
     return value

@@ -99,6 +99,32 @@ def test_a_row_cannot_close_its_own_message(tokenizer: PreTrainedTokenizerBase, 
     assert sum(token in ids for token in document) == 1 + (document[0] in ids)
 
 
+@pytest.mark.parametrize("place", ["name", "description", "parameter", "key", "deep", "argument", "call", "id", "text"])
+def test_tools_and_calls_cannot_close_a_message(
+    tokenizer: PreTrainedTokenizerBase, renderer: Renderer, place: str
+) -> None:
+    """Neither by values nor by keys, wherever the template writes them."""
+    control = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
+    ids = set(tokenizer.convert_tokens_to_ids(control))
+
+    def encoded(text: str) -> list[int]:
+        at = {place: text}
+        parameters = {"properties": {at.get("parameter", "x"): {}, "y": {"enum": [{at.get("deep", "x"): 1}]}}}
+        function = {"name": at.get("name", "f"), "description": at.get("description", "x"), "parameters": parameters}
+        arguments: Any = {at.get("argument", "x"): {"y": [{at.get("argument", "x"): 1}]}}
+        if place == "text":
+            arguments = json.dumps({text: 1})
+        call = {"id": at.get("id", "x"), "function": {"name": at.get("call", "f"), "arguments": arguments}}
+        tools = json.dumps([{"type": "function", "function": function, at.get("key", "x"): 1}])
+        return renderer.encode([renderer.conversation(pair("x", tool_calls=[call]), tools)]).tokens.tolist()
+
+    attack = " ".join(control)
+    clean, attacked = encoded("x"), encoded(attack)
+    assert sum(token in ids for token in attacked) == sum(token in ids for token in clean)
+    if place != "id":  # which is not written
+        assert attack.replace(" ", "") in str(tokenizer.decode(attacked)).replace(" ", "")
+
+
 def test_bos_stands_once_where_the_tokenizer_wants_it(tokenizer: PreTrainedTokenizerBase, renderer: Renderer) -> None:
     wants = tokenizer("a")["input_ids"][0] == tokenizer.bos_token_id
     for pieces in (renderer.conversation(pair("x")), renderer.document("x y z")):
