@@ -31,6 +31,7 @@ from pipeline.cluster import dask_client, run_parts
 from pipeline.config import Cluster, Dedup, Fuzzy
 from pipeline.curate.dedup.collisions import Part
 from pipeline.curate.dedup.decide import decide
+from pipeline.curate.keys import sketch_column
 from pipeline.mixing import keyed as mix
 
 VALUES = Fuzzy().sketch
@@ -112,9 +113,7 @@ def write_keys(part: Part) -> None:
             "priority": np.zeros(part.rows, np.int32),
             "length": (draw % 5000).astype(np.int64),
             "digest": pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), part.rows, [None, pa.py_buffer(digests)]),
-            "sketch": pa.ListArray.from_arrays(
-                pa.array(np.arange(part.rows + 1, dtype=np.int32) * VALUES), pa.array(sketches.reshape(-1))
-            ),
+            "sketch": sketch_column(sketches),
         }
     )
     pq.write_table(table, part.path, compression="none", use_dictionary=False)

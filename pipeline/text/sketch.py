@@ -12,9 +12,9 @@ A text that leaves more than one bucket in four empty, or after two rounds one i
 values are the same, and no text takes more than a few times its length. Where buckets fill faster, a further round or
 two over the text cost less than the table would.
 
-On a processor shingles are hashed many at a time, in a loop that becomes vector instructions, and those of a row that fit
-the table are kept there for the rounds to come. A thread of a GPU would only go to its memory for that: it offers each
-shingle as it finds it. The values are the same.
+On a processor shingles are hashed many at a time, in a loop that becomes vector instructions, and those of a row that
+fit the table are kept there for the rounds to come. A thread of a GPU would only go to its memory for that: it offers
+each shingle as it finds it. The values are the same.
 """
 
 from __future__ import annotations

@@ -133,6 +133,40 @@ def test_an_index_of_other_parameters_is_refused(run_curation: Curation, tmp_pat
         assert "new folder" in raised.value.mend
 
 
+def test_an_index_of_format_3_is_held_against_and_added_to(tmp_path: Path) -> None:
+    """It has sketches as lists of numbers; what comes to it is written as format 4."""
+    dedup, kept = Dedup.model_validate(DEDUP), {}
+    tables = [keys_table(families(seed, 60, alphabet=6), prefix=f"{seed}#", seed=seed) for seed in range(3)]
+    for made in (3, 4):
+        home = tmp_path / str(made)
+        folder = home / "index"
+        _batch(tables[0], dedup, home, Index.open(folder, dedup, "0"), "0")
+        if made == 3:
+            _as_format_3(folder)
+        kept[made] = [_batch(tables[n], dedup, home, Index.open(folder, dedup, str(n)), str(n)) for n in (1, 2)]
+        types = [str(pq.read_schema(part.path).field("sketch").type) for part in Index.open(folder, dedup, "3").parts()]
+        assert set(types[:2]) == {"list<element: uint32>" if made == 3 else "large_binary"}
+        assert set(types[2:]) == {"large_binary"}
+        assert json.loads((folder / "_index.json").read_text())["format"] == 4
+    assert kept[3] == kept[4]
+    assert 0 < len(kept[4][0]) < 60, "some rows went"
+    manifest = json.loads((folder / "_index.json").read_text())
+    (folder / "_index.json").write_text(json.dumps(manifest | {"format": 2}))
+    with pytest.raises(InputError, match="made with format 2, and this recipe asks for format 4"):
+        Index.open(folder, dedup, "3")
+
+
+def _as_format_3(folder: Path) -> None:
+    manifest = json.loads((folder / "_index.json").read_text())
+    for file in manifest["batches"][0]["files"]:
+        path = folder / file["name"]
+        table = pq.read_table(path)
+        lists = [None if one is None else np.frombuffer(one, "<u4") for one in table["sketch"].to_pylist()]
+        pq.write_table(table.set_column(2, "sketch", pa.array(lists, pa.list_(pa.uint32()))), path)
+        file["bytes"] = path.stat().st_size
+    (folder / "_index.json").write_text(json.dumps(manifest | {"format": 3}))
+
+
 def test_a_damaged_index_is_refused(tmp_path: Path) -> None:
     dedup, folder = Dedup.model_validate(DEDUP), tmp_path / "index"
     _batch(keys_table(families(0, 20)), dedup, tmp_path, Index.open(folder, dedup, "a"), "a")
