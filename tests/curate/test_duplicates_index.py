@@ -24,6 +24,8 @@ from pipeline.curate.dedup.decide import decide
 from pipeline.curate.dedup.index import Index
 from pipeline.curate.duplicates import DECISIONS
 from pipeline.errors import InputError, StageError
+from pipeline.pack import pack
+from pipeline.run import RunDirectory
 from tests.curate.conftest import Curated
 from tests.curate.planted import DEDUP, as_parts, by_id, families, keys_table, serial
 from tests.curate.test_curate import NO_RULES, edited, prose
@@ -287,6 +289,42 @@ def test_rows_that_are_read_a_second_time_stop_the_run(run_curation: Curation, t
     assert len(run_curation(more, file="a", curate=allowed).kept) == 10
     with pytest.raises(InputError, match="max_repeated"):  # also of what is there
         run_curation(more, file="a", curate={"dedup": dedup, **NO_RULES})
+
+
+def test_a_batch_of_nothing_new_is_told_of_and_packing_it_ends_with_one_message(
+    run_curation: Curation, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    dedup = {"index": str(tmp_path / "index")}
+    run_curation(_recipe(A), name="first", file="a", curate={"dedup": dedup, **NO_RULES})
+    assert "warning" not in capfd.readouterr().err, "rows are kept"
+    done = run_curation(_recipe(A[5:20]), name="second", file="b", curate={"dedup": dedup, **NO_RULES})
+    assert len(done.kept) == 0
+    assert set(done.ledger["stage"].to_pylist()) == {"exact"}
+    told = "warning: none of the 15 rows read is kept: 15 at `exact`; 15 of them are like rows of the index"
+    assert capfd.readouterr().err.count(told) == 1
+    assert [batch["rows"] for batch in _manifest(tmp_path)["batches"]] == [30, 0]
+    run, recipe = RunDirectory.existing(tmp_path / "second")
+    with pytest.raises(InputError, match=r"the train split has no rows \(curation kept 0 of 15\)"):
+        pack(run, recipe)
+    # A batch after an empty one sees the first.
+    third = run_curation(_recipe([*A[2:5], *B[4:]]), name="third", file="c", curate={"dedup": dedup, **NO_RULES})
+    assert sorted(third.ledger["evidence"].to_pylist()) == ["s/a.jsonl#2", "s/a.jsonl#3", "s/a.jsonl#4"]
+
+
+def test_a_batch_that_is_like_the_index_trips_the_breaker_that_names_it(
+    run_curation: Curation, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    dedup: dict[str, Any] = {"index": str(tmp_path / "index")}
+    run_curation(_recipe(A), name="first", file="a", curate={"dedup": dedup, **NO_RULES})
+    near = _recipe([edited(text, 4) for text in A[:10]])
+    with pytest.raises(InputError, match=r"would remove 10 of 10 rows \(100.0%\)") as raised:
+        run_curation(near, name="second", file="b", curate={"dedup": dedup, **NO_RULES})
+    assert raised.value.where == f"10 rows go in favour of rows of the index {tmp_path / 'index'}"
+    assert "look whether this batch says what earlier ones said" in raised.value.mend
+    assert "raise curate.dedup.fuzzy.max_removed" in raised.value.mend
+    allowed = {"dedup": {**dedup, "fuzzy": {"max_removed": 1.0}}, **NO_RULES}
+    assert len(run_curation(near, name="second", file="b", curate=allowed).kept) == 0
+    assert "none of the 10 rows read is kept: 10 at `fuzzy`; 10 of them" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("action", ["report", "drop"])
