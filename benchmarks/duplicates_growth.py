@@ -5,10 +5,10 @@
 `--steps` shows what each step took as well: seconds by the clock, of processors in the program and in the system.
 
 One row in five is a near copy of an earlier one (106 of 128 values or more are equal), one in twenty an exact copy. The
-exponent is that of a line through the logarithms of processor seconds over all processes; memory is the largest sum,
-over those processes, of what they hold themselves (anonymous), of the files that they have mapped (the kernel's to drop;
-one that three have mapped counts three times), and of both (resident). A few rows go first, so that nothing is compiled
-while the clock runs.
+exponent is that of a line through the logarithms of processor seconds over all processes. Memory is the largest sum,
+over those processes, of what they hold themselves (anonymous), of the files that they have mapped (the kernel's to
+drop; a file that three have mapped counts three times), and of both (resident). A few rows go first, so that nothing is
+compiled while the clock runs.
 """
 
 from __future__ import annotations
@@ -46,9 +46,8 @@ def main() -> None:
     options = ask.parse_args()
     sizes = [int(size * 1e6) for size in options.millions]
     measured(10_000, {})
-    print(
-        f"{'rows':>12}{'removed':>12}{'wall s':>10}{'CPU s':>10}{'µs a row':>10}{'anonymous':>12}{'mapped':>12}{'resident':>12}"
-    )
+    names = ("rows", "removed", "wall s", "CPU s", "µs a row", "anonymous", "mapped", "resident")
+    print("".join(f"{name:>{width}}" for name, width in zip(names, (12, 12, 10, 10, 10, 12, 12, 12), strict=True)))
     seconds = []
     for rows in sizes:
         steps: dict[str, np.ndarray] = {}
