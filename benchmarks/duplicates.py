@@ -44,6 +44,7 @@ from pipeline.curate.dedup.collisions import Part
 from pipeline.curate.dedup.decide import bands_of, decide
 from pipeline.curate.dedup.shared import WIDTH
 from pipeline.curate.dedup.work import work_folder
+from pipeline.curate.keys import sketch_column
 from pipeline.curate.parquet import write_parquet
 from pipeline.engines import engine_for
 from pipeline.schema import KEYS
@@ -110,14 +111,13 @@ def decided(corpus: Corpus, dedup: Dedup, sketches: np.ndarray, digests: np.ndar
     """Write the keys, decide, and give back removed row → survivor."""
     with tempfile.TemporaryDirectory(prefix="keys-") as folder:
         path, count = Path(folder) / "part-00000.parquet", len(corpus.ids)
-        offsets = pa.array(np.arange(count + 1, dtype=np.int32) * sketches.shape[1])
         table = pa.table(
             {
                 "id": corpus.ids,
                 "priority": np.zeros(count, np.int32),
                 "length": [len(text) for text in corpus.texts],
                 "digest": pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), count, [None, pa.py_buffer(digests)]),
-                "sketch": pa.ListArray.from_arrays(offsets, pa.array(sketches.reshape(-1))),
+                "sketch": sketch_column(sketches),
             }
         )
         write_parquet(path, table, KEYS)

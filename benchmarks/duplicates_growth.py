@@ -5,9 +5,10 @@
 `--steps` shows what each step took as well: seconds by the clock, of processors in the program and in the system.
 
 One row in five is a near copy of an earlier one (106 of 128 values or more are equal), one in twenty an exact copy. The
-exponent is that of a line through the logarithms of processor seconds over all processes; memory is the largest sum,
-over those processes, of what they hold themselves (anonymous) and with mapped files (resident). A few rows go first, so
-that nothing is compiled while the clock runs.
+exponent is that of a line through the logarithms of processor seconds over all processes. Memory is the largest sum,
+over those processes, of what they hold themselves (anonymous), of the files that they have mapped (the kernel's to
+drop; a file that three have mapped counts three times), and of both (resident). A few rows go first, so that nothing is
+compiled while the clock runs.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from pipeline.cluster import dask_client, run_parts
 from pipeline.config import Cluster, Dedup, Fuzzy
 from pipeline.curate.dedup.collisions import Part
 from pipeline.curate.dedup.decide import decide
+from pipeline.curate.keys import sketch_column
 from pipeline.mixing import keyed as mix
 
 VALUES = Fuzzy().sketch
@@ -44,15 +46,17 @@ def main() -> None:
     options = ask.parse_args()
     sizes = [int(size * 1e6) for size in options.millions]
     measured(10_000, {})
-    print(f"{'rows':>12}{'removed':>12}{'wall s':>10}{'CPU s':>10}{'µs a row':>10}{'anonymous':>12}{'resident':>12}")
+    names = ("rows", "removed", "wall s", "CPU s", "µs a row", "anonymous", "mapped", "resident")
+    print("".join(f"{name:>{width}}" for name, width in zip(names, (12, 12, 10, 10, 10, 12, 12, 12), strict=True)))
     seconds = []
     for rows in sizes:
         steps: dict[str, np.ndarray] = {}
-        removed, wall, cpu, anonymous, resident = measured(rows, steps)
+        removed, watch = measured(rows, steps)
+        wall, cpu = watch.wall, watch.cpu
         seconds.append(cpu)
         print(
             f"{rows:>12,}{removed:>12,}{wall:>10.1f}{cpu:>10.1f}{cpu / rows * 1e6:>10.1f}"
-            f"{anonymous / 1e9:>9.2f} GB{resident / 1e9:>9.2f} GB",
+            f"{watch.anonymous / 1e9:>9.2f} GB{watch.mapped / 1e9:>9.2f} GB{watch.resident / 1e9:>9.2f} GB",
             flush=True,
         )
         for name, took in steps.items() if options.steps else ():
@@ -61,8 +65,8 @@ def main() -> None:
         print(f"processor seconds grow as n^{np.polyfit(np.log(sizes), np.log(seconds), 1)[0]:.3f}")
 
 
-def measured(rows: int, steps: dict[str, np.ndarray]) -> tuple[int, float, float, int, int]:
-    """Rows removed, wall seconds, processor seconds, and the peaks of anonymous and resident bytes.
+def measured(rows: int, steps: dict[str, np.ndarray]) -> tuple[int, Watch]:
+    """Rows removed, and what that took.
 
     What each step takes is added to `steps`.
     """
@@ -88,7 +92,7 @@ def measured(rows: int, steps: dict[str, np.ndarray]) -> tuple[int, float, float
             with Watch() as watch:
                 done = decide(parts, Dedup(), folder / "work", run)
             steps["between the steps"] = clocks() - began - sum(steps.values(), np.zeros(3))
-            return int(done.removed.sum()), watch.wall, watch.cpu, watch.anonymous, watch.resident
+            return int(done.removed.sum()), watch
     finally:
         shutil.rmtree(folder)
 
@@ -112,19 +116,17 @@ def write_keys(part: Part) -> None:
             "priority": np.zeros(part.rows, np.int32),
             "length": (draw % 5000).astype(np.int64),
             "digest": pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), part.rows, [None, pa.py_buffer(digests)]),
-            "sketch": pa.ListArray.from_arrays(
-                pa.array(np.arange(part.rows + 1, dtype=np.int32) * VALUES), pa.array(sketches.reshape(-1))
-            ),
+            "sketch": sketch_column(sketches),
         }
     )
     pq.write_table(table, part.path, compression="none", use_dictionary=False)
 
 
 class Watch:
-    """Time and memory of this process and its children between enter and exit."""
+    """Seconds (`wall`, `cpu`) and peaks of bytes of this process and its children between enter and exit."""
 
     def __enter__(self) -> Watch:
-        self.anonymous = self.resident = 0
+        self.anonymous = self.mapped = self.resident = 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
         self._cpu, self._began = clocks()[1:].sum(), time.perf_counter()
@@ -138,9 +140,14 @@ class Watch:
 
     def _sample(self) -> None:
         while not self._stop.wait(0.1):
-            memory = [process.memory_info() for process in tree()]
-            self.resident = max(self.resident, sum(one.rss for one in memory))
-            self.anonymous = max(self.anonymous, sum(one.rss - one.shared for one in memory))
+            try:
+                memory = [process.memory_info() for process in tree()]
+            except psutil.NoSuchProcess:  # one ended while it was looked at
+                continue
+            resident, mapped = (sum(getattr(one, name) for one in memory) for name in ("rss", "shared"))
+            self.resident = max(self.resident, resident)
+            self.mapped = max(self.mapped, mapped)
+            self.anonymous = max(self.anonymous, resident - mapped)
 
 
 def tree() -> list[psutil.Process]:

@@ -29,6 +29,7 @@ from pipeline.config import Dedup, Fuzzy
 from pipeline.curate.dedup.collisions import Part
 from pipeline.curate.dedup.comparisons import CENTRES
 from pipeline.curate.dedup.decide import decide
+from pipeline.curate.keys import sketch_column
 from pipeline.curate.parquet import write_parquet
 from pipeline.engines import engine_for
 from pipeline.schema import KEYS
@@ -95,7 +96,7 @@ def sketched(texts: list[str]) -> NDArray[np.uint32]:
 
 def decided(sketches: NDArray[np.uint32], centres: int) -> tuple[NDArray[np.bool_], int]:
     """Which rows are removed, and how many edges were written."""
-    count, values = sketches.shape
+    count = len(sketches)
     numbers = np.arange(count)
     # Neighbours in the survivor order are compared in any case: the order here says nothing about who is alike.
     shuffled = np.random.default_rng(1).permutation(count)
@@ -106,9 +107,7 @@ def decided(sketches: NDArray[np.uint32], centres: int) -> tuple[NDArray[np.bool
             "priority": np.zeros(count, np.int32),
             "length": np.zeros(count, np.int64),
             "digest": pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), count, [None, pa.py_buffer(digests)]),
-            "sketch": pa.ListArray.from_arrays(
-                pa.array(np.arange(count + 1, dtype=np.int32) * values), pa.array(sketches.reshape(-1))
-            ),
+            "sketch": sketch_column(sketches),
         }
     )
     with tempfile.TemporaryDirectory(prefix="templates-") as name:

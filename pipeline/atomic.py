@@ -34,7 +34,8 @@ def atomic_file(path: Path, *, synced: bool = True) -> Iterator[Path]:
     Raises:
         MachineError: the disk is full.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if not os.path.isdir(path.parent):  # to ask is a third of the price of making it in vain
+        path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f"{TEMPORARY}{path.name}-{os.getpid()}-{secrets.token_hex(4)}")
     try:
         yield beside
@@ -43,10 +44,11 @@ def atomic_file(path: Path, *, synced: bool = True) -> Iterator[Path]:
         os.replace(beside, path)
         if synced:
             sync(path.parent)
-    except OSError as error:
-        raise cannot_write(error, str(path)) or error from None
-    finally:
+    except BaseException as error:
         beside.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise cannot_write(error, str(path)) or error from None
+        raise
 
 
 @contextmanager

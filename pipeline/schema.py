@@ -75,7 +75,7 @@ KEYS = pa.schema(
         pa.field("priority", pa.int32(), nullable=False),  # of the source; higher is kept first
         pa.field("length", pa.int64(), nullable=False),  # characters; longer is kept first
         pa.field("digest", pa.binary(16), nullable=False),
-        pa.field("sketch", pa.list_(pa.uint32())),  # fixed K values, or null without `fuzzy`
+        pa.field("sketch", pa.large_binary()),  # K values, each a little-endian uint32; null without `fuzzy`
     ]
 )
 """What deduplication reads instead of text; row i is row i of the documents part of the same number."""

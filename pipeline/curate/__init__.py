@@ -9,6 +9,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from pipeline.cluster import lazy_client
 from pipeline.config import Recipe
 from pipeline.curate import curated, documents, duplicates
@@ -34,7 +36,22 @@ def curate(run: RunDirectory, recipe: Recipe) -> Manifest:
         duplicates.run_stage(run, recipe, client)
         held_out.run_stage(run, recipe, client)
         substrings.run_stage(run, recipe, client)
-        return curated.run_stage(run, recipe, client)
+        done = curated.run_stage(run, recipe, client)
+    _tell_of_nothing(run, recipe, done)
+    return done
+
+
+def _tell_of_nothing(run: RunDirectory, recipe: Recipe, done: Manifest) -> None:
+    """Say so where no row is kept: curation may do that, but hardly anybody wants it."""
+    if done.rows is None or done.rows["kept"]:
+        return
+    gone = {"ingest": done.rows["rejected"], **done.summary["dropped"]}
+    went = ", ".join(f"{count:,} at `{stage}`" for stage, count in gone.items() if count) or "there were none"
+    said = f"warning: none of the {done.rows['in']:,} rows read is kept: {went}"
+    duplicates = Manifest.read(run.path("duplicates"))
+    if duplicates is not None and (indexed := duplicates.summary["breaker"]["indexed"]):
+        said += f"; {indexed:,} of them are like rows of the index {recipe.curate.dedup.index}"
+    print(f"{said}. `curate-and-train inspect {run.shown} --dropped` shows them", file=sys.stderr, flush=True)
 
 
 def plan(run: RunDirectory, recipe: Recipe) -> list[Stage | None]:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DECISIONS", "SHARED", "keys_of", "run_stage", "stage"]
 
-VERSION = 5
+VERSION = 6
 
 SHARED = "duplicates/shared.npy"
 """With `fuzzy.ignore_shared`: hashes of the text that was left out of the sketches."""

@@ -12,7 +12,7 @@ from pipeline.curate.messages import contents_of, extras_of, one_array
 from pipeline.engines import Engine
 from pipeline.schema import KEYS
 
-__all__ = ["keys_of", "sketch_lists"]
+__all__ = ["keys_of", "sketch_column"]
 
 
 def keys_of(table: pa.Table, recipe: Recipe, engine: Engine) -> pa.Table:
@@ -53,7 +53,7 @@ def keys_of(table: pa.Table, recipe: Recipe, engine: Engine) -> pa.Table:
             "priority": priorities.take(pc.index_in(one_array(table["source"]), pa.array(names))),
             "length": table["char_count"],
             "digest": pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), len(table), [None, pa.py_buffer(digests)]),
-            "sketch": pa.nulls(len(table), KEYS.field("sketch").type) if sketches is None else sketch_lists(sketches),
+            "sketch": pa.nulls(len(table), KEYS.field("sketch").type) if sketches is None else sketch_column(sketches),
         },
         schema=KEYS,
     )
@@ -87,7 +87,10 @@ def _digests(column: pa.Array, engine: Engine) -> np.ndarray:
     return engine.digest(pc.fill_null(column, "").cast(pa.large_string()), normalised=True)
 
 
-def sketch_lists(sketches: np.ndarray) -> pa.ListArray:
+def sketch_column(sketches: np.ndarray) -> pa.LargeBinaryArray:
     """The column `sketch` of `schema.KEYS`, of uint32 [rows, values]."""
-    offsets = np.arange(len(sketches) + 1, dtype=np.int32) * sketches.shape[1]
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(sketches.reshape(-1)))
+    values = np.ascontiguousarray(sketches, "<u4")
+    bounds = np.arange(len(values) + 1, dtype=np.int64) * values.itemsize * values.shape[1]
+    return pa.LargeBinaryArray.from_buffers(
+        pa.large_binary(), len(values), [None, pa.py_buffer(bounds), pa.py_buffer(values)]
+    )

@@ -154,7 +154,9 @@ def _make_tokenizer(stage: Stage, recipe: Recipe, parts: Sequence[Path]) -> Part
     for part in parts:
         characters += pc.sum(pq.read_table(part, columns=["char_count"])["char_count"]).as_py() or 0
     if not recipe.pack.pretokenised and not sum(pq.read_metadata(part).num_rows for part in parts):
-        raise nothing_to_train("the train split has no rows", stage.run.path("curated/train"))
+        curated = Manifest.read(stage.run.path("curated"))
+        kept = f" (curation kept {curated.rows['kept']} of {curated.rows['in']})" if curated and curated.rows else ""
+        raise nothing_to_train(f"the train split has no rows{kept}", stage.run.path("curated/train"))
     every = 1 + characters // _TRAINING_CHARACTERS
     folder = stage.run.path("tokenizer")
     with atomic_folder(folder) as beside:

@@ -11,6 +11,10 @@ A text that leaves more than one bucket in four empty, or after two rounds one i
 *different* shingles. They are gathered in a table, and the other rounds run over them instead of over the text: the
 values are the same, and no text takes more than a few times its length. Where buckets fill faster, a further round or
 two over the text cost less than the table would.
+
+On a processor shingles are hashed many at a time, in a loop that becomes vector instructions, and those of a row that
+fit the table are kept there for the rounds to come. A thread of a GPU would only go to its memory for that: it offers
+each shingle as it finds it. The values are the same.
 """
 
 from __future__ import annotations
@@ -19,9 +23,9 @@ import numpy as np
 
 from pipeline.text.hashing import FACTOR, mix, slots_for
 from pipeline.text.kernel import declare, int64
-from pipeline.text.shingles import CHARACTERS, beyond_ascii, clear_window, next_token, power
+from pipeline.text.shingles import CHARACTERS, beyond_ascii, clear_window, next_token, power, write_shingles
 
-__all__ = ["EMPTY", "TABLE", "sketch"]
+__all__ = ["EMPTY", "MIXED", "TABLE", "sketch"]
 
 EMPTY = np.uint32(0xFFFFFFFF)
 """Every value of the sketch of an empty text, and no value of another."""
@@ -30,11 +34,20 @@ TABLE = 8192
 """Slots of the table of different shingles: a text with more than half as many fills 112 buckets in one round, unless
 one in 10¹³ does not."""
 
+MIXED = 1024
+"""Shingles that a processor hashes at a time."""
+
+FEW = 16
+"""Shingles for which that is not worth its beginning."""
+
 FREE = np.uint64(0xFFFFFFFFFFFFFFFF)
 LOW = np.uint64(0xFFFFFFFF)
+ONE = np.uint64(1)
 
 
-@declare("int64(uint8[::1], int64, int64, int64, int64, uint64[::1], uint64[::1], uint64[::1], uint32[::1])")
+@declare(
+    "int64(uint8[::1], int64, int64, int64, int64, uint64[::1], uint64[::1], uint64[::1], uint64[::1], uint32[::1])"
+)
 def sketch(
     buffer: np.ndarray,
     start: int,
@@ -43,6 +56,7 @@ def sketch(
     width: int,
     window: np.ndarray,
     table: np.ndarray,
+    mixed: np.ndarray,
     best: np.ndarray,
     values: np.ndarray,
 ) -> int:
@@ -56,6 +70,7 @@ def sketch(
         width: Of them in a shingle; a shorter text is one shingle, an empty one has none and its values are `EMPTY`.
         window: Scratch, `width + shingles.SCRATCH` values.
         table: Scratch, a power of two of values: `TABLE`, or fewer.
+        mixed: Scratch, as many values as shingles are hashed at a time; of one, each is offered as it is found.
         best: Scratch, as long as
         values: where to write, K values.
     """
@@ -65,6 +80,9 @@ def sketch(
     # Of ASCII a character is a byte, and bytes are the faster way to the same hashes.
     tokens = unit if unit != CHARACTERS or beyond_ascii(buffer, start, end) else 0
     different = -2  # unknown; -1 is too many for the table
+    # All shingles are kept between the rounds where they surely fit; how many there are is known when they are there.
+    keeps = len(mixed) > 1 and end - start <= len(table)
+    kept = 0
     left = buckets  # empty buckets that are few enough for another round over the text
     free = buckets if end > start else 0
     turn = 0
@@ -73,8 +91,15 @@ def sketch(
             bucket = -1 if turn < buckets else turn - buckets
             if different == -2 and free > left:
                 different = gather(buffer, start, end, tokens, width, window, table)
-            if different >= 0:
-                for k in range(different):
+                kept = max(different, 0)
+            if keeps and kept == 0 and tokens:
+                kept = write_shingles(buffer, start, end, tokens, width, window, table, int64(0))
+            elif keeps and kept == 0:
+                kept = write_hashes(buffer, start, end, width, table)
+            if kept > FEW and len(mixed) > 1:
+                offer_all(table, kept, turn, bucket, mixed, best)
+            elif kept > 0:
+                for k in range(kept):
                     offer(table[k], turn, bucket, best)
             elif tokens:
                 fill_tokens(buffer, start, end, tokens, width, window, turn, bucket, best)
@@ -91,6 +116,38 @@ def sketch(
         # accident of one in 2³². The largest value makes way for `EMPTY`.
         values[k] = EMPTY if best[k] == FREE else np.uint32(min(best[k] & LOW, LOW - np.uint64(1)))
     return turn
+
+
+@declare("int64(uint8[::1], int64, int64, int64, uint64[::1])")
+def write_hashes(buffer: np.ndarray, start: int, end: int, shingle: int, output: np.ndarray) -> int:
+    """Write the hash of every byte shingle of `[start, end)`, which is not empty, and return how many there are."""
+    width = min(shingle, end - start)
+    out = power(width)
+    rolling = hashed(buffer, start, width)
+    output[0] = rolling
+    for k in range(1, end - start - width + 1):
+        first = np.uint64(start + k)
+        rolling = slide(rolling, buffer[first - ONE], buffer[first + np.uint64(width - 1)], out)
+        output[k] = rolling
+    return int64(end - start - width + 1)
+
+
+@declare("int64(uint64[::1], int64, int64, int64, uint64[::1], uint64[::1])")
+def offer_all(shingles: np.ndarray, count: int, turn: int, bucket: int, mixed: np.ndarray, best: np.ndarray) -> int:
+    """Offer the values that the first `count` shingles have in round `turn`, as `offer` each, and return `count`."""
+    salt = mix(np.uint64(turn + 1) * FACTOR)
+    high = np.uint64(turn) << np.uint64(32)
+    buckets = np.uint64(len(best))
+    for first in range(0, count, len(mixed)):
+        size = min(len(mixed), count - first)
+        for k in range(size):
+            mixed[k] = mix(shingles[first + k] ^ salt)
+        for k in range(size):
+            value = mixed[k]
+            slot = ((value >> np.uint64(32)) * buckets) >> np.uint64(32) if bucket < 0 else np.uint64(bucket)
+            # Written whether it is smaller or not: which of the two, a processor would guess wrong too often.
+            best[slot] = min(high | (value & LOW), best[slot])
+    return count
 
 
 @declare("int64(uint8[::1], int64, int64, int64, int64, int64, uint64[::1])")

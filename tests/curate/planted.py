@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from pipeline.config import Dedup
 from pipeline.curate.dedup.collisions import Part, hashes_of
 from pipeline.curate.dedup.decide import Decisions, decide
+from pipeline.curate.keys import sketch_column
 from pipeline.schema import KEYS
 
 __all__ = ["DEDUP", "VALUES", "as_parts", "by_id", "decided", "families", "keys_table", "serial"]
@@ -42,10 +43,9 @@ def families(seed: int, rows: int, *, alphabet: int = 50, kin: float = 0.7, valu
 def keys_table(sketches: np.ndarray, *, prefix: str = "s/a.jsonl#", seed: int = 0, digests: Any = None) -> pa.Table:
     """Keys of those sketches: few lengths and priorities, so that ties are many; rows with one digest, one sketch."""
     random = np.random.default_rng(seed)
-    count, values = sketches.shape
+    count = len(sketches)
     if digests is None:
         digests = hashes_of(sketches)
-    flat = pa.array(np.ascontiguousarray(sketches).reshape(-1))
     return pa.table(
         {
             "id": [f"{prefix}{row}" for row in range(count)],
@@ -54,7 +54,7 @@ def keys_table(sketches: np.ndarray, *, prefix: str = "s/a.jsonl#", seed: int = 
             "digest": pa.FixedSizeBinaryArray.from_buffers(
                 pa.binary(16), count, [None, pa.py_buffer(np.ascontiguousarray(digests))]
             ),
-            "sketch": pa.ListArray.from_arrays(pa.array(np.arange(count + 1, dtype=np.int32) * values), flat),
+            "sketch": sketch_column(sketches),
         },
         schema=KEYS,
     )

@@ -286,6 +286,21 @@ def test_nothing_survives(run_curation: Curation) -> None:
     assert done.manifest["rows"] == {"in": 1, "kept": 0, "dropped": 1, "rejected": 0}
 
 
+@pytest.mark.parametrize("exact", [True, False])
+def test_rows_that_say_little_or_nothing_are_no_duplicates_of_each_other(run_curation: Curation, exact: bool) -> None:
+    texts = ["", None, " \n", "", "a", "b", "ab", "A", "?", "!", "\u200b", "\u200b\u200b", "\u00ad"]
+    rows = [{"text": text} for text in texts]
+    curate = {**NO_RULES, "clean": None, "dedup": {"exact": exact}}
+    done = run_curation(rows, curate=curate, ingest={"max_rejected": 1.0})
+    lines = {int(line["id"].partition("#")[2]): line for line in done.ledger.to_pylist()}
+    removed = {row: line for row, line in lines.items() if line["stage"] in ("exact", "fuzzy")}
+    assert {texts[row] for row in removed} <= {"A", "a", "\u200b"}, "only what says the same"
+    assert {"a", "A"} & {texts[row] for row in removed}
+    kept = {texts[int(row.partition("#")[2])] for row in done.kept["id"].to_pylist()}
+    assert {"b", "ab", "?", "!"} <= kept
+    assert len(done.kept) + len(lines) == len(rows)
+
+
 def test_an_empty_source(run_curation: Curation) -> None:
     done = run_curation([])
     assert done.manifest["rows"] == {"in": 0, "kept": 0, "dropped": 0, "rejected": 0}

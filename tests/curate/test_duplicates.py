@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from pipeline.config import Dedup
 from pipeline.curate.dedup import breaker, collisions
+from pipeline.curate.dedup.collisions import sketches_of
 from pipeline.curate.dedup.decide import decide
 from pipeline.errors import InputError
 from pipeline.text.sketch import EMPTY
@@ -26,7 +27,7 @@ def _by_search(table: pa.Table) -> dict[str, str]:
     """Row id → survivor's id, by comparing every row with every better one that agrees with it in a band."""
     rows = table.to_pylist()
     rows.sort(key=lambda row: (-row["priority"], -row["length"], row["id"]))
-    sketches = np.array([row["sketch"] for row in rows])
+    sketches = np.array([np.frombuffer(row["sketch"], "<u4") for row in rows])
     survivor: dict[str, str] = {}
     first_of: dict[bytes, int] = {}
     for place, row in enumerate(rows):
@@ -54,7 +55,7 @@ def test_survivors_are_those_of_a_search_through_all_pairs(seed: int, rows: int,
         found = decided(table, Path(folder))
     kept = {name for name, (survivor, *_) in found.items() if survivor == name}
     assert kept == {name for name, survivor in expected.items() if survivor == name}
-    sketches = dict(zip(table["id"].to_pylist(), np.array(table["sketch"].to_pylist()), strict=True))
+    sketches = dict(zip(table["id"].to_pylist(), sketches_of(table["sketch"], VALUES), strict=True))
     for name, (survivor, similarity, exact, root) in found.items():
         assert survivor in kept, "a survivor survives"
         assert root == found[survivor][3], "a star lies in one cluster"

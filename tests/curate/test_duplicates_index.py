@@ -24,6 +24,8 @@ from pipeline.curate.dedup.decide import decide
 from pipeline.curate.dedup.index import Index
 from pipeline.curate.duplicates import DECISIONS
 from pipeline.errors import InputError, StageError
+from pipeline.pack import pack
+from pipeline.run import RunDirectory
 from tests.curate.conftest import Curated
 from tests.curate.planted import DEDUP, as_parts, by_id, families, keys_table, serial
 from tests.curate.test_curate import NO_RULES, edited, prose
@@ -131,6 +133,40 @@ def test_an_index_of_other_parameters_is_refused(run_curation: Curation, tmp_pat
         with pytest.raises(InputError, match=re.escape(message)) as raised:
             run_curation(_recipe(B), name=f"other-{number}", file="b", curate=other)
         assert "new folder" in raised.value.mend
+
+
+def test_an_index_of_format_3_is_held_against_and_added_to(tmp_path: Path) -> None:
+    """It has sketches as lists of numbers; what comes to it is written as format 4."""
+    dedup, kept = Dedup.model_validate(DEDUP), {}
+    tables = [keys_table(families(seed, 60, alphabet=6), prefix=f"{seed}#", seed=seed) for seed in range(3)]
+    for made in (3, 4):
+        home = tmp_path / str(made)
+        folder = home / "index"
+        _batch(tables[0], dedup, home, Index.open(folder, dedup, "0"), "0")
+        if made == 3:
+            _as_format_3(folder)
+        kept[made] = [_batch(tables[n], dedup, home, Index.open(folder, dedup, str(n)), str(n)) for n in (1, 2)]
+        types = [str(pq.read_schema(part.path).field("sketch").type) for part in Index.open(folder, dedup, "3").parts()]
+        assert set(types[:2]) == {"list<element: uint32>" if made == 3 else "large_binary"}
+        assert set(types[2:]) == {"large_binary"}
+        assert json.loads((folder / "_index.json").read_text())["format"] == 4
+    assert kept[3] == kept[4]
+    assert 0 < len(kept[4][0]) < 60, "some rows went"
+    manifest = json.loads((folder / "_index.json").read_text())
+    (folder / "_index.json").write_text(json.dumps(manifest | {"format": 2}))
+    with pytest.raises(InputError, match="made with format 2, and this recipe asks for format 4"):
+        Index.open(folder, dedup, "3")
+
+
+def _as_format_3(folder: Path) -> None:
+    manifest = json.loads((folder / "_index.json").read_text())
+    for file in manifest["batches"][0]["files"]:
+        path = folder / file["name"]
+        table = pq.read_table(path)
+        lists = [None if one is None else np.frombuffer(one, "<u4") for one in table["sketch"].to_pylist()]
+        pq.write_table(table.set_column(2, "sketch", pa.array(lists, pa.list_(pa.uint32()))), path)
+        file["bytes"] = path.stat().st_size
+    (folder / "_index.json").write_text(json.dumps(manifest | {"format": 3}))
 
 
 def test_a_damaged_index_is_refused(tmp_path: Path) -> None:
@@ -253,6 +289,42 @@ def test_rows_that_are_read_a_second_time_stop_the_run(run_curation: Curation, t
     assert len(run_curation(more, file="a", curate=allowed).kept) == 10
     with pytest.raises(InputError, match="max_repeated"):  # also of what is there
         run_curation(more, file="a", curate={"dedup": dedup, **NO_RULES})
+
+
+def test_a_batch_of_nothing_new_is_told_of_and_packing_it_ends_with_one_message(
+    run_curation: Curation, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    dedup = {"index": str(tmp_path / "index")}
+    run_curation(_recipe(A), name="first", file="a", curate={"dedup": dedup, **NO_RULES})
+    assert "warning" not in capfd.readouterr().err, "rows are kept"
+    done = run_curation(_recipe(A[5:20]), name="second", file="b", curate={"dedup": dedup, **NO_RULES})
+    assert len(done.kept) == 0
+    assert set(done.ledger["stage"].to_pylist()) == {"exact"}
+    told = "warning: none of the 15 rows read is kept: 15 at `exact`; 15 of them are like rows of the index"
+    assert capfd.readouterr().err.count(told) == 1
+    assert [batch["rows"] for batch in _manifest(tmp_path)["batches"]] == [30, 0]
+    run, recipe = RunDirectory.existing(tmp_path / "second")
+    with pytest.raises(InputError, match=r"the train split has no rows \(curation kept 0 of 15\)"):
+        pack(run, recipe)
+    # A batch after an empty one sees the first.
+    third = run_curation(_recipe([*A[2:5], *B[4:]]), name="third", file="c", curate={"dedup": dedup, **NO_RULES})
+    assert sorted(third.ledger["evidence"].to_pylist()) == ["s/a.jsonl#2", "s/a.jsonl#3", "s/a.jsonl#4"]
+
+
+def test_a_batch_that_is_like_the_index_trips_the_breaker_that_names_it(
+    run_curation: Curation, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    dedup: dict[str, Any] = {"index": str(tmp_path / "index")}
+    run_curation(_recipe(A), name="first", file="a", curate={"dedup": dedup, **NO_RULES})
+    near = _recipe([edited(text, 4) for text in A[:10]])
+    with pytest.raises(InputError, match=r"would remove 10 of 10 rows \(100.0%\)") as raised:
+        run_curation(near, name="second", file="b", curate={"dedup": dedup, **NO_RULES})
+    assert raised.value.where == f"10 rows go in favour of rows of the index {tmp_path / 'index'}"
+    assert "look whether this batch says what earlier ones said" in raised.value.mend
+    assert "raise curate.dedup.fuzzy.max_removed" in raised.value.mend
+    allowed = {"dedup": {**dedup, "fuzzy": {"max_removed": 1.0}}, **NO_RULES}
+    assert len(run_curation(near, name="second", file="b", curate=allowed).kept) == 0
+    assert "none of the 10 rows read is kept: 10 at `fuzzy`; 10 of them" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("action", ["report", "drop"])

@@ -7,12 +7,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from pipeline.config import Dedup
-from pipeline.curate import duplicates
+from pipeline.curate import curated, duplicates
 from pipeline.curate.dedup.decide import decide
 from tests.curate.conftest import MODEL, Curated
 from tests.curate.planted import DEDUP, as_parts, by_id, families, keys_table, serial
@@ -57,44 +58,60 @@ def test_stopped_after_any_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 DECIDE = ["scan", "collide", "gather_part", "compare_group"]
 
 
+APPEND = ["identify_part", "append_part"]
+
+
 @pytest.mark.parametrize(
-    ("fuzzy", "expected_steps"),
+    ("module", "fuzzy", "expected_steps"),
     [
-        ({}, [*DECIDE, "write_part"]),
+        (duplicates, {}, [*DECIDE, "write_part", *APPEND]),
         (
+            duplicates,
             {"ignore_shared": 0.5, "verify": "exact"},
-            ["draw", "count", "sketch", *DECIDE, "write_sets", "verify_edges", "write_part"],
+            ["draw", "count", "sketch", *DECIDE, "write_sets", "verify_edges", "write_part", *APPEND],
         ),
+        (curated, {}, ["decide_part", "place_part", "scan", "collide", "compare_group"]),  # with the leakage figure
     ],
-    ids=["sketches", "shared-exact"],
+    ids=["sketches", "shared-exact", "leakage"],
 )
 def test_stopped_in_any_step_of_the_stage(
-    run_curation: Curation, monkeypatch: pytest.MonkeyPatch, fuzzy: dict[str, Any], expected_steps: list[str]
+    run_curation: Curation,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    module: ModuleType,
+    fuzzy: dict[str, Any],
+    expected_steps: list[str],
 ) -> None:
     rows = [row for row in corpus() if isinstance(row, dict)]
-    parts: dict[str, Any] = {"ingest": {"part_bytes": 8192}, "curate": {"dedup": {"fuzzy": fuzzy}}}
-    expected = run_curation(rows, name="whole", file="data", **parts).bytes()
 
-    def run() -> Curated:
-        return run_curation(rows, name="stopped", file="data", **parts)
+    def run(name: str) -> Curated:
+        dedup = {"fuzzy": fuzzy, "index": str(tmp_path / f"index-of-{name}")}
+        return run_curation(rows, name=name, file="data", ingest={"part_bytes": 8192}, curate={"dedup": dedup})
 
-    done, steps = killed_in_every_step(run, duplicates, monkeypatch)
+    expected = _without_manifests(run("whole").bytes())
+    done, steps = killed_in_every_step(lambda: run("stopped"), module, monkeypatch)
     assert list(dict.fromkeys(steps)) == expected_steps
-    assert done.bytes() == expected
+    assert _without_manifests(done.bytes()) == expected
+    assert _bytes(tmp_path / "index-of-stopped") == _bytes(tmp_path / "index-of-whole")
+
+
+def _without_manifests(files: dict[str, bytes]) -> dict[str, bytes]:
+    """They name the index."""
+    return {name: data for name, data in files.items() if "_manifest" not in name}
 
 
 def test_the_seed_of_hashes_changes_nothing(tmp_path: Path) -> None:
-    """The command in processes of its own, as a user runs it, under several seeds of Python's `hash`."""
+    """Nor does the number of workers: the command in processes of its own, as a user runs it."""
     template = " ".join(prose(7, words=100).split())
     texts = [f"{template} {prose(seed, words=30)}" for seed in range(40)] + [prose(seed) for seed in range(20)]
     texts += [edited(prose(seed), seed) for seed in range(20)] + texts[:5]
     data = tmp_path / "data.jsonl"
     data.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
     found = []
-    for seed in ("0", "4294967295"):
+    for seed, workers in (("0", 2), ("4294967295", 1)):
         recipe = {
             "run": str(tmp_path / f"run-{seed}"),
-            "cluster": {"workers": 2},
+            "cluster": {"workers": workers},
             "ingest": {"part_bytes": 8192},
             "sources": [{"name": "s", "kind": "text", "format": "text", "path": str(data)}],
             "curate": {"dedup": {"fuzzy": {"ignore_shared": 0.4, "verify": "exact"}}, "rules": {"preset": "none"}},
@@ -112,7 +129,7 @@ def test_the_seed_of_hashes_changes_nothing(tmp_path: Path) -> None:
         )
         assert done.returncode == 0, done.stderr
         found.append(Curated(tmp_path / f"run-{seed}"))
-    files = [{name: data for name, data in run.bytes().items() if "_manifest" not in name} for run in found]
+    files = [_without_manifests(run.bytes()) for run in found]
     assert any(name.startswith("duplicates/part-") for name in files[0])
     assert files[0] == files[1]
     assert set(found[0].ledger["stage"].to_pylist()) == {"exact", "fuzzy"}

@@ -9,6 +9,7 @@ import statistics
 import textwrap
 import time
 from collections.abc import Iterable
+from itertools import product
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -17,8 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.engines import cpu
-from pipeline.text.shingles import CHARACTERS, SCRATCH
-from pipeline.text.sketch import EMPTY, TABLE
+from pipeline.text.shingles import CHARACTERS, SCRATCH, WORDS
+from pipeline.text.sketch import EMPTY, MIXED, TABLE
 from pipeline.text.sketch import sketch as sketch_row
 from tests.text.columns import column
 
@@ -130,14 +131,19 @@ def test_repetition_changes_nothing(different: int) -> None:
     assert np.array_equal(*sketches)
 
 
-@pytest.mark.parametrize("slots", [4, 64, TABLE])
-def test_the_size_of_the_table_changes_nothing(slots: int) -> None:
-    text = np.frombuffer(b"a rose is a rose is a rose", np.uint8)
-    values = np.empty((2, 112), np.uint32)
-    for row, size in enumerate((slots, 2)):
-        scratch = np.empty(8 + SCRATCH, np.uint64), np.empty(size, np.uint64), np.empty(112, np.uint64)
-        sketch_row(text, 0, len(text), CHARACTERS, 8, *scratch, values[row])
-    assert np.array_equal(*values)
+@pytest.mark.parametrize("unit", [CHARACTERS, WORDS])
+@pytest.mark.parametrize(
+    "text", ["a rose is a rose is a rose", "une rose trémière " * 9, "".join(map(chr, range(33, 127)))]
+)
+def test_the_sizes_of_the_scratch_change_nothing(text: str, unit: int) -> None:
+    """A table that holds all shingles, the different ones or too few; all hashed at once, some at a time, or each."""
+    row = np.frombuffer(text.encode(), np.uint8)
+    sketches = []
+    for slots, mixed in product((2, 4, 64, TABLE), (1, 2, 20, MIXED)):
+        scratch = [np.empty(size, np.uint64) for size in (3 + SCRATCH, slots, mixed, 112)]
+        sketches.append(np.empty(112, np.uint32))
+        sketch_row(row, 0, len(row), unit, 3, *scratch, sketches[-1])
+    assert len(np.unique(sketches, axis=0)) == 1
 
 
 def test_two_million_times_one_letter_take_little_more_than_a_text() -> None:

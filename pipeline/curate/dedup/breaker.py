@@ -34,23 +34,25 @@ def load_of(decisions: Decisions, rows: int) -> dict[str, Any]:
 
     Returns:
         `rows`; `near`: removed as near duplicates; `largest`: different rows of the largest cluster, of which
-        `survivor` is kept; `repeated`: removed in favour of the index, which holds their ids.
+        `survivor` is kept; `indexed`: removed in favour of rows of the index; `repeated`: those of which it holds
+        the ids.
     """
     found = decisions.candidates
     # Exact copies are sure, however many they are.
     distinct = ~decisions.exact & decisions.own
     sizes = np.bincount(decisions.root[distinct], minlength=1)
     largest = int(sizes.argmax())
-    again = np.zeros(len(found.rows), np.bool_)
+    indexed = again = np.zeros(len(found.rows), np.bool_)
     if found.earlier:
         held = found.ids.filter(pa.array(~decisions.own))
-        known = pc.is_in(found.ids, value_set=held).to_numpy(zero_copy_only=False)
-        again = decisions.removed & ~decisions.own[decisions.survivor] & known
+        indexed = decisions.removed & ~decisions.own[decisions.survivor]
+        again = indexed & pc.is_in(found.ids, value_set=held).to_numpy(zero_copy_only=False)
     return {
         "rows": rows,
         "near": int((decisions.removed & distinct).sum()),
         "largest": int(sizes[largest]),
         "survivor": found.ids[largest].as_py() if sizes[largest] > 1 else None,
+        "indexed": int(indexed.sum()),
         "repeated": int(again.sum()),
     }
 
@@ -75,15 +77,18 @@ def check(load: dict[str, Any], dedup: Dedup) -> None:
             "the sources hold what earlier batches held and only the rest is wanted, set curate.dedup.max_repeated: 1",
         )
     if dedup.fuzzy is not None:
-        _check_near(load, dedup.fuzzy)
+        _check_near(load, dedup.fuzzy, dedup.index)
 
 
-def _check_near(load: dict[str, Any], fuzzy: Fuzzy) -> None:
+def _check_near(load: dict[str, Any], fuzzy: Fuzzy, index: str | None) -> None:
     near, rows, largest = load["near"], load["rows"], load["largest"]
-    mend = (
-        "look at that cluster first (`curate.dedup.fuzzy: null` lets the run pass). If text that many rows share (a "
-        "template, a system prompt) makes them alike, "
-    ) + (
+    indexed = load.get("indexed", 0)  # not in what `substrings` wrote before there was such a number
+    look = (
+        "look at that cluster first (`curate.dedup.fuzzy: null` lets the run pass)"
+        if 2 * indexed < near
+        else "look whether this batch says what earlier ones said (a new curate.dedup.index lets the run pass)"
+    )
+    mend = f"{look}. If text that many rows share (a template, a system prompt) makes them alike, " + (
         "set curate.dedup.fuzzy.ignore_shared: 0.5 to leave it out"
         if fuzzy.ignore_shared is None
         else "lower curate.dedup.fuzzy.ignore_shared, or raise curate.dedup.fuzzy.threshold"
@@ -91,6 +96,8 @@ def _check_near(load: dict[str, Any], fuzzy: Fuzzy) -> None:
     where = ""
     if largest > 1:
         where = f"largest cluster: {largest} rows, of which {load['survivor']} is kept"
+    if indexed:
+        where = f"{where}; " * bool(where) + f"{indexed} rows go in favour of rows of the index {index}"
     if near > fuzzy.max_removed * rows:
         raise InputError(
             f"near duplicates would remove {near} of {rows} rows ({near / rows:.1%}), more than "

@@ -18,6 +18,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline.curate.dedup.work import Map, load, save
+from pipeline.curate.messages import one_array
 from pipeline.curate.parquet import read_parquet
 from pipeline.engines import Engine, engine_for
 from pipeline.text.sketch import EMPTY
@@ -106,7 +107,11 @@ def collisions(
         for low, high in pairwise(edges)
     ]
     run(collide, jobs)
-    return {kind: [job.paths[kind] for job in jobs if kind in job.paths] for kind in KINDS}
+    groups: dict[str, list[Path]] = {kind: [] for kind in KINDS}
+    for job in jobs:
+        for kind, path in job.paths.items():
+            groups[kind].append(path)
+    return groups
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,10 +194,11 @@ class _Collide:
 
 def collide(job: _Collide) -> None:
     """Group the keys of some tables whose first byte is in a range."""
-    if all(path.exists() for path in job.paths.values()):
+    paths = job.paths
+    if all(path.exists() for path in paths.values()):
         return
     files = [_unpacked(load(job.folder / f"keys/part-{number:05d}.npy")) for number in range(len(job.parts))]
-    for (_, numbers), path in zip(job.tables, job.paths.values(), strict=True):
+    for (_, numbers), path in zip(job.tables, paths.values(), strict=True):
         keys, rows = [], []
         # A band's keys hash its number too, so those of several bands do not collide.
         for part, (bounds, key, row) in zip(job.parts, files, strict=True):
@@ -232,8 +238,14 @@ def digests_of(column: pa.ChunkedArray) -> NDArray[np.uint64]:
 
 def sketches_of(chunks: pa.ChunkedArray, values: int) -> NDArray[np.uint32]:
     """A column of sketches: [rows, values]; of a row without one all values are `EMPTY`."""
-    column = chunks.combine_chunks()
-    flat: NDArray[np.uint32] = column.flatten().to_numpy()
+    column = one_array(chunks)
+    flat: NDArray[np.uint32]
+    if pa.types.is_list(column.type):  # of an index of format 3
+        flat = column.flatten().to_numpy()
+    else:
+        _, bounds, held = column.buffers()
+        ends = np.frombuffer(bounds, np.int64)[column.offset :][: len(column) + 1]
+        flat = np.frombuffer(held or b"", "<u4")[int(ends[0]) // 4 : int(ends[-1]) // 4]
     if not column.null_count:
         return flat.reshape(len(column), values)
     sketches = np.full((len(column), values), EMPTY)

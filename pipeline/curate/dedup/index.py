@@ -43,8 +43,11 @@ from pipeline.schema import KEYS
 
 __all__ = ["INDEX", "Index"]
 
-FORMAT = 3
+FORMAT = 4
 """Of the files; also grows when the normal form, the digest or the sketch of a text changes."""
+
+_READABLE = (3, FORMAT)
+"""Formats of an index that a batch may be held against and added to: files of format 3 have sketches as lists."""
 
 INDEX = pa.schema(
     [KEYS.field("id"), KEYS.field("digest"), KEYS.field("sketch"), pa.field("cluster", pa.uint64(), nullable=False)]
@@ -255,8 +258,9 @@ def _read(folder: Path, parameters: dict[str, Any]) -> tuple[list[dict[str, Any]
             where=str(path),
             mend="restore it from a copy, or point curate.dedup.index at a new folder",
         ) from None
-    if made != FORMAT or made_from != parameters:
-        shown, wanted = (f"format {made}", f"format {FORMAT}") if made != FORMAT else _differing(made_from, parameters)
+    old = made not in _READABLE
+    if old or made_from != parameters:
+        shown, wanted = (f"format {made}", f"format {FORMAT}") if old else _differing(made_from, parameters)
         raise InputError(
             f"the index of duplicates was made with {shown}, and this recipe asks for {wanted}",
             where=str(path),

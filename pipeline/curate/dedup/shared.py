@@ -23,7 +23,7 @@ from pipeline.config import Fuzzy
 from pipeline.curate.dedup.collisions import Part, digests_of
 from pipeline.curate.dedup.texts import On, read_texts
 from pipeline.curate.dedup.work import Map, load, save
-from pipeline.curate.keys import sketch_lists
+from pipeline.curate.keys import sketch_column
 from pipeline.curate.parquet import write_parquet
 from pipeline.engines import Engine, engine_for
 from pipeline.schema import KEYS
@@ -209,7 +209,7 @@ def sketch(job: _Sketch) -> tuple[int, int]:
             whole, left = whole + _bytes(texts), left + _bytes(own)
         keys = pq.read_table(job.part.path)
         place = keys.schema.get_field_index("sketch")
-        write_parquet(job.path, keys.set_column(place, KEYS.field("sketch"), sketch_lists(sketches)), KEYS)
+        write_parquet(job.path, keys.set_column(place, KEYS.field("sketch"), sketch_column(sketches)), KEYS)
         save(last, np.array([whole, left]))
     whole, left = load(last).tolist()
     return whole, left

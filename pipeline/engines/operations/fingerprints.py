@@ -16,7 +16,7 @@ from pipeline.text.digest import digest as digest_row
 from pipeline.text.kernel import compiled, int64
 from pipeline.text.normalise import GROWTH, fold, needs_tables
 from pipeline.text.shingles import CHARACTERS, SCRATCH, WORDS, write_shingles
-from pipeline.text.sketch import TABLE
+from pipeline.text.sketch import MIXED, TABLE
 from pipeline.text.sketch import sketch as sketch_row
 
 __all__ = ["band_keys", "combine", "digest", "normalise", "shingles", "similarity", "sketch"]
@@ -104,7 +104,7 @@ def sketch(
     """
     column = from_arrow(normalised)
     sketches = np.empty((column.rows, values), np.uint32)
-    scratch = (_words(size) for size in (shingle + SCRATCH, TABLE, values))
+    scratch = (_words(size) for size in (shingle + SCRATCH, TABLE, 1 if launcher().parallel else MIXED, values))
     launcher().run(sketch_rows, np.diff(column.bounds), *column, UNITS[unit], shingle, *scratch, Out(sketches))
     return sketches
 
@@ -234,12 +234,13 @@ def sketch_rows(
     width: int,
     window: np.ndarray,
     table: np.ndarray,
+    mixed: np.ndarray,
     best: np.ndarray,
     sketches: np.ndarray,
 ) -> None:
     """Write the sketch of every row."""
     for row in range(first, last):
-        sketch_row(buffer, bounds[row], bounds[row + 1], unit, width, window, table, best, sketches[row])
+        sketch_row(buffer, bounds[row], bounds[row + 1], unit, width, window, table, mixed, best, sketches[row])
 
 
 @compiled

@@ -18,6 +18,7 @@ from pipeline.cluster import run_parts
 from pipeline.config import Dedup, Recipe
 from pipeline.curate import duplicates
 from pipeline.curate.dedup import collisions, key_tables
+from pipeline.curate.dedup.collisions import sketches_of
 from pipeline.curate.dedup.decide import Decisions, decide
 from pipeline.curate.dedup.key_tables import Frames, frames_for, shuffled_collisions
 from tests.curate.conftest import MODEL, Curated
@@ -66,7 +67,7 @@ def test_decisions_are_those_of_the_cpu(
         there = _decided(parts, Path(folder) / "there", client, frames)
     assert by_id(table, there) == by_id(table, here)
     assert (there.candidates.cluster == here.candidates.cluster).all()
-    reached = np.array(table["sketch"].to_pylist())[there.candidates.rows]
+    reached = sketches_of(table["sketch"], VALUES)[there.candidates.rows]
     for row in np.flatnonzero(there.removed):  # of a chain too only what is like its survivor goes
         assert (reached[row] == reached[there.survivor[row]]).mean() == there.similarity[row] >= 0.75
 

@@ -32,6 +32,27 @@ def boots(monkeypatch: pytest.MonkeyPatch, path: Path, number: str | None) -> No
     work._boot.cache_clear()
 
 
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.arange(5),
+        np.arange(12, dtype=np.uint32).reshape(3, 4),
+        np.arange(12.0).reshape(3, 4).T,
+        np.arange(12).reshape(3, 4)[:, ::2],
+        np.zeros((3, 0), np.int64),
+        np.zeros(0, np.uint64),
+        np.ones((1, 123456), np.bool_),
+    ],
+)
+def test_an_array_is_written_as_numpy_writes_it_and_read_as_it_was(tmp_path: Path, array: np.ndarray) -> None:
+    save(tmp_path / "ours.npy", array)
+    np.save(tmp_path / "theirs.npy", array)
+    assert (tmp_path / "ours.npy").read_bytes() == (tmp_path / "theirs.npy").read_bytes()
+    found = load(tmp_path / "ours.npy")
+    assert found.dtype == array.dtype
+    assert np.array_equal(found, array)
+
+
 def test_what_a_boot_left_is_found_until_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, synced: list[int]
 ) -> None:

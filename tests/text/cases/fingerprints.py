@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -31,8 +32,8 @@ def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
             yield "normalise.character", (row[0], at, row[2])
         yield "digest.digest", (*row, np.zeros(2, np.uint64))
         for slots in (4, 64):
-            scratch = np.zeros(slots, np.uint64), np.zeros(16, np.uint64)
-            for unit in (CHARACTERS, WORDS):
+            for unit, mixed in product((CHARACTERS, WORDS), (1, 8)):
+                scratch = (np.zeros(size, np.uint64) for size in (slots, mixed, 16))
                 yield "sketch.sketch", (*row, unit, 4, window(4), *scratch, np.zeros(16, np.uint32))
         for unit in (CHARACTERS, WORDS):
             yield "shingles.write_shingles", (*row, unit, 3, window(3), np.zeros(256, np.uint64), 2)
@@ -45,11 +46,14 @@ def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
                 yield "shingles.next_token", (*row, unit, 4, window(4))
             for unit in (0, CHARACTERS, WORDS):
                 yield "sketch.gather", (*row, unit, 4, window(4), np.zeros(64, np.uint64))
+            yield "sketch.write_hashes", (*row, 4, np.zeros(256, np.uint64))
             yield "sketch.hashed", (row[0], row[1], min(4, row[2] - row[1]))
     yield "shingles.clear_window", (window(4), 4)
     for value in (7, 9):
         yield "sketch.enter", (np.uint64(value), np.array([7, *[2**64 - 1] * 3], np.uint64), 4)
     for bucket in (-1, 3):
+        some = np.arange(20, dtype=np.uint64), 19, 20, bucket, np.zeros(8, np.uint64)
+        yield "sketch.offer_all", (*some, np.full(16, 2**64 - 1, np.uint64))
         yield "sketch.offer", (np.uint64(77), 20, bucket, np.full(16, 2**64 - 1, np.uint64))
     yield "sketch.slide", (np.uint64(2**63 + 5), np.uint8(255), np.uint8(7), np.uint64(2**64 - 59))
     for code in (0, 0xA1, 0xB5, 0xC9, 0x301, 0x391, 0x439, 0x2014, 0x2026, 0x3042, 0x4E00, 0xFF21, 0x1F600, 0x1D400):
