@@ -80,7 +80,7 @@ def load_model(
         quantize: how the frozen weights are held (`nf4`, `fp4`, `int8`); None in float32.
 
     Raises:
-        InputError: no such model, one with other attention than packing can serve, or another vocabulary.
+        InputError: no such model, one with fewer positions than a bin, or another vocabulary.
         RecipeError: a key of `train.model.config` that the architecture does not have.
     """
     torch.manual_seed(seed)
@@ -261,10 +261,10 @@ def _check_vocabulary(name: str, tokenizer: Tokenizer, *, local: bool) -> None:
 
 
 def check_positions(made: Any, seq_length: int) -> None:
-    """Raise where a model's attention does not reach over a bin.
+    """Raise where a model has fewer positions than a bin.
 
     Raises:
-        InputError: it has fewer positions, or a sliding window.
+        InputError: it has fewer.
     """
     made = made.get_text_config(decoder=True)
     limit = getattr(made, "max_position_embeddings", None)
@@ -273,14 +273,6 @@ def check_positions(made: Any, seq_length: int) -> None:
             f"the model takes {limit} positions, and bins have {seq_length}",
             where="pack.seq_length",
             mend=f"set pack.seq_length to {limit} or less",
-        )
-    window = getattr(made, "sliding_window", None)
-    if window is not None and window < seq_length and getattr(made, "use_sliding_window", True):
-        # The explicit mask would open the whole example to layers that see only a window when they generate.
-        raise InputError(
-            f"the model has sliding-window attention over {window} tokens, and bins have {seq_length}",
-            where="pack.seq_length",
-            mend=f"set pack.seq_length to {window} or less",
         )
 
 

@@ -19,7 +19,7 @@ from pipeline import config, fingerprint
 from pipeline.config import Recipe
 from pipeline.errors import InputError
 from pipeline.pack.bins import Bins
-from pipeline.pack.costs import attention_cost
+from pipeline.pack.costs import attention_cost, windowed_cost
 from pipeline.pack.epochs import EpochBins
 from pipeline.pack.seal import check_seal
 from pipeline.run import RunDirectory
@@ -57,7 +57,7 @@ class Training:
     bins: Bins
     epochs: EpochBins
     squares: NDArray[np.int64]
-    """Σ length² over the examples of each bin."""
+    """Σ length² over the examples of each bin, as far as the model's layers see."""
     order: Order
     tokenizer: Tokenizer
     fresh: Callable[[], PreTrainedModel | PeftModel]
@@ -200,6 +200,8 @@ def setup(run: RunDirectory, recipe: Recipe, ranks: Ranks) -> Training:
         return add_adapters(plain, train.lora, seed=recipe.seed) if lora else plain
 
     engine = engine_of(fresh(), recipe, ranks, vocab_size=len(tokenizer))
+    if engine.learner.windows is not None:
+        squares = windowed_cost(lengths, first, engine.learner.windows.counted())
     if resumed:
         checkpoint.load(resumed, engine.weights, engine.optimizer, step=state.step, ranks=ranks)
     return Training(
@@ -232,7 +234,7 @@ def engine_of(model: PreTrainedModel | PeftModel, recipe: Recipe, ranks: Ranks, 
     else:
         compute_in(model, dtype, keep="lora_" if train.method == "lora" and train.lora.dtype else None)
     torch.nn.Module.to(learner, ranks.device)  # of what is cut, the shards: the whole model is never there
-    way = isolate(learner, vocab_size=vocab_size, device=ranks.device, dtype=dtype)
+    way = isolate(learner, vocab_size=vocab_size, length=recipe.pack.seq_length, device=ranks.device, dtype=dtype)
     _warn(way, train, ranks)
     for module in learner.modules():
         if isinstance(module, FSDPModule):

@@ -22,6 +22,8 @@ ALONE = Ranks(0, 1, torch.device("cpu"))
 
 GPT2 = {"model_type": "gpt2", "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 128}
 FALCON = {"model_type": "falcon", "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
+WINDOWED = {**TINY_LLAMA, "model_type": "mistral", "sliding_window": 32}
+CHUNKED = {**TINY_LLAMA, "model_type": "llama4_text", "head_dim": 16, "attention_chunk_size": 32}
 CTRL = {"model_type": "ctrl", "n_embd": 32, "dff": 64, "n_layer": 2, "n_head": 4, "n_positions": 128}
 CAPPED = {**TINY_LLAMA, "model_type": "gemma2", "head_dim": 16, "attn_logit_softcapping": 5.0}
 TWO_SHARE: dict[str, Any] = {"parallel": {"context": 2}, "launch": {"nproc": 2}}
@@ -101,6 +103,7 @@ def test_a_model_that_does_not_fit_is_told_what_to_change(make_run: MakeRun) -> 
         ({"parallel": {"tensor": 2}, "launch": {"nproc": 2}, "model": {"config": GPT2}}, RecipeError, "no tensor-par"),
         ({**TWO_SHARE, "model": {"config": CAPPED}}, RecipeError, "does not attend within given bounds"),
         ({**TWO_SHARE, "model": {"config": FALCON}}, RecipeError, "does not attend within given bounds"),
+        ({**TWO_SHARE, "model": {"config": CHUNKED}}, RecipeError, "does not attend within given bounds"),
         ({"activation_checkpointing": "full", "model": {"config": CTRL}}, RecipeError, "no activation checkpointing"),
         ({"compile": True, "activation_checkpointing": "full"}, RecipeError, "on a CPU, layers with activation"),
         ({"precision": "float8", "compile": True}, MachineError, "float8 takes a GPU"),
@@ -131,17 +134,19 @@ def test_a_model_of_the_hub_that_is_not_here_is_no_error(make_run: MakeRun) -> N
 def test_a_model_of_text_and_images_is_planned_and_trained_by_its_model_of_text(
     make_run: MakeRun, tmp_path: Path
 ) -> None:
-    text = {**TINY_LLAMA, "head_dim": 16, "vocab_size": 400, "sliding_window": 80, "num_hidden_layers": 3}
+    text = {**TINY_LLAMA, "head_dim": 16, "vocab_size": 400, "sliding_window": 5, "num_hidden_layers": 6}
     del text["model_type"]
     seen = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
     config = AutoConfig.for_model("gemma3", text_config=text, vision_config={**seen, "image_size": 28})
     AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path / "model")
     model = {"path": str(tmp_path / "model")}
     assert plan(make_run, model=model)["model"][0].startswith("gemma3, ")
-    with pytest.raises(InputError, match="sliding-window attention over 80 tokens"):
-        plan(make_run, name="long", model=model, seq_length=96)
     run, recipe = make_run(name="trained", model=model, steps=2)
-    assert setup(run, recipe, ALONE).fit(threading.Event())
+    training = setup(run, recipe, ALONE)
+    assert training.engine.learner.isolation == "bounds"
+    assert training.engine.learner.windows is not None
+    assert training.engine.learner.windows.layers == (5, 5, 5, 5, 5, None)
+    assert training.fit(threading.Event())
 
 
 @pytest.mark.parametrize("kind", ["llama", "qwen3", "gemma", "phi"])
@@ -149,6 +154,10 @@ def test_families_that_attend_within_bounds_may_share_positions(kind: str, make_
     wide = {"head_dim": 16} if kind in ("qwen3", "gemma") else {}
     said = plan(make_run, model={"config": {**TINY_LLAMA, "model_type": kind, **wide}}, **TWO_SHARE)
     assert said["model"][0].startswith(kind)
+
+
+def test_layers_with_windows_may_share_positions(make_run: MakeRun) -> None:
+    assert plan(make_run, model={"config": WINDOWED}, **TWO_SHARE)["model"][0].startswith("mistral")
 
 
 def test_tokens_that_adapters_would_leave_untrained_are_told_before(stories: Path, make_run: MakeRun) -> None:
