@@ -128,7 +128,7 @@ def ours(arguments: argparse.Namespace) -> dict[str, Any]:
             "train": {
                 "model": {"config": keys(arguments)},
                 "method": arguments.method,
-                "lora": {"rank": 16},
+                **({"lora": {"rank": 16}} if arguments.method == "lora" else {}),
                 "steps": arguments.steps,
                 "global_batch": arguments.global_batch,
                 "micro_batch": arguments.micro_batch,

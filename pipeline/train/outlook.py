@@ -22,11 +22,13 @@ from pipeline.pack.bins import Bins
 from pipeline.pack.costs import attention_cost
 from pipeline.pack.epochs import EpochBins
 from pipeline.run import Manifest, RunDirectory
+from pipeline.train.cautions import cautions
 from pipeline.train.lora import adapted_layers, adapter_numbers, check_tokens
 from pipeline.train.memory import GIB, advice, estimate
 from pipeline.train.model import bare_model, check_positions, load_tokenizer, random_config
 from pipeline.train.order import Order
 from pipeline.train.origin import model_folder
+from pipeline.train.parallel import check_gpus
 from pipeline.train.served import check_served
 from pipeline.train.shard import tensor_plan
 
@@ -45,6 +47,8 @@ class TrainingOutlook:
     """Layers that take an adapter, those of like names in one line; empty where all weights are trained."""
     trainable: int | None
     """Numbers that are trained; None while the model is not on this machine."""
+    warnings: list[str]
+    """What is served, and is most likely not meant."""
     data: str
     memory: list[str]
     advice: list[str]
@@ -56,7 +60,8 @@ class TrainingOutlook:
         if self.trainable is not None:
             rows.append(("trainable", f"{self.trainable:,} parameters"))
         rows += [("data", self.data), *(("memory", line) for line in self.memory)]
-        return rows + [("change", line) for line in self.advice]
+        rows += [("change", line) for line in self.advice]
+        return rows + [("warning", line) for line in self.warnings]
 
 
 def outlook(recipe: Recipe, run: RunDirectory | None = None) -> TrainingOutlook:
@@ -69,15 +74,20 @@ def outlook(recipe: Recipe, run: RunDirectory | None = None) -> TrainingOutlook:
     Raises:
         RecipeError: the model's configuration, a pattern of adapters or the parallelism is wrong.
         InputError: the model does not go with the bins.
+        MachineError: there are fewer GPUs than ranks, or float8 cannot be had.
     """
     transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     train = recipe.training
-    data = _data(recipe, run)
+    if recipe.device != "cpu" and torch.cuda.is_available():
+        check_gpus(torch.cuda.device_count(), train.launch.nproc)
+    data, warnings = _data(recipe, run), cautions(train)
     vocab_size = _tokens(recipe, run)
     made = _config(recipe, vocab_size)
     if made is None:
         unknown = f"{train.model.path}: not on this machine, so nothing is known of it before it is loaded"
-        return TrainingOutlook(model=unknown, adapters=[], trainable=None, data=data, memory=[], advice=[])
+        return TrainingOutlook(
+            model=unknown, adapters=[], trainable=None, warnings=warnings, data=data, memory=[], advice=[]
+        )
     check_positions(made, recipe.pack.seq_length)
     if train.parallel.tensor > 1:
         tensor_plan(made, train.parallel.tensor)
@@ -97,6 +107,7 @@ def outlook(recipe: Recipe, run: RunDirectory | None = None) -> TrainingOutlook:
         model=f"{made.model_type}, {whole:,} parameters",
         adapters=_grouped(layers),
         trainable=trained,
+        warnings=warnings,
         data=data,
         memory=[" ".join(line.split()) for line in found.lines()] + [verdict],
         advice=advice(found, recipe, room=room) if room is not None else [],
@@ -208,14 +219,17 @@ def _targets(recipe: Recipe, bins: Bins, *, first: int, last: int) -> int:
 
 
 def _device(recipe: Recipe) -> torch.device:
-    return torch.device("cuda" if recipe.device != "cpu" and torch.cuda.is_available() else "cpu")
+    """What ranks compute on: a GPU also where there is none here, if the recipe says so; it may be run elsewhere."""
+    if recipe.device != "auto":
+        return torch.device(recipe.device)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def _room(recipe: Recipe) -> tuple[int | None, str]:
     """Bytes that a rank has, and of what; None for a GPU where there is none."""
-    if recipe.device == "cuda" and not torch.cuda.is_available():
-        return None, "GPU"
     if _device(recipe).type == "cuda":
+        if not torch.cuda.is_available():
+            return None, "GPU"
         return int(torch.cuda.get_device_properties(0).total_memory), torch.cuda.get_device_name(0)
     ranks = recipe.training.launch.nproc
     share = "" if ranks == 1 else f", shared by {ranks} ranks"

@@ -13,7 +13,7 @@ import torch.distributed as dist
 
 from pipeline.errors import MachineError
 
-__all__ = ["Ranks"]
+__all__ = ["Ranks", "check_gpus"]
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,7 @@ class Ranks:
         gpus = torch.cuda.device_count() if device != "cpu" and torch.cuda.is_available() else 0
         if device == "cuda" and gpus == 0:
             raise MachineError("torch sees no GPU", where="device: cuda", mend="set device: cpu, or auto")
-        if 0 < gpus < local_world:
-            raise MachineError(
-                f"{local_world} ranks, but {gpus} GPUs",
-                where=f"train.launch.nproc: {local_world}",
-                mend=f"set train.launch.nproc to {gpus} at most, or device: cpu",
-            )
+        check_gpus(gpus, local_world)
         place = torch.device("cuda", local) if gpus else torch.device("cpu")
         if gpus:
             torch.cuda.set_device(place)
@@ -95,3 +90,17 @@ class Ranks:
         """Wait until every rank has come here."""
         if self.world > 1:
             self.any(False)
+
+
+def check_gpus(gpus: int, ranks: int) -> None:
+    """Refuse more ranks than there are GPUs on a machine that has any.
+
+    Raises:
+        MachineError: there are fewer.
+    """
+    if 0 < gpus < ranks:
+        raise MachineError(
+            f"{ranks} ranks, but {gpus} GPU{'s' * (gpus > 1)}",
+            where=f"train.launch.nproc: {ranks}",
+            mend=f"set train.launch.nproc to {gpus} at most, or device: cpu",
+        )

@@ -23,7 +23,7 @@ def check_served(recipe: Recipe, model: PreTrainedModel, *, device: torch.device
     Args:
         recipe: with a section `train`.
         model: the recipe's, on the meta device.
-        device: what ranks on this machine compute on.
+        device: what ranks compute on; of a GPU that is not here, nothing is asked.
 
     Raises:
         RecipeError: activation checkpointing or context parallel that the model does not have, or compilation that

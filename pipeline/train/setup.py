@@ -26,6 +26,7 @@ from pipeline.run import RunDirectory
 from pipeline.train import checkpoint
 from pipeline.train.activation import checkpoint_activations
 from pipeline.train.attention import share_sequence
+from pipeline.train.cautions import cautions
 from pipeline.train.checkpoint import Checkpoints, TrainState
 from pipeline.train.compiled import compile_layers
 from pipeline.train.data import MicroBatch, micro_batches
@@ -256,19 +257,15 @@ def engine_of(model: PreTrainedModel | PeftModel, recipe: Recipe, ranks: Ranks, 
 
 
 def _warn(way: Isolation, train: config.Train, ranks: Ranks) -> None:
-    """Say where packing cannot be had, and where the schedule ends before it has begun.
+    """Say where packing cannot be had, and what is most likely not meant.
 
     Raises:
         RecipeError: context parallel cannot do without bounds.
     """
     if way != "bounds" and train.parallel.context > 1:
         raise cannot_share(train.parallel.context)
-    if ranks.is_main and train.warmup >= train.steps and train.schedule != "constant":
-        print(
-            f"warning: train.warmup is {train.warmup} and train.steps {train.steps}: "
-            "the learning rate does not come down from its peak; lower train.warmup",
-            flush=True,
-        )
+    for caution in cautions(train) if ranks.is_main else ():
+        print(f"warning: {caution}", flush=True)
     if way == "mask" and ranks.is_main:
         print(
             "warning: the model does not attend within given bounds, so a whole bin is masked: right, and slower",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,48 @@ def test_the_memory_of_a_gpu_is_not_compared_with_that_of_a_machine_without_one(
     said = outlook(recipe.model_copy(update={"device": "cuda"}), run)
     assert said.memory[-1] == "no GPU is here to compare it with"
     assert said.advice == []
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU to ask")
+@pytest.mark.parametrize(
+    ("train", "refused"),
+    [
+        # On a CPU each would be judged the other way round.
+        ({**TWO_SHARE, "precision": "fp32"}, "does not attend within given bounds"),
+        ({"compile": True, "activation_checkpointing": "full"}, None),
+        ({"precision": "float8", "compile": True}, "the package torchao" if find_spec("torchao") is None else None),
+    ],
+)
+def test_what_is_to_run_on_a_gpu_is_judged_as_on_one(
+    train: dict[str, Any], refused: str | None, make_run: MakeRun
+) -> None:
+    run, recipe = make_run(**train)
+    recipe = recipe.model_copy(update={"device": "cuda"})
+    if refused is None:
+        assert outlook(recipe, run).memory
+        return
+    with pytest.raises((RecipeError, MachineError), match=refused):
+        outlook(recipe, run)
+
+
+def test_more_ranks_than_gpus_are_refused_before_anything_starts(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine with two GPUs, as torch would tell of it."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    run, recipe = make_run(launch={"nproc": 4})
+    for device in ("auto", "cuda"):
+        with pytest.raises(MachineError, match="4 ranks, but 2 GPUs") as told:
+            outlook(recipe.model_copy(update={"device": device}), run)
+        assert told.value.where == "train.launch.nproc: 4"
+    assert outlook(recipe, run).memory  # device: cpu
+
+
+def test_what_is_most_likely_not_meant_is_told(make_run: MakeRun) -> None:
+    (warning,) = plan(make_run, warmup=12)["warning"]
+    assert "the learning rate does not come down from its peak" in warning
+    assert "warning" not in plan(make_run, name="right")
 
 
 def test_a_model_of_the_hub_that_is_not_here_is_no_error(make_run: MakeRun) -> None:
