@@ -27,6 +27,7 @@ from pipeline.config import Recipe, Train
 from pipeline.train.chunked_loss import chunk_rows
 from pipeline.train.lora import adapter_numbers, linear_layers
 from pipeline.train.shard import decoder_layers
+from pipeline.train.text import read_by_text
 
 __all__ = ["MemoryEstimate", "advice", "estimate"]
 
@@ -89,7 +90,9 @@ def estimate(recipe: Recipe, config: PretrainedConfig, *, vocab_size: int | None
     outside = whole - sum(parameter.numel() for one in layers for parameter in one.parameters())
     tensor, shard = train.parallel.tensor, train.parallel.shard
     mine = (whole - outside) // tensor + outside  # embedding and head are not cut by heads
-    trained, frozen = mine, 0
+    used = read_by_text(model)
+    unread = 0 if used is None else sum(one.numel() for one in model.parameters() if id(one) not in used)
+    trained, frozen = mine - unread, unread
     if train.method == "lora":
         frozen, trained = whole, adapter_numbers(model, train.lora)
     cut = shard * tensor > 1

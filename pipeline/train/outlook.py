@@ -23,14 +23,15 @@ from pipeline.pack.costs import attention_cost
 from pipeline.pack.epochs import EpochBins
 from pipeline.run import Manifest, RunDirectory
 from pipeline.train.cautions import cautions
-from pipeline.train.lora import adapted_layers, adapter_numbers, check_tokens
+from pipeline.train.lora import adapted_layers, adapter_numbers, check_tokens, unadapted
 from pipeline.train.memory import GIB, advice, estimate
-from pipeline.train.model import bare_model, check_positions, load_tokenizer, random_config
+from pipeline.train.model import bare_model, check_causal, check_positions, load_tokenizer, random_config
 from pipeline.train.order import Order
 from pipeline.train.origin import model_folder
 from pipeline.train.parallel import check_gpus
 from pipeline.train.served import check_served
 from pipeline.train.shard import tensor_plan
+from pipeline.train.text import freeze_unread
 
 __all__ = ["TrainingOutlook", "outlook"]
 
@@ -92,12 +93,18 @@ def outlook(recipe: Recipe, run: RunDirectory | None = None) -> TrainingOutlook:
     if train.parallel.tensor > 1:
         tensor_plan(made, train.parallel.tensor)
     model = bare_model(made, trust=train.model.trust_remote_code)
+    check_causal(model)
     check_served(recipe, model, device=_device(recipe))
     if train.method == "lora" and vocab_size is not None and recipe.pack.tokenizer is not None:
         check_tokens(vocab_size, made.get_text_config(decoder=True).vocab_size)
     layers = adapted_layers(model, train.lora) if train.method == "lora" else []
+    if layers and (note := unadapted(model)):
+        warnings.append(note)
     whole = sum(parameter.numel() for parameter in model.parameters())
-    trained = adapter_numbers(model, train.lora) if layers else whole
+    freeze_unread(model)
+    trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    if layers:
+        trained = adapter_numbers(model, train.lora)
     found = estimate(recipe, made, vocab_size=vocab_size)
     room, device = _room(recipe)
     verdict = "no GPU is here to compare it with"

@@ -35,7 +35,7 @@ from pipeline.train.gradients import FlatGradient, Gradient, ShardedGradient
 from pipeline.train.isolation import isolate, probe_bins
 from pipeline.train.learner import Isolation, Learner
 from pipeline.train.loop import Engine, StepReport, fit
-from pipeline.train.lora import add_adapters
+from pipeline.train.lora import add_adapters, unadapted
 from pipeline.train.mesh import Layout
 from pipeline.train.model import Tokenizer, load_model, load_tokenizer
 from pipeline.train.optimizer import make_optimizer
@@ -197,6 +197,7 @@ def setup(run: RunDirectory, recipe: Recipe, ranks: Ranks) -> Training:
             seq_length=recipe.pack.seq_length,
             frozen=lora,
             quantize=train.lora.quantize if lora else None,
+            compute=torch.float32 if train.precision == "fp32" else torch.bfloat16,
         )
         return add_adapters(plain, train.lora, seed=recipe.seed) if lora else plain
 
@@ -237,6 +238,8 @@ def engine_of(model: PreTrainedModel | PeftModel, recipe: Recipe, ranks: Ranks, 
     torch.nn.Module.to(learner, ranks.device)  # of what is cut, the shards: the whole model is never there
     way = isolate(learner, vocab_size=vocab_size, length=recipe.pack.seq_length, device=ranks.device, dtype=dtype)
     _warn(way, train, ranks)
+    if ranks.is_main and train.method == "lora" and (note := unadapted(learner.plain)):
+        print(f"warning: {note}", flush=True)
     for module in learner.modules():
         if isinstance(module, FSDPModule):
             module.reshard()  # after a forward pass alone, FSDP leaves what its root gathered

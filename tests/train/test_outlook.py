@@ -27,6 +27,10 @@ WINDOWED = {**TINY_LLAMA, "model_type": "mistral", "sliding_window": 32}
 CHUNKED = {**TINY_LLAMA, "model_type": "llama4_text", "head_dim": 16, "attention_chunk_size": 32}
 CTRL = {"model_type": "ctrl", "n_embd": 32, "dff": 64, "n_layer": 2, "n_head": 4, "n_positions": 128}
 CAPPED = {**TINY_LLAMA, "model_type": "gemma2", "head_dim": 16, "attn_logit_softcapping": 5.0}
+BERT = {**{key: TINY_LLAMA[key] for key in TINY_LLAMA if key[:3] in ("hid", "int", "max")}, "model_type": "bert"}
+BERT |= {"num_hidden_layers": 2, "num_attention_heads": 4}
+GPT_NEOX_JAPANESE = {"model_type": "gpt_neox_japanese", **{key: BERT[key] for key in BERT if key[:3] in ("hid", "num")}}
+MIXTRAL = {**TINY_LLAMA, "model_type": "mixtral", "num_local_experts": 4}
 TWO_SHARE: dict[str, Any] = {"parallel": {"context": 2}, "launch": {"nproc": 2}}
 
 
@@ -93,6 +97,8 @@ def test_a_model_that_does_not_fit_is_told_what_to_change(make_run: MakeRun) -> 
     [
         ({"model": {"config": {**TINY_LLAMA, "hiden_size": 64}}}, RecipeError, "did you mean 'hidden_size'"),
         ({"model": {"config": {**TINY_LLAMA, "num_attention_heads": 5}}}, RecipeError, "cannot make a llama model"),
+        ({"model": {"config": BERT}}, InputError, "bert is an encoder"),
+        ({"model": {"config": {**BERT, "model_type": "rembert"}}}, InputError, "rembert is an encoder"),
         ({"model": {"config": {"model_type": "gemma3"}}}, RecipeError, "`model_type: gemma3_text`"),
         ({"method": "lora", "lora": {"target_modules": ["q_prj"]}}, RecipeError, "no layer matches 'q_prj'"),
         ({"seq_length": 4096}, InputError, "takes 128 positions"),
@@ -181,15 +187,25 @@ def test_a_model_of_text_and_images_is_planned_and_trained_by_its_model_of_text(
     del text["model_type"]
     seen = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
     config = AutoConfig.for_model("gemma3", text_config=text, vision_config={**seen, "image_size": 28})
-    AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path / "model")
+    before = AutoModelForCausalLM.from_config(config)
+    before.save_pretrained(tmp_path / "model")
     model = {"path": str(tmp_path / "model")}
-    assert plan(make_run, model=model)["model"][0].startswith("gemma3, ")
-    run, recipe = make_run(name="trained", model=model, steps=2)
+    said = plan(make_run, model=model)
+    assert said["model"][0].startswith("gemma3, ")
+    run, recipe = make_run(name="trained", model=model, steps=2, checkpoint_every=2)
     training = setup(run, recipe, ALONE)
+    assert said["trainable"] == [f"{training.engine.weights.numel():,} parameters"]
     assert training.engine.learner.isolation == "bounds"
     assert training.engine.learner.windows is not None
     assert training.engine.learner.windows.layers == (5, 5, 5, 5, 5, None)
     assert training.fit(threading.Event())
+    after = AutoModelForCausalLM.from_pretrained(run.path("checkpoints/step-00000002/model")).state_dict()
+    seen = {name for name, value in before.state_dict().items() if torch.equal(value, after[name])}
+    assert seen
+    assert seen == {name for name in after if ".vision_tower." in name or ".multi_modal_projector." in name}
+    lora = plan(make_run, name="adapters", model=model, method="lora")
+    assert lora["adapter"]
+    assert not [line for line in lora["adapter"] if "vision" in line or "projector" in line]
 
 
 @pytest.mark.parametrize("kind", ["llama", "qwen3", "gemma", "phi"])
@@ -197,6 +213,29 @@ def test_families_that_attend_within_bounds_may_share_positions(kind: str, make_
     wide = {"head_dim": 16} if kind in ("qwen3", "gemma") else {}
     said = plan(make_run, model={"config": {**TINY_LLAMA, "model_type": kind, **wide}}, **TWO_SHARE)
     assert said["model"][0].startswith(kind)
+
+
+@pytest.mark.parametrize("decoder", [{**BERT, "is_decoder": True}, GPT_NEOX_JAPANESE])
+def test_what_sees_no_later_tokens_is_no_encoder(decoder: dict[str, Any], make_run: MakeRun) -> None:
+    assert plan(make_run, model={"config": decoder})["model"]
+
+
+def test_experts_without_adapters_are_named(make_run: MakeRun, capsys: pytest.CaptureFixture[str]) -> None:
+    train: dict[str, Any] = {"model": {"config": MIXTRAL}, "method": "lora"}
+    (warning,) = plan(make_run, **train)["warning"]
+    names = "model.layers.*.mlp.experts.gate_up_proj, model.layers.*.mlp.experts.down_proj"
+    assert warning.startswith(f"no adapter goes to {names}: experts")
+    run, recipe = make_run(name="run", **train)
+    model = setup(run, recipe, ALONE).engine.learner.plain
+    assert f"warning: no adapter goes to {names}" in capsys.readouterr().out
+    experts = [one for name, one in model.named_parameters() if ".experts." in name]
+    assert experts
+    assert not any(one.requires_grad for one in experts)
+    share = sum(one.numel() for one in experts) / sum(
+        one.numel() for name, one in model.named_parameters() if "lora_" not in name
+    )
+    assert f"{share:.0%} of the model" in warning
+    assert "warning" not in plan(make_run, name="full", model={"config": MIXTRAL})
 
 
 def test_layers_with_windows_may_share_positions(make_run: MakeRun) -> None:
