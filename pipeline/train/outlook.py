@@ -24,7 +24,7 @@ from pipeline.pack.epochs import EpochBins
 from pipeline.run import Manifest, RunDirectory
 from pipeline.train.cautions import cautions
 from pipeline.train.lora import adapted_layers, adapter_numbers, check_tokens, unadapted
-from pipeline.train.memory import GIB, advice, estimate
+from pipeline.train.memory import GIB, MemoryEstimate, advice, estimate
 from pipeline.train.model import bare_model, check_causal, check_positions, load_tokenizer, random_config
 from pipeline.train.order import Order
 from pipeline.train.origin import model_folder
@@ -116,8 +116,8 @@ def outlook(recipe: Recipe, run: RunDirectory | None = None) -> TrainingOutlook:
         trainable=trained,
         warnings=warnings,
         data=data,
-        memory=[" ".join(line.split()) for line in found.lines()] + [verdict],
-        advice=advice(found, recipe, room=room) if room is not None else [],
+        memory=[" ".join(line.split()) for line in found.lines()] + [verdict, _loading(found, recipe)[0]],
+        advice=(advice(found, recipe, room=room) if room is not None else []) + _loading(found, recipe)[1],
     )
 
 
@@ -230,6 +230,20 @@ def _device(recipe: Recipe) -> torch.device:
     if recipe.device != "auto":
         return torch.device(recipe.device)
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _loading(found: MemoryEstimate, recipe: Recipe) -> tuple[str, list[str]]:
+    """What a machine's ranks take of its memory while they read the model, and what to change where it has less."""
+    ranks = recipe.training.launch.nproc
+    needed = ranks * found.loading
+    said = f"loading {needed / GIB:.2f} GiB of a machine's memory: every rank reads the whole model in float32"
+    if recipe.device == "cuda" and not torch.cuda.is_available():
+        return said, []
+    room = psutil.virtual_memory().total
+    fit = room // max(found.loading, 1)
+    said += f"; {'fits' if needed <= room else 'does not fit'} {room / GIB:.1f} GiB of this machine"
+    fewer = [f"train.launch.nproc: {fit}, over more machines (train.launch.nodes)"] if 0 < fit < ranks else []
+    return said, fewer if fit else ["a machine with more memory: one rank cannot read the model"]
 
 
 def _room(recipe: Recipe) -> tuple[int | None, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -128,7 +129,8 @@ def test_what_training_would_refuse_is_refused_before(
 def test_the_memory_of_a_gpu_is_not_compared_with_that_of_a_machine_without_one(make_run: MakeRun) -> None:
     run, recipe = make_run()
     said = outlook(recipe.model_copy(update={"device": "cuda"}), run)
-    assert said.memory[-1] == "no GPU is here to compare it with"
+    assert said.memory[-2] == "no GPU is here to compare it with"
+    assert "fit" not in said.memory[-1]
     assert said.advice == []
 
 
@@ -178,6 +180,33 @@ def test_a_model_of_the_hub_that_is_not_here_is_no_error(make_run: MakeRun) -> N
     said = plan(make_run, model={"path": "nobody-at-all/no-such-model"})
     assert "not on this machine" in said["model"][0]
     assert "12 steps of 4 bins" in said["data"][0]
+
+
+def test_every_rank_reads_the_whole_model_also_where_it_keeps_a_shard(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Llama of 1.24 thousand millions: 4.6 GiB in float32 to read, of which four ranks keep a quarter each."""
+    one = {
+        **TINY_LLAMA,
+        "hidden_size": 2048,
+        "intermediate_size": 8192,
+        "num_hidden_layers": 16,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+        "vocab_size": 128256,
+    }
+    memory = SimpleNamespace(total=12 << 30)
+    monkeypatch.setattr("pipeline.train.outlook.psutil.virtual_memory", lambda: memory)
+    said = plan(make_run, model={"config": one}, launch={"nproc": 4}, parallel={"shard": 4})
+    assert "loading 18.42 GiB" in said["memory"][-1]
+    assert "does not fit 12.0 GiB" in said["memory"][-1]
+    assert any(line.startswith("train.launch.nproc: 2, over more machines") for line in said["change"])
+    memory.total = 32 << 30
+    said = plan(make_run, name="more", model={"config": one}, launch={"nproc": 4}, parallel={"shard": 4})
+    assert "; fits 32.0 GiB" in said["memory"][-1]
+    memory.total = 4 << 30
+    said = plan(make_run, name="less", model={"config": one}, launch={"nproc": 4}, parallel={"shard": 4})
+    assert any("one rank cannot read the model" in line for line in said["change"])
 
 
 def test_a_model_of_text_and_images_is_planned_and_trained_by_its_model_of_text(
