@@ -10,7 +10,7 @@
     overhead      what CUDA and NCCL, or Python and torch, take for themselves
 
 Before that every rank reads the whole model in float32 (frozen linear layers quantised) into the memory of its
-machine, also where it keeps a shard of it or moves it to a GPU: `loading`.
+machine, also where it keeps a shard of it or moves it to a GPU: `loading`. How many do so at a time: `Ranks.in_turns`.
 
 The activations follow Korthikanti et al. (2022), "Reducing Activation Recomputation in Large Transformer Models",
 without the L² term, which attention within bounds does not have. An estimate to plan by, not a promise:

@@ -25,6 +25,7 @@ from pipeline.run import Manifest, RunDirectory
 from pipeline.train.cautions import cautions
 from pipeline.train.lora import adapted_layers, adapter_numbers, check_tokens, unadapted
 from pipeline.train.memory import GIB, MemoryEstimate, advice, estimate
+from pipeline.train.mesh import reads_together
 from pipeline.train.model import bare_model, check_causal, check_positions, load_tokenizer, random_config
 from pipeline.train.order import Order
 from pipeline.train.origin import model_folder
@@ -234,15 +235,21 @@ def _device(recipe: Recipe) -> torch.device:
 
 def _loading(found: MemoryEstimate, recipe: Recipe) -> tuple[str, list[str]]:
     """What a machine's ranks take of its memory while they read the model, and what to change where it has less."""
-    ranks = recipe.training.launch.nproc
+    train = recipe.training
+    together = reads_together(train.parallel, _device(recipe))
+    ranks = train.launch.nproc if together else 1
     needed = ranks * found.loading
-    said = f"loading {needed / GIB:.2f} GiB of a machine's memory: every rank reads the whole model in float32"
+    said = f"loading {needed / GIB:.2f} GiB of a machine's memory: each rank reads the whole model in float32"
+    if not together and train.launch.nproc > 1:
+        said += ", after one another where it is short"
     if recipe.device == "cuda" and not torch.cuda.is_available():
         return said, []
     room = psutil.virtual_memory().total
     fit = room // max(found.loading, 1)
     said += f"; {'fits' if needed <= room else 'does not fit'} {room / GIB:.1f} GiB of this machine"
     fewer = [f"train.launch.nproc: {fit}, over more machines (train.launch.nodes)"] if 0 < fit < ranks else []
+    if fewer and train.parallel.tensor > 1:
+        fewer.append("train.parallel.shard in the place of tensor: ranks then read the model after one another")
     return said, fewer if fit else ["a machine with more memory: one rank cannot read the model"]
 
 

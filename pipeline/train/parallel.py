@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
+import psutil
 import torch
 import torch.distributed as dist
 
 from pipeline.errors import MachineError
 
 __all__ = ["Ranks", "check_gpus"]
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,10 @@ class Ranks:
     rank: int
     world: int
     device: torch.device
+    local: int = 0
+    """Its number among those of this machine …"""
+    local_world: int = 1
+    """… and how many these are, on every machine."""
 
     @classmethod
     @contextmanager
@@ -48,7 +56,7 @@ class Ranks:
         if world > 1:
             dist.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo")
         try:
-            yield cls(rank, world, place)
+            yield cls(rank, world, place, local, local_world)
         finally:
             if world > 1:
                 dist.destroy_process_group()
@@ -90,6 +98,24 @@ class Ranks:
         """Wait until every rank has come here."""
         if self.world > 1:
             self.any(False)
+
+    def in_turns(self, make: Callable[[], tuple[T, int]], *, room: Callable[[], int] | None = None) -> T:
+        """Have every machine's first rank make something, then as many of its others at a time as its memory holds.
+
+        Args:
+            make: gives it, and the bytes of the machine's memory that it took meanwhile; meets no other rank.
+            room: bytes that are free on this machine; None asks the machine.
+        """
+        made, taken = make() if self.local == 0 else (None, 0)
+        self.barrier()  # on the host, where it may take longer than the GPUs' patience
+        free = psutil.virtual_memory().available if room is None else room()
+        at_once = max(1, min(self.gather(free)) * 9 // (10 * max(1, *self.gather(taken))))
+        for first in range(1, self.local_world, at_once):
+            if first <= self.local < first + at_once:
+                made, _ = make()
+            self.barrier()
+        assert made is not None
+        return made
 
 
 def check_gpus(gpus: int, ranks: int) -> None:

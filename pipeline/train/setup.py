@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.distributed as dist
 from numpy.typing import NDArray
 from peft import PeftModel
 from torch.distributed.fsdp import FSDPModule
@@ -36,12 +37,12 @@ from pipeline.train.isolation import isolate, probe_bins
 from pipeline.train.learner import Isolation, Learner
 from pipeline.train.loop import Engine, StepReport, fit
 from pipeline.train.lora import add_adapters, unadapted
-from pipeline.train.mesh import Layout
+from pipeline.train.mesh import Layout, reads_together
 from pipeline.train.model import Tokenizer, load_model, load_tokenizer
 from pipeline.train.optimizer import make_optimizer
 from pipeline.train.order import Order
 from pipeline.train.parallel import Ranks
-from pipeline.train.precision import Weights, compute_in, to_float8
+from pipeline.train.precision import Weights, compute_in, local, to_float8
 from pipeline.train.served import cannot_share
 from pipeline.train.shard import shard
 from pipeline.train.watching import observer_of
@@ -201,7 +202,7 @@ def setup(run: RunDirectory, recipe: Recipe, ranks: Ranks) -> Training:
         )
         return add_adapters(plain, train.lora, seed=recipe.seed) if lora else plain
 
-    engine = engine_of(fresh(), recipe, ranks, vocab_size=len(tokenizer))
+    engine = engine_of(fresh, recipe, ranks, vocab_size=len(tokenizer))
     if engine.learner.windows is not None:
         squares = windowed_cost(lengths, first, engine.learner.windows.counted())
     if resumed:
@@ -220,22 +221,23 @@ def setup(run: RunDirectory, recipe: Recipe, ranks: Ranks) -> Training:
     )
 
 
-def engine_of(model: PreTrainedModel | PeftModel, recipe: Recipe, ranks: Ranks, *, vocab_size: int) -> Engine:
-    """Lay a whole model out over the ranks, and give it its optimiser."""
+def engine_of(
+    fresh: Callable[[], PreTrainedModel | PeftModel], recipe: Recipe, ranks: Ranks, *, vocab_size: int
+) -> Engine:
+    """Lay a model out over the ranks, and give it its optimiser.
+
+    Args:
+        fresh: makes the whole model, equal on every rank, in the machine's memory.
+        recipe: with a section `train`.
+        ranks: all must call this.
+        vocab_size: tokens that may be tried on the model.
+    """
     train = recipe.training
     layout = Layout.of(train.parallel, ranks)
     dtype = torch.float32 if train.precision == "fp32" else torch.bfloat16
-    # Equal by construction; rank 0's word makes sure of it, as with any other data-parallel training.
-    ranks.broadcast_([*model.parameters(), *model.buffers()])
-    learner = Learner(model).train()
-    learner.find_head(probe_bins(vocab_size))
     share_sequence(None)
-    partial: list[str] = []
-    if layout.sharded:
-        partial = shard(learner, layout, dtype=dtype)
-    else:
-        compute_in(model, dtype, keep="lora_" if train.method == "lora" and train.lora.dtype else None)
-    torch.nn.Module.to(learner, ranks.device)  # of what is cut, the shards: the whole model is never there
+    learner, partial = _placed(fresh, train, ranks, layout, dtype=dtype, vocab_size=vocab_size)
+    model = learner.model
     way = isolate(learner, vocab_size=vocab_size, length=recipe.pack.seq_length, device=ranks.device, dtype=dtype)
     _warn(way, train, ranks)
     if ranks.is_main and train.method == "lora" and (note := unadapted(learner.plain)):
@@ -257,6 +259,50 @@ def engine_of(model: PreTrainedModel | PeftModel, recipe: Recipe, ranks: Ranks, 
     )
     optimizer = make_optimizer(weights.masters, train)
     return Engine(learner=learner, weights=weights, gradient=gradient, optimizer=optimizer, ranks=ranks, layout=layout)
+
+
+def _placed(
+    fresh: Callable[[], PreTrainedModel | PeftModel],
+    train: config.Train,
+    ranks: Ranks,
+    layout: Layout,
+    *,
+    dtype: torch.dtype,
+    vocab_size: int,
+) -> tuple[Learner, list[str]]:
+    """The learner on its device, whole or cut, and what `shard` says of it.
+
+    Models are equal by construction; the first rank's word makes sure of it, as with any other data-parallel training.
+    """
+    together = reads_together(train.parallel, ranks.device)
+    if layout.sharded:
+        layout.fsdp()  # ranks meet to make its groups: not in their turns
+
+    def place() -> tuple[tuple[Learner, list[str]], int]:
+        model = fresh()
+        read = sum(one.numel() * one.element_size() for one in model.parameters())
+        if together:
+            ranks.broadcast_([*model.parameters(), *model.buffers()])
+        learner = Learner(model).train()
+        learner.find_head(probe_bins(vocab_size))
+        partial: list[str] = []
+        if layout.sharded:
+            partial = shard(learner, layout, dtype=dtype)
+        else:
+            compute_in(model, dtype, keep="lora_" if train.method == "lora" and train.lora.dtype else None)
+        torch.nn.Module.to(learner, ranks.device)  # of what is cut, the shards: the whole model is never there
+        return (learner, partial), read
+
+    if together:
+        return place()[0]
+    learner, partial = ranks.in_turns(place)
+    ranks.broadcast_([*learner.buffers(), *(() if layout.sharded else learner.parameters())])
+    if layout.sharded:
+        copies = layout.fsdp().get_group("copies")
+        for one in learner.parameters():  # each shard has a rank's word of its own, and every copy the same
+            if local(one).numel():  # a rank may hold none of a short vector
+                dist.broadcast(local(one.detach()), group=copies, group_src=0)
+    return learner, partial
 
 
 def _warn(way: Isolation, train: config.Train, ranks: Ranks) -> None:

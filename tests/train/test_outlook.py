@@ -182,10 +182,10 @@ def test_a_model_of_the_hub_that_is_not_here_is_no_error(make_run: MakeRun) -> N
     assert "12 steps of 4 bins" in said["data"][0]
 
 
-def test_every_rank_reads_the_whole_model_also_where_it_keeps_a_shard(
+def test_what_reading_the_model_takes_is_compared_with_the_machine(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Llama of 1.24 thousand millions: 4.6 GiB in float32 to read, of which four ranks keep a quarter each."""
+    """Llama of 1.24 thousand millions: 4.6 GiB in float32 to read."""
     one = {
         **TINY_LLAMA,
         "hidden_size": 2048,
@@ -197,15 +197,20 @@ def test_every_rank_reads_the_whole_model_also_where_it_keeps_a_shard(
     }
     memory = SimpleNamespace(total=12 << 30)
     monkeypatch.setattr("pipeline.train.outlook.psutil.virtual_memory", lambda: memory)
-    said = plan(make_run, model={"config": one}, launch={"nproc": 4}, parallel={"shard": 4})
+    heads: dict[str, Any] = {"model": {"config": one}, "launch": {"nproc": 4}, "parallel": {"tensor": 4}}
+    said = plan(make_run, **heads)
     assert "loading 18.42 GiB" in said["memory"][-1]
     assert "does not fit 12.0 GiB" in said["memory"][-1]
     assert any(line.startswith("train.launch.nproc: 2, over more machines") for line in said["change"])
+    assert any(line.startswith("train.parallel.shard in the place of tensor") for line in said["change"])
+    shards = {**heads, "parallel": {"shard": 4}}
+    (line,) = [line for line in plan(make_run, name="turns", **shards)["memory"] if line.startswith("loading")]
+    assert line.startswith("loading 4.60 GiB")
+    assert line.endswith("after one another where it is short; fits 12.0 GiB of this machine")
     memory.total = 32 << 30
-    said = plan(make_run, name="more", model={"config": one}, launch={"nproc": 4}, parallel={"shard": 4})
-    assert "; fits 32.0 GiB" in said["memory"][-1]
+    assert "; fits 32.0 GiB" in plan(make_run, name="more", **heads)["memory"][-1]
     memory.total = 4 << 30
-    said = plan(make_run, name="less", model={"config": one}, launch={"nproc": 4}, parallel={"shard": 4})
+    said = plan(make_run, name="less", **shards)
     assert any("one rank cannot read the model" in line for line in said["change"])
 
 
