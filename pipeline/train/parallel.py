@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
@@ -106,16 +108,29 @@ class Ranks:
             make: gives it, and the bytes of the machine's memory that it took meanwhile; meets no other rank.
             room: bytes that are free on this machine; None asks the machine.
         """
-        made, taken = make() if self.local == 0 else (None, 0)
+
+        def one() -> tuple[T, int]:
+            found = make()
+            _return_freed()
+            return found
+
+        made, taken = one() if self.local == 0 else (None, 0)
         self.barrier()  # on the host, where it may take longer than the GPUs' patience
         free = psutil.virtual_memory().available if room is None else room()
         at_once = max(1, min(self.gather(free)) * 9 // (10 * max(1, *self.gather(taken))))
         for first in range(1, self.local_world, at_once):
             if first <= self.local < first + at_once:
-                made, _ = make()
+                made, _ = one()
             self.barrier()
         assert made is not None
         return made
+
+
+def _return_freed() -> None:
+    """Give freed memory back to the system; glibc keeps what was taken in pieces of less than 32 MiB."""
+    if sys.platform == "linux":
+        with suppress(AttributeError):  # another C library
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 def check_gpus(gpus: int, ranks: int) -> None:
