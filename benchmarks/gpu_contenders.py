@@ -128,7 +128,7 @@ def ours(arguments: argparse.Namespace) -> dict[str, Any]:
             "train": {
                 "model": {"config": keys(arguments)},
                 "method": arguments.method,
-                "lora": {"rank": 16},
+                **({"lora": {"rank": 16}} if arguments.method == "lora" else {}),
                 "steps": arguments.steps,
                 "global_batch": arguments.global_batch,
                 "micro_batch": arguments.micro_batch,
@@ -143,7 +143,7 @@ def ours(arguments: argparse.Namespace) -> dict[str, Any]:
     models: Any = AutoModelForCausalLM
     model = models.from_config(AutoConfig.for_model(**keys(arguments)), dtype=torch.float32)
     model = add_adapters(model, recipe.training.lora, seed=0) if arguments.method == "lora" else model
-    engine = engine_of(model, recipe, ranks, vocab_size=keys(arguments)["vocab_size"])
+    engine = engine_of(lambda: model, recipe, ranks, vocab_size=keys(arguments)["vocab_size"])
     bins, steps = packed(arguments), []
     for step in range(arguments.steps):
         began = clock()

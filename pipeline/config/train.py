@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from ipaddress import IPv6Address
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from pipeline.config.lora import Lora
 from pipeline.config.parallel import Parallel
@@ -44,12 +46,24 @@ class Launch(Section):
     """Machines that train together; each runs the command, with a `node_rank` of its own."""
     node_rank: int = Field(0, ge=0)
     """Of this machine; 0 writes the run directory, which all of them see."""
-    rdzv_endpoint: str | None = Field(None, pattern=r"^[^\s:]+:\d+$")
-    """Where they meet: host:port of machine 0, the same on all."""
+    rdzv_endpoint: str | None = None
+    """Where they meet: host:port of machine 0, the same on all; an IPv6 address in brackets."""
     rdzv_timeout: int = Field(900, ge=1)
     """Seconds that a machine waits for the others."""
     grace: float = Field(15.0, gt=0)
     """Seconds that ranks have to save and leave after SIGTERM; below the 30 s after which Prefect kills."""
+
+    @field_validator("rdzv_endpoint")
+    @classmethod
+    def _host_and_port(cls, given: str | None) -> str | None:
+        if given is None:
+            return None
+        found = re.fullmatch(r"([\w.-]+|\[([\da-fA-F:.]+(?:%\w+)?)\]):(\d{1,5})", given, re.ASCII)
+        if found is None or (found[2] is not None and not _is_ipv6(found[2])):
+            raise ValueError(f"{given!r} is no host:port, such as node0:29500, 10.0.0.1:29500 or [fd00::1]:29500")
+        if not 0 < int(found[3]) < 1 << 16:
+            raise ValueError(f"{given!r}: a port is a number from 1 to 65535")
+        return given
 
     @model_validator(mode="after")
     def _meets(self) -> Launch:
@@ -63,6 +77,13 @@ class Launch(Section):
     def world(self) -> int:
         """Ranks on all machines."""
         return self.nproc * self.nodes
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        return bool(IPv6Address(text))
+    except ValueError:
+        return False
 
 
 class Train(Section):
@@ -124,6 +145,13 @@ class Train(Section):
                 f"global_batch {self.global_batch} is not a multiple of micro_batch × {what} = "
                 f"{self.micro_batch} × {shares}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _adapts(self) -> Train:
+        given = [name for name in Lora.model_fields if getattr(self.lora, name) != getattr(Lora(), name)]
+        if self.method == "full" and given:
+            raise ValueError(f"lora.{', lora.'.join(given)}: no effect with `method: full`; set `method: lora`")
         return self
 
     @model_validator(mode="after")

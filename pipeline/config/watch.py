@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipeline.config.section import Section
 
@@ -19,9 +19,16 @@ class Validation(Section):
     patience: int | None = Field(None, ge=1)
     """Stop early after so many measurements without a new best; null never stops."""
     min_delta: float = Field(0.0, ge=0)
-    """By how much a new best must be below the last one, in nats."""
+    """Nats by which a loss must be below the last best for `patience` to count it as a new one; `keep_best` keeps the
+    least loss all the same."""
     keep_best: bool = False
     """Write a checkpoint at each new best, keep the last of these, and end with its model, not the last step's."""
+
+    @model_validator(mode="after")
+    def _waits(self) -> Validation:
+        if self.min_delta and self.patience is None:
+            raise ValueError("`min_delta` has no effect without `patience`, which it is for")
+        return self
 
 
 class Spikes(Section):

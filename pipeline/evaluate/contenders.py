@@ -122,7 +122,7 @@ class Opened:
     @cached_property
     def learner(self) -> Learner:
         """The model, for losses."""
-        return isolated(self.model, self.tokenizer, self.device)
+        return isolated(self.model, self.tokenizer, self.device, length=self.contender.seq_length)
 
     @cached_property
     def facts(self) -> dict[str, Any]:
@@ -153,5 +153,4 @@ class Opened:
 def _context_of(folder: Path, otherwise: int) -> int:
     """Tokens that the model in `folder` sees at once, or `otherwise` where its configuration sets no limit."""
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    window = config.get("sliding_window") if config.get("use_sliding_window", True) else None
-    return int(min(config.get("max_position_embeddings") or otherwise, window or otherwise))
+    return int(config.get("max_position_embeddings") or otherwise)

@@ -19,8 +19,14 @@ from pipeline.train.model import Tokenizer
 __all__ = ["example_losses", "isolated", "target_bytes"]
 
 
-def isolated(model: PreTrainedModel, tokenizer: Tokenizer, device: torch.device) -> Learner:
+def isolated(model: PreTrainedModel, tokenizer: Tokenizer, device: torch.device, *, length: int) -> Learner:
     """The model as training sees it, in evaluation mode: each example of a bin as if it were alone.
+
+    Args:
+        model: on `device`.
+        tokenizer: that the bins were made with.
+        device: of the model.
+        length: of the longest bin, in tokens.
 
     Raises:
         StageError: the model is not causal.
@@ -28,7 +34,7 @@ def isolated(model: PreTrainedModel, tokenizer: Tokenizer, device: torch.device)
     learner = Learner(model).eval()
     with torch.inference_mode():
         learner.find_head(probe_bins(len(tokenizer)).to(device))
-        isolate(learner, vocab_size=len(tokenizer), device=device, dtype=model.dtype)
+        isolate(learner, vocab_size=len(tokenizer), length=length, device=device, dtype=model.dtype)
     return learner
 
 

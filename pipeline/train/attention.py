@@ -4,14 +4,16 @@
 bounds of the segments in the place of a mask: transformers passes anything with four dimensions on as it is. So they
 reach the layer as an explicit argument, also when activation checkpointing computes it a second time.
 
-    CPU     one causal attention a segment: Σ length² and not (Σ length)², 3 to 7 times as fast as a mask at 512-2048
+    CPU     one causal attention a segment: Σ length² and not (Σ length)², 3 to 7 times as fast as a mask at 512-2048;
+            of a segment longer than the layer's window, one a block of queries
     CUDA    variable-length flash attention: torch's own, else flash-attn's
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
@@ -25,10 +27,21 @@ from transformers.masking_utils import sdpa_mask
 from pipeline.errors import MachineError
 from pipeline.train.context import gather_sequence
 
-__all__ = ["PACKED", "Unserved", "attend_packed", "block_causal_mask", "share_sequence", "use_packed"]
+__all__ = [
+    "PACKED",
+    "Unserved",
+    "attend_packed",
+    "block_causal_mask",
+    "share_sequence",
+    "use_packed",
+    "windows_asked",
+]
 
 PACKED = "curate_and_train_packed"
 """The name in transformers' interface. Given any other mask, or none, this attention is transformers' `sdpa`."""
+
+_BLOCK = 256
+"""The least number of queries that attend together over a window: fewer are slower than what they save."""
 
 _CHANGES = ("softcap", "s_aux", "sinks", "position_bias")
 """Arguments of the interface that change the scores, and that a segment's attention here does not know."""
@@ -51,8 +64,10 @@ def use_packed(model: PreTrainedModel) -> bool:
     return bool(model.config._attn_implementation == PACKED)
 
 
-def block_causal_mask(segments: torch.Tensor, dtype: torch.dtype = torch.float32) -> torch.Tensor:
-    """The additive mask (B, 1, L, L): 0 where position i may look at j ≤ i of its own segment.
+def block_causal_mask(
+    segments: torch.Tensor, dtype: torch.dtype = torch.float32, *, window: int | None = None
+) -> torch.Tensor:
+    """The additive mask (B, 1, L, L): 0 where position i may look at j ≤ i of its own segment, and within its window.
 
     Elsewhere the least finite number and not -inf: a row of nothing but -inf is NaN after softmax. A mask
     of floats and not of booleans, because the eager attention of transformers adds it to the scores.
@@ -60,10 +75,13 @@ def block_causal_mask(segments: torch.Tensor, dtype: torch.dtype = torch.float32
     Args:
         segments: (B, L), the segment that each position belongs to.
         dtype: of the model's activations.
+        window: how many positions i sees, itself among them; None for all.
     """
     length = segments.shape[1]
     same = segments[:, :, None] == segments[:, None, :]
     causal = torch.ones(length, length, dtype=torch.bool, device=segments.device).tril()
+    if window is not None:
+        causal = causal.triu(1 - window)
     hidden = torch.finfo(dtype).min
     return torch.zeros(same.shape, dtype=dtype, device=segments.device).masked_fill(~(same & causal), hidden)[:, None]
 
@@ -75,6 +93,21 @@ def share_sequence(group: dist.ProcessGroup | None) -> None:
     """From now on each rank of `group` holds an equal share of every sequence, in the order of ranks; None ends it."""
     global _group
     _group = group
+
+
+_asked: list[int | None] | None = None
+
+
+@contextmanager
+def windows_asked() -> Iterator[list[int | None]]:
+    """The windows that layers ask for while this is open, one an attention within bounds, in their order."""
+    global _asked
+    found: list[int | None] = []
+    _asked = found
+    try:
+        yield found
+    finally:
+        _asked = None
 
 
 def attend_packed(
@@ -97,7 +130,7 @@ def attend_packed(
         attention_mask: what `segment_bounds` gave; anything else goes to `sdpa`.
         scaling: of the scores; None for D^-½.
         dropout: of the weights.
-        settings: other arguments of the interface.
+        settings: other arguments of the interface, of them `sliding_window`.
 
     Returns:
         (B, L, H, D) and no weights.
@@ -110,6 +143,9 @@ def attend_packed(
     for name in _CHANGES:
         if settings.get(name) is not None:
             raise Unserved(f"attention with {name}")
+    window = settings.get("sliding_window")
+    if _asked is not None:
+        _asked.append(window)
     if query.device.type == "meta":  # only asked whether it would do
         return value.new_empty(query.shape[0], query.shape[2], query.shape[1], value.shape[3]), None
     if _group is not None:
@@ -117,7 +153,7 @@ def attend_packed(
     batch, heads, length, _ = query.shape
     query, key, value = (part.transpose(1, 2).flatten(0, 1) for part in (query, key, value))  # (tokens, heads, D)
     attend = _segment_by_segment if query.device.type == "cpu" else _flash()
-    out = attend(query, key, value, attention_mask[0, :, 0], scaling, dropout, settings.get("sliding_window"))
+    out = attend(query, key, value, attention_mask[0, :, 0], scaling, dropout, window)
     return out.view(batch, length, heads, value.shape[-1]), None
 
 
@@ -138,32 +174,45 @@ def _segment_by_segment(
     begin, end = keys[0], keys[-1]
     lengths = [b - a for a, b in pairwise(queries)]
     seen = [b - a for a, b in pairwise(keys)]
-    if window is not None and max(seen) > window:
-        raise Unserved(f"attention over a window of {window} tokens")
     parts = zip(
         torch.split(query.transpose(0, 1)[None], lengths, dim=2),
         torch.split(key[begin:end].transpose(0, 1)[None], seen, dim=2),
         torch.split(value[begin:end].transpose(0, 1)[None], seen, dim=2),
         strict=True,
     )
-    out = [
-        scaled_dot_product_attention(
-            *part,
-            attn_mask=_last(part[0].shape[2], part[1].shape[2], query),
-            dropout_p=dropout,
-            is_causal=part[0].shape[2] == part[1].shape[2],
-            scale=scaling,
-        )
-        for part in parts
-    ]
+    out = []
+    for part in parts:
+        for some in _blocks(*part, window):
+            mask = _last(some[0].shape[2], some[1].shape[2], window, query)
+            out.append(
+                scaled_dot_product_attention(
+                    *some, attn_mask=mask, dropout_p=dropout, is_causal=mask is None, scale=scaling
+                )
+            )
     return torch.cat(out, dim=2)[0].transpose(0, 1)
 
 
-def _last(queries: int, keys: int, like: torch.Tensor) -> torch.Tensor | None:
-    """The causal mask of the last `queries` of `keys` positions; None where they are all."""
-    if queries == keys:
+def _blocks(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, window: int | None
+) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+    """A segment whole; one longer than the window in blocks of queries, each with the keys that these see."""
+    queries, keys = query.shape[2], key.shape[2]
+    if window is None or window >= keys:
+        yield query, key, value
+        return
+    for first in range(0, queries, size := max(window, _BLOCK)):
+        last = min(first + size, queries)
+        # The segment's last query goes with its last key.
+        seen = slice(max(0, first + keys - queries + 1 - window), last + keys - queries)
+        yield query[:, :, first:last], key[:, :, seen], value[:, :, seen]
+
+
+def _last(queries: int, keys: int, window: int | None, like: torch.Tensor) -> torch.Tensor | None:
+    """The mask of the last `queries` of `keys` positions; None where all of them see all that came before."""
+    if queries == keys and (window is None or window >= keys):
         return None
-    return torch.ones(queries, keys, dtype=torch.bool, device=like.device).tril(keys - queries)
+    mask = torch.ones(queries, keys, dtype=torch.bool, device=like.device).tril(keys - queries)
+    return mask if window is None else mask.triu(keys - queries + 1 - window)
 
 
 def _flash() -> Attend:

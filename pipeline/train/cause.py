@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pipeline.config import Launch
 
-__all__ = ["Cause", "machine_missing"]
+__all__ = ["Cause", "machine_missing", "port_taken"]
 
 _SENT = re.compile(r"(?:Sending process|Unable to shutdown process) (\d+) ")
 """The agent ends a rank because another one has failed."""
@@ -30,6 +30,8 @@ _NOBODY = re.compile(
     r"DistNetworkError: The client socket has (?:timed out|failed)\b.* (?:while trying to )?connect to "
 )
 """Of the store at which the machines' agents meet: what the machine with rank 0 says, and what the others say."""
+
+_TAKEN = re.compile(r"socket has failed to (?:listen|bind)\b.* port: (\d+)\b.*\bEADDRINUSE\b")
 
 
 class Cause:
@@ -99,3 +101,13 @@ def machine_missing(told: str, nodes: Launch) -> str:
     else:
         return ""
     return f"{who} within {nodes.rdzv_timeout} s"
+
+
+def port_taken(told: str) -> str:
+    """The port at which ranks or machines cannot meet because another program has it; else empty.
+
+    Args:
+        told: the cause, as `Cause.told` gives it.
+    """
+    found = _TAKEN.search(told)
+    return found[1] if found else ""

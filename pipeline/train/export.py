@@ -34,7 +34,11 @@ def export(engine: Engine, fresh: Callable[[], PreTrainedModel | PeftModel], tok
         tokenizer: the run's tokenizer folder; its files are copied.
         folder: of the checkpoint; the first rank writes there.
     """
-    whole = {name: _whole(master.detach()) for name, master in engine.weights.masters.items()}
+    whole = {}
+    for name, master in engine.weights.masters.items():
+        value = _whole(master.detach())  # of a shard, all ranks give theirs; only the first keeps the sum
+        if engine.ranks.is_main:
+            whole[name] = value
     if not engine.ranks.is_main:
         return
     model = engine.learner.model

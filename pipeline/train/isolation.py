@@ -9,19 +9,22 @@ from __future__ import annotations
 import torch
 
 from pipeline.errors import StageError
-from pipeline.train.attention import Unserved, use_packed
+from pipeline.train.attention import Unserved, use_packed, windows_asked
 from pipeline.train.data import MicroBatch, segment_bounds
 from pipeline.train.learner import Isolation, Learner
+from pipeline.train.windows import Windows
 
 __all__ = ["isolate", "keeps_apart", "probe_bins"]
 
 
-def isolate(learner: Learner, *, vocab_size: int, device: torch.device, dtype: torch.dtype) -> Isolation:
+def isolate(learner: Learner, *, vocab_size: int, length: int, device: torch.device, dtype: torch.dtype) -> Isolation:
     """Have a learner keep examples apart in the quickest way that its model obeys; one example to a row is the last.
 
     Args:
         learner: on `device`; whole, or cut by FSDP: then every rank must call this.
         vocab_size: tokens that may be tried.
+        length: of the longest bin, in tokens. The probe's examples are short; what a layer with a window shorter than
+            this would do with a longer one is told by the window that it asks for.
         device: of the model.
         dtype: of its activations.
 
@@ -33,8 +36,11 @@ def isolate(learner: Learner, *, vocab_size: int, device: torch.device, dtype: t
     """
     plain = learner.plain
     own = getattr(plain.config, "_attn_implementation", None)
+    windows = learner.windows = Windows.of(plain.config, length)
     ways: tuple[Isolation, ...] = ("bounds", "mask", "alone")
     for way in ways:
+        if windows is None and way != "alone":
+            continue  # rows by themselves see as the model was made to see
         if way == "bounds":
             # Flash attention on CUDA takes no float32.
             if (device.type != "cpu" and dtype == torch.float32) or not use_packed(plain):
@@ -42,7 +48,9 @@ def isolate(learner: Learner, *, vocab_size: int, device: torch.device, dtype: t
         elif own is not None and plain.config._attn_implementation != own:
             plain.set_attn_implementation(own)
         learner.isolation = way
-        if keeps_apart(learner, vocab_size=vocab_size, device=device):
+        with windows_asked() as asked:
+            apart = keeps_apart(learner, vocab_size=vocab_size, device=device)
+        if apart and (way != "bounds" or (windows is not None and windows.told(asked, length))):
             return way
     raise StageError(
         "the model's logits depend on tokens that come later, or not on those before them",
@@ -69,10 +77,10 @@ def keeps_apart(learner: Learner, *, vocab_size: int, device: torch.device) -> b
         after = learner(MicroBatch(**{**vars(batch), "tokens": edited}), logits=True)
     except torch.OutOfMemoryError:
         raise
-    except (TypeError, ValueError, RuntimeError, IndexError, Unserved):
+    except (TypeError, ValueError, AttributeError, LookupError, RuntimeError, Unserved):
         if learner.isolation == "alone":  # plain rows: what fails now is no matter of packing
             raise
-        return False  # it takes no mask of these dimensions or no positions, or wants another attention
+        return False  # it takes no mask of these dimensions or kinds or no positions, or wants another attention
     finally:
         learner.train(training)
     if not bool(before.isfinite().all()):

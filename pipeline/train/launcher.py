@@ -30,7 +30,7 @@ import psutil
 
 from pipeline.config import Launch
 from pipeline.errors import Preempted, StageError
-from pipeline.train.cause import Cause, machine_missing
+from pipeline.train.cause import Cause, machine_missing, port_taken
 from pipeline.train.lifetime import OUTCOME, PARENT, read_outcome
 
 __all__ = ["launch"]
@@ -49,6 +49,11 @@ _MEET = (
     "start the same command on every machine, each with its own train.launch.node_rank; where one takes longer than "
     "that, raise train.launch.rdzv_timeout; else see that the port of rdzv_endpoint is open from the others"
 )
+_PORT = (
+    "choose another port in train.launch.rdzv_endpoint, the same on all machines; "
+    "or end the program that has it (`ss -ltnp` names it), which may be an earlier training"
+)
+_AGAIN = "run the same command again: ranks of one machine meet at a port that is free"
 _REPORT = "the log holds the traceback; run the same command again to go on from the last checkpoint"
 
 
@@ -122,6 +127,14 @@ def launch(
             told = cause.told(failure, f"{'the rank' if alone else 'torchrun'} ended with exit code {code}")
             if nodes is not None and (missing := machine_missing(told, nodes)):
                 raise StageError(missing, where=str(log), mend=_MEET)
+            if port := port_taken(told):
+                many = nodes is not None and nodes.nodes > 1
+                at = f", of train.launch.rdzv_endpoint: {nodes.rdzv_endpoint}" if many and nodes is not None else ""
+                raise StageError(
+                    f"port {port}{at} is taken by another program on this machine",
+                    where=str(log),
+                    mend=_PORT if many else _AGAIN,
+                )
             raise StageError(
                 f"{module.rpartition('.')[2]}: {told}", where=str(log), mend=_MEMORY if "memory" in told else _REPORT
             )

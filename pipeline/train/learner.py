@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 from pipeline.train.attention import block_causal_mask
 from pipeline.train.chunked_loss import each_nll, summed_nll
 from pipeline.train.data import MicroBatch
+from pipeline.train.windows import Windows
 
 __all__ = ["Isolation", "Learner"]
 
@@ -31,6 +32,8 @@ class Learner(torch.nn.Module):
         self.model = model
         self.isolation: Isolation = "mask"
         """See `pipeline.train.isolation.isolate`."""
+        self.windows: Windows | None = None
+        """Of the model's layers, where they are known; masks keep to them."""
         self.chunked = False
         """The loss is taken from the decoder's output and the head's weights: see `find_head`."""
 
@@ -85,5 +88,14 @@ class Learner(torch.nn.Module):
             self.train(training)
         self.chunked = torch.equal(head(hidden), whole.logits)
 
-    def _mask(self, batch: MicroBatch) -> torch.Tensor:
-        return block_causal_mask(batch.segments, self.plain.dtype)
+    def _mask(self, batch: MicroBatch) -> torch.Tensor | dict[str, torch.Tensor]:
+        """One mask, or one for each of the model's `layer_types`."""
+
+        def mask(window: int | None) -> torch.Tensor:
+            return block_causal_mask(batch.segments, self.plain.dtype, window=window)
+
+        if self.windows is None:
+            return mask(None)
+        if self.windows.kinds is not None:
+            return {kind: mask(window) for kind, window in self.windows.kinds.items()}
+        return mask(next(iter(self.windows.layers), None))

@@ -20,6 +20,7 @@ from pipeline import config
 from pipeline.atomic import write_json
 from pipeline.errors import InputError, RecipeError, did_you_mean
 from pipeline.train.quantize import dequantized
+from pipeline.train.text import read_by_text
 
 __all__ = [
     "adapted_layers",
@@ -29,6 +30,7 @@ __all__ = [
     "linear_layers",
     "merged_weights",
     "save_adapter",
+    "unadapted",
 ]
 
 _ADAPTER = "default"
@@ -123,9 +125,37 @@ def _shape(layer: Any) -> tuple[int, int]:
 
 
 def linear_layers(model: torch.nn.Module) -> list[str]:
-    """The full names of all linear layers but the output's, sorted."""
+    """The full names of all linear layers that text reaches but the output's, sorted."""
     head = cast(PreTrainedModel, model).get_output_embeddings()  # type: ignore[no-untyped-call]
-    return sorted(name for name, module in model.named_modules() if _is_linear(module) and module is not head)
+    used = read_by_text(model)
+    return sorted(
+        name
+        for name, module in model.named_modules()
+        if _is_linear(module) and module is not head and (used is None or id(module.weight) in used)
+    )
+
+
+def unadapted(model: torch.nn.Module) -> str:
+    """What weights take no adapter because no linear layer holds them, as those of experts; empty where there are none.
+
+    Args:
+        model: without adapters or with them; may be on the meta device.
+    """
+    found = {
+        f"{name}.{own}".replace("base_layer.", ""): parameter.numel()
+        for name, module in model.named_modules()
+        if not isinstance(module, torch.nn.modules.conv._ConvNd)
+        for own, parameter in module.named_parameters(recurse=False)
+        if parameter.ndim > 2
+    }
+    if not found:
+        return ""
+    names = dict.fromkeys(re.sub(r"\.\d+(?=\.)", ".*", name) for name in found)
+    share = sum(found.values()) / sum(parameter.numel() for parameter in model.parameters())
+    return (
+        f"no adapter goes to {', '.join(names)}: experts that are held as one tensor and not as linear layers, "
+        f"{share:.0%} of the model; they stay as they are"
+    )
 
 
 def _is_linear(module: torch.nn.Module) -> bool:

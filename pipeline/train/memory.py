@@ -9,6 +9,9 @@
     logits        of one chunk of the loss, in float32, twice; and the gradient of the head
     overhead      what CUDA and NCCL, or Python and torch, take for themselves
 
+Before that every rank reads the whole model in float32 (frozen linear layers quantised) into the memory of its
+machine, also where it keeps a shard of it or moves it to a GPU: `loading`. How many do so at a time: `Ranks.in_turns`.
+
 The activations follow Korthikanti et al. (2022), "Reducing Activation Recomputation in Large Transformer Models",
 without the L² term, which attention within bounds does not have. An estimate to plan by, not a promise:
 fragmentation, workspaces and compiled kernels are not in it.
@@ -27,6 +30,7 @@ from pipeline.config import Recipe, Train
 from pipeline.train.chunked_loss import chunk_rows
 from pipeline.train.lora import adapter_numbers, linear_layers
 from pipeline.train.shard import decoder_layers
+from pipeline.train.text import read_by_text
 
 __all__ = ["MemoryEstimate", "advice", "estimate"]
 
@@ -50,6 +54,8 @@ class MemoryEstimate:
     """Numbers in the whole model."""
     trainable: int
     """Of them, or of its adapters."""
+    loading: int
+    """Bytes of the machine's memory that the rank takes while it reads the model."""
 
     @property
     def total(self) -> int:
@@ -89,7 +95,9 @@ def estimate(recipe: Recipe, config: PretrainedConfig, *, vocab_size: int | None
     outside = whole - sum(parameter.numel() for one in layers for parameter in one.parameters())
     tensor, shard = train.parallel.tensor, train.parallel.shard
     mine = (whole - outside) // tensor + outside  # embedding and head are not cut by heads
-    trained, frozen = mine, 0
+    used = read_by_text(model)
+    unread = 0 if used is None else sum(one.numel() for one in model.parameters() if id(one) not in used)
+    trained, frozen = mine - unread, unread
     if train.method == "lora":
         frozen, trained = whole, adapter_numbers(model, train.lora)
     cut = shard * tensor > 1
@@ -98,7 +106,8 @@ def estimate(recipe: Recipe, config: PretrainedConfig, *, vocab_size: int | None
     if cut:
         weights = 4 * (trained + frozen) // shard + (2 if half else 4) * gathered
     else:
-        weights = (6 if half else 4) * trained + (2 if half else 4) * frozen - _saved(model, train)
+        plain = 2 if half else 4
+        weights = (6 if half else 4) * trained + plain * frozen - _saved(model, train, plain=plain)
     device = _device(recipe)
     size = train.micro_batch * recipe.pack.seq_length // train.parallel.context
     rows = min(size, chunk_rows(text.vocab_size, device))
@@ -112,6 +121,7 @@ def estimate(recipe: Recipe, config: PretrainedConfig, *, vocab_size: int | None
         overhead=int(_OVERHEAD[device] * GIB),
         parameters=whole + (trained if train.method == "lora" else 0),
         trainable=trained,
+        loading=4 * whole - _saved(model, train, plain=4),
     )
 
 
@@ -168,8 +178,8 @@ def _a_layer(config: Any, *, tensor: int) -> int:
     return int(6 * config.hidden_size + (attention + wide) / tensor)
 
 
-def _saved(model: PreTrainedModel, train: Train) -> int:
-    """Bytes that quantised weights take less than in the precision of the others: bitsandbytes' blocks of 64.
+def _saved(model: PreTrainedModel, train: Train, *, plain: int) -> int:
+    """Bytes that quantised weights take less than `plain` bytes a number: bitsandbytes' blocks of 64.
 
     4 bits and a scale of 8 bits a block (Dettmers et al. 2023, QLoRA, double quantisation), or 8 and a scale a row.
     """
@@ -177,7 +187,7 @@ def _saved(model: PreTrainedModel, train: Train) -> int:
         return 0
     numbers = sum(model.get_parameter(f"{name}.weight").numel() for name in linear_layers(model))
     small = 1.0 if train.lora.quantize == "int8" else 0.5 + 1 / 64 + 4 / (64 * 256)
-    return int(numbers * ((4 if train.precision == "fp32" else 2) - small))
+    return int(numbers * (plain - small))
 
 
 def _device(recipe: Recipe) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 import torch.distributed as dist
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 
 from pipeline import config
 from pipeline.train.parallel import Ranks
 
-__all__ = ["Layout"]
+__all__ = ["Layout", "reads_together"]
 
 _NAMES = ("replicate", "context", "shard", "tensor")
 """From the outermost: neighbours on a machine share what is exchanged most often."""
@@ -68,3 +69,11 @@ class Layout:
     def context(self) -> dist.ProcessGroup | None:
         """The ranks that share positions, or None."""
         return None if self.mesh is None or self.place[1] == 1 else self.mesh.get_group("context")
+
+
+def reads_together(parallel: config.Parallel, device: torch.device) -> bool:
+    """Whether all ranks read the model at once: where each keeps it whole, or where they cut it together by heads.
+
+    Else the whole model is in a rank's memory only until it is cut or on a GPU, and ranks may take turns.
+    """
+    return parallel.tensor > 1 or (device.type == "cpu" and parallel.shard == 1)

@@ -7,8 +7,9 @@ W counts the weights of the linear layers, H those of the output layer, which on
 neither. A forward pass takes 2 FLOPs a weight and token, the gradient of the inputs as many, the gradient of the
 weights as many again where they are trained. So full training needs 6 W a token (Chowdhery et al. 2022, PaLM, appendix
 B, where every token is learnt), LoRA a little over 4 W. Attention is causal and within examples: half of length² for
-scores and for values, three times for forward and backward. Tokens of padding and what activation checkpointing
-computes again are waste, and not counted.
+scores and for values, three times for forward and backward; in a layer with a window w shorter than the example,
+2 × length × w - w² in the place of length². Tokens of padding and what activation checkpointing computes again are
+waste, and not counted.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class Flops:
         Args:
             tokens: without padding.
             targets: those of them that the loss counts.
-            squares: Σ length² over the step's examples.
+            squares: Σ length² over the step's examples, averaged over layers with windows.
         """
         return self.per_token * tokens + self.per_target * targets + self.per_square * squares
 

@@ -13,6 +13,7 @@ from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from transformers import (
     CONFIG_MAPPING,
+    MODEL_FOR_MASKED_LM_MAPPING,
     AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -26,8 +27,17 @@ from pipeline.pack.tokenizer import describe_tokenizer
 from pipeline.train.lora import check_tokens
 from pipeline.train.origin import model_folder
 from pipeline.train.quantize import keep_as_loaded, quantization
+from pipeline.train.text import freeze_unread
 
-__all__ = ["Tokenizer", "bare_model", "check_positions", "load_model", "load_tokenizer", "random_config"]
+__all__ = [
+    "Tokenizer",
+    "bare_model",
+    "check_causal",
+    "check_positions",
+    "load_model",
+    "load_tokenizer",
+    "random_config",
+]
 
 _CONFIG = "train.model.config"
 
@@ -66,6 +76,7 @@ def load_model(
     weights: Path | None = None,
     frozen: bool = False,
     quantize: str | None = None,
+    compute: torch.dtype = torch.float32,
 ) -> PreTrainedModel:
     """The model in float32 on the CPU, its vocabulary and special tokens the tokenizer's.
 
@@ -78,9 +89,10 @@ def load_model(
             the recipe names.
         frozen: the weights will not be trained (LoRA).
         quantize: how the frozen weights are held (`nf4`, `fp4`, `int8`); None in float32.
+        compute: the type in which products with 4-bit weights are taken.
 
     Raises:
-        InputError: no such model, one with other attention than packing can serve, or another vocabulary.
+        InputError: no such model, one with fewer positions than a bin, or another vocabulary.
         RecipeError: a key of `train.model.config` that the architecture does not have.
     """
     torch.manual_seed(seed)
@@ -88,7 +100,7 @@ def load_model(
         loaded = _pretrained(str(weights), local=True, trust=model.trust_remote_code)
     elif model.path is not None:
         name, local = _find(model.path)
-        loaded = _pretrained(name, local=local, trust=model.trust_remote_code, quantize=quantize)
+        loaded = _pretrained(name, local=local, trust=model.trust_remote_code, quantize=quantize, compute=compute)
         _check_vocabulary(name, tokenizer, local=local)
     else:
         loaded = _random(model.config or {}, tokenizer)
@@ -100,6 +112,7 @@ def load_model(
             check_tokens(len(tokenizer), vocab_size)
         torch.manual_seed(seed)
         loaded.resize_token_embeddings(len(tokenizer))
+    freeze_unread(loaded)
     # Padding is masked by position, so no token needs to be kept from learning, least of all one that is also EOS.
     _embeddings(loaded).padding_idx = None
     text = loaded.config.get_text_config(decoder=True)  # of a model of text and images; else all of it
@@ -133,8 +146,10 @@ def _find(path: str) -> tuple[str, bool]:
     return path, False
 
 
-def _pretrained(name: str, *, local: bool, trust: bool, quantize: str | None = None) -> PreTrainedModel:
-    held = {"quantization_config": quantization(quantize)} if quantize else {}
+def _pretrained(
+    name: str, *, local: bool, trust: bool, quantize: str | None = None, compute: torch.dtype = torch.float32
+) -> PreTrainedModel:
+    held = {"quantization_config": quantization(quantize, compute)} if quantize else {}
     try:
         loaded = AutoModelForCausalLM.from_pretrained(
             name,
@@ -261,10 +276,10 @@ def _check_vocabulary(name: str, tokenizer: Tokenizer, *, local: bool) -> None:
 
 
 def check_positions(made: Any, seq_length: int) -> None:
-    """Raise where a model's attention does not reach over a bin.
+    """Raise where a model has fewer positions than a bin.
 
     Raises:
-        InputError: it has fewer positions, or a sliding window.
+        InputError: it has fewer.
     """
     made = made.get_text_config(decoder=True)
     limit = getattr(made, "max_position_embeddings", None)
@@ -274,13 +289,24 @@ def check_positions(made: Any, seq_length: int) -> None:
             where="pack.seq_length",
             mend=f"set pack.seq_length to {limit} or less",
         )
-    window = getattr(made, "sliding_window", None)
-    if window is not None and window < seq_length and getattr(made, "use_sliding_window", True):
-        # The explicit mask would open the whole example to layers that see only a window when they generate.
+
+
+def check_causal(model: PreTrainedModel) -> None:
+    """Refuse an encoder, which sees later tokens; by its configuration, for it may have no weights.
+
+    Transformers gives encoders as causal models too, and leaves it to `is_decoder` whether they are.
+
+    Raises:
+        InputError: it is one.
+    """
+    if getattr(model.config, "is_decoder", None) is not False:
+        return  # it is a decoder, or its family has nothing else
+    ways = {module.is_causal for module in model.modules() if isinstance(getattr(module, "is_causal", None), bool)}
+    if ways == {False} or (not ways and type(model.config) in MODEL_FOR_MASKED_LM_MAPPING):
         raise InputError(
-            f"the model has sliding-window attention over {window} tokens, and bins have {seq_length}",
-            where="pack.seq_length",
-            mend=f"set pack.seq_length to {window} or less",
+            f"{model.config.model_type} is an encoder: its logits depend on tokens that come later",
+            where="train.model",
+            mend="choose a causal language model; with `is_decoder: true` in its configuration this one sees none",
         )
 
 

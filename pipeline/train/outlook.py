@@ -22,13 +22,17 @@ from pipeline.pack.bins import Bins
 from pipeline.pack.costs import attention_cost
 from pipeline.pack.epochs import EpochBins
 from pipeline.run import Manifest, RunDirectory
-from pipeline.train.lora import adapted_layers, adapter_numbers, check_tokens
-from pipeline.train.memory import GIB, advice, estimate
-from pipeline.train.model import bare_model, check_positions, load_tokenizer, random_config
+from pipeline.train.cautions import cautions
+from pipeline.train.lora import adapted_layers, adapter_numbers, check_tokens, unadapted
+from pipeline.train.memory import GIB, MemoryEstimate, advice, estimate
+from pipeline.train.mesh import reads_together
+from pipeline.train.model import bare_model, check_causal, check_positions, load_tokenizer, random_config
 from pipeline.train.order import Order
 from pipeline.train.origin import model_folder
+from pipeline.train.parallel import check_gpus
 from pipeline.train.served import check_served
 from pipeline.train.shard import tensor_plan
+from pipeline.train.text import freeze_unread
 
 __all__ = ["TrainingOutlook", "outlook"]
 
@@ -45,6 +49,8 @@ class TrainingOutlook:
     """Layers that take an adapter, those of like names in one line; empty where all weights are trained."""
     trainable: int | None
     """Numbers that are trained; None while the model is not on this machine."""
+    warnings: list[str]
+    """What is served, and is most likely not meant."""
     data: str
     memory: list[str]
     advice: list[str]
@@ -56,7 +62,8 @@ class TrainingOutlook:
         if self.trainable is not None:
             rows.append(("trainable", f"{self.trainable:,} parameters"))
         rows += [("data", self.data), *(("memory", line) for line in self.memory)]
-        return rows + [("change", line) for line in self.advice]
+        rows += [("change", line) for line in self.advice]
+        return rows + [("warning", line) for line in self.warnings]
 
 
 def outlook(recipe: Recipe, run: RunDirectory | None = None) -> TrainingOutlook:
@@ -69,25 +76,36 @@ def outlook(recipe: Recipe, run: RunDirectory | None = None) -> TrainingOutlook:
     Raises:
         RecipeError: the model's configuration, a pattern of adapters or the parallelism is wrong.
         InputError: the model does not go with the bins.
+        MachineError: there are fewer GPUs than ranks, or float8 cannot be had.
     """
     transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     train = recipe.training
-    data = _data(recipe, run)
+    if recipe.device != "cpu" and torch.cuda.is_available():
+        check_gpus(torch.cuda.device_count(), train.launch.nproc)
+    data, warnings = _data(recipe, run), cautions(train)
     vocab_size = _tokens(recipe, run)
     made = _config(recipe, vocab_size)
     if made is None:
         unknown = f"{train.model.path}: not on this machine, so nothing is known of it before it is loaded"
-        return TrainingOutlook(model=unknown, adapters=[], trainable=None, data=data, memory=[], advice=[])
+        return TrainingOutlook(
+            model=unknown, adapters=[], trainable=None, warnings=warnings, data=data, memory=[], advice=[]
+        )
     check_positions(made, recipe.pack.seq_length)
     if train.parallel.tensor > 1:
         tensor_plan(made, train.parallel.tensor)
     model = bare_model(made, trust=train.model.trust_remote_code)
+    check_causal(model)
     check_served(recipe, model, device=_device(recipe))
     if train.method == "lora" and vocab_size is not None and recipe.pack.tokenizer is not None:
         check_tokens(vocab_size, made.get_text_config(decoder=True).vocab_size)
     layers = adapted_layers(model, train.lora) if train.method == "lora" else []
+    if layers and (note := unadapted(model)):
+        warnings.append(note)
     whole = sum(parameter.numel() for parameter in model.parameters())
-    trained = adapter_numbers(model, train.lora) if layers else whole
+    freeze_unread(model)
+    trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    if layers:
+        trained = adapter_numbers(model, train.lora)
     found = estimate(recipe, made, vocab_size=vocab_size)
     room, device = _room(recipe)
     verdict = "no GPU is here to compare it with"
@@ -97,9 +115,10 @@ def outlook(recipe: Recipe, run: RunDirectory | None = None) -> TrainingOutlook:
         model=f"{made.model_type}, {whole:,} parameters",
         adapters=_grouped(layers),
         trainable=trained,
+        warnings=warnings,
         data=data,
-        memory=[" ".join(line.split()) for line in found.lines()] + [verdict],
-        advice=advice(found, recipe, room=room) if room is not None else [],
+        memory=[" ".join(line.split()) for line in found.lines()] + [verdict, _loading(found, recipe)[0]],
+        advice=(advice(found, recipe, room=room) if room is not None else []) + _loading(found, recipe)[1],
     )
 
 
@@ -208,14 +227,37 @@ def _targets(recipe: Recipe, bins: Bins, *, first: int, last: int) -> int:
 
 
 def _device(recipe: Recipe) -> torch.device:
-    return torch.device("cuda" if recipe.device != "cpu" and torch.cuda.is_available() else "cpu")
+    """What ranks compute on: a GPU also where there is none here, if the recipe says so; it may be run elsewhere."""
+    if recipe.device != "auto":
+        return torch.device(recipe.device)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _loading(found: MemoryEstimate, recipe: Recipe) -> tuple[str, list[str]]:
+    """What a machine's ranks take of its memory while they read the model, and what to change where it has less."""
+    train = recipe.training
+    together = reads_together(train.parallel, _device(recipe))
+    ranks = train.launch.nproc if together else 1
+    needed = ranks * found.loading
+    said = f"loading {needed / GIB:.2f} GiB of a machine's memory: each rank reads the whole model in float32"
+    if not together and train.launch.nproc > 1:
+        said += ", after one another where it is short"
+    if recipe.device == "cuda" and not torch.cuda.is_available():
+        return said, []
+    room = psutil.virtual_memory().total
+    fit = room // max(found.loading, 1)
+    said += f"; {'fits' if needed <= room else 'does not fit'} {room / GIB:.1f} GiB of this machine"
+    fewer = [f"train.launch.nproc: {fit}, over more machines (train.launch.nodes)"] if 0 < fit < ranks else []
+    if fewer and train.parallel.tensor > 1:
+        fewer.append("train.parallel.shard in the place of tensor: ranks then read the model after one another")
+    return said, fewer if fit else ["a machine with more memory: one rank cannot read the model"]
 
 
 def _room(recipe: Recipe) -> tuple[int | None, str]:
     """Bytes that a rank has, and of what; None for a GPU where there is none."""
-    if recipe.device == "cuda" and not torch.cuda.is_available():
-        return None, "GPU"
     if _device(recipe).type == "cuda":
+        if not torch.cuda.is_available():
+            return None, "GPU"
         return int(torch.cuda.get_device_properties(0).total_memory), torch.cuda.get_device_name(0)
     ranks = recipe.training.launch.nproc
     share = "" if ranks == 1 else f", shared by {ranks} ranks"

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
+import psutil
 import torch
 import torch.distributed as dist
 
 from pipeline.errors import MachineError
 
-__all__ = ["Ranks"]
+__all__ = ["Ranks", "check_gpus"]
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,10 @@ class Ranks:
     rank: int
     world: int
     device: torch.device
+    local: int = 0
+    """Its number among those of this machine …"""
+    local_world: int = 1
+    """… and how many these are, on every machine."""
 
     @classmethod
     @contextmanager
@@ -41,19 +51,14 @@ class Ranks:
         gpus = torch.cuda.device_count() if device != "cpu" and torch.cuda.is_available() else 0
         if device == "cuda" and gpus == 0:
             raise MachineError("torch sees no GPU", where="device: cuda", mend="set device: cpu, or auto")
-        if 0 < gpus < local_world:
-            raise MachineError(
-                f"{local_world} ranks, but {gpus} GPUs",
-                where=f"train.launch.nproc: {local_world}",
-                mend=f"set train.launch.nproc to {gpus} at most, or device: cpu",
-            )
+        check_gpus(gpus, local_world)
         place = torch.device("cuda", local) if gpus else torch.device("cpu")
         if gpus:
             torch.cuda.set_device(place)
         if world > 1:
             dist.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo")
         try:
-            yield cls(rank, world, place)
+            yield cls(rank, world, place, local, local_world)
         finally:
             if world > 1:
                 dist.destroy_process_group()
@@ -95,3 +100,48 @@ class Ranks:
         """Wait until every rank has come here."""
         if self.world > 1:
             self.any(False)
+
+    def in_turns(self, make: Callable[[], tuple[T, int]], *, room: Callable[[], int] | None = None) -> T:
+        """Have every machine's first rank make something, then as many of its others at a time as its memory holds.
+
+        Args:
+            make: gives it, and the bytes of the machine's memory that it took meanwhile; meets no other rank.
+            room: bytes that are free on this machine; None asks the machine.
+        """
+
+        def one() -> tuple[T, int]:
+            found = make()
+            _return_freed()
+            return found
+
+        made, taken = one() if self.local == 0 else (None, 0)
+        self.barrier()  # on the host, where it may take longer than the GPUs' patience
+        free = psutil.virtual_memory().available if room is None else room()
+        at_once = max(1, min(self.gather(free)) * 9 // (10 * max(1, *self.gather(taken))))
+        for first in range(1, self.local_world, at_once):
+            if first <= self.local < first + at_once:
+                made, _ = one()
+            self.barrier()
+        assert made is not None
+        return made
+
+
+def _return_freed() -> None:
+    """Give freed memory back to the system; glibc keeps what was taken in pieces of less than 32 MiB."""
+    if sys.platform == "linux":
+        with suppress(AttributeError):  # another C library
+            ctypes.CDLL(None).malloc_trim(0)
+
+
+def check_gpus(gpus: int, ranks: int) -> None:
+    """Refuse more ranks than there are GPUs on a machine that has any.
+
+    Raises:
+        MachineError: there are fewer.
+    """
+    if 0 < gpus < ranks:
+        raise MachineError(
+            f"{ranks} ranks, but {gpus} GPU{'s' * (gpus > 1)}",
+            where=f"train.launch.nproc: {ranks}",
+            mend=f"set train.launch.nproc to {gpus} at most, or device: cpu",
+        )

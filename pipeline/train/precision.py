@@ -84,13 +84,14 @@ def to_float8(model: torch.nn.Module, device: torch.device) -> None:
 
 
 def check_float8(device: torch.device) -> None:
-    """Look for what float8 takes.
+    """Look for what float8 takes; of a GPU, where one is here to be asked.
 
     Raises:
         MachineError: no torchao, or no GPU that has float8.
     """
-    have = torch.cuda.get_device_capability(device) if device.type == "cuda" else None
-    if have is None or have < _FLOAT8:
+    elsewhere = device.type == "cuda" and not torch.cuda.is_available()
+    have = torch.cuda.get_device_capability(device) if device.type == "cuda" and not elsewhere else None
+    if not elsewhere and (have is None or have < _FLOAT8):
         what = "a CPU" if have is None else f"compute capability {have[0]}.{have[1]}"
         raise MachineError(
             f"float8 takes a GPU of compute capability 8.9 or above (Ada, Hopper, Blackwell), and this is {what}",

@@ -14,8 +14,12 @@ from pipeline.train.extras import check_extras
 __all__ = ["dequantized", "keep_as_loaded", "quantization"]
 
 
-def quantization(quantize: str) -> BitsAndBytesConfig:
+def quantization(quantize: str, compute: torch.dtype) -> BitsAndBytesConfig:
     """What transformers needs to know to load weights as `nf4`, `fp4` or `int8`.
+
+    Args:
+        quantize: one of these.
+        compute: the type in which products with 4-bit weights are taken; with 8 bits bitsandbytes takes its own.
 
     Raises:
         RecipeError: bitsandbytes is not installed.
@@ -27,7 +31,7 @@ def quantization(quantize: str) -> BitsAndBytesConfig:
         load_in_4bit=True,
         bnb_4bit_quant_type=quantize,
         bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=torch.bfloat16 if torch.cuda.is_available() else torch.float32,
+        bnb_4bit_compute_dtype=compute,
     )
 
 

@@ -8,10 +8,11 @@ from transformers import PreTrainedModel
 from pipeline.config import Recipe, Train
 from pipeline.errors import RecipeError
 from pipeline.train.activation import check_checkpointing
-from pipeline.train.attention import Unserved, use_packed
+from pipeline.train.attention import Unserved, use_packed, windows_asked
 from pipeline.train.compiled import check_compile
 from pipeline.train.isolation import probe_bins
 from pipeline.train.precision import check_float8
+from pipeline.train.windows import Windows
 
 __all__ = ["cannot_share", "check_served"]
 
@@ -22,7 +23,7 @@ def check_served(recipe: Recipe, model: PreTrainedModel, *, device: torch.device
     Args:
         recipe: with a section `train`.
         model: the recipe's, on the meta device.
-        device: what ranks on this machine compute on.
+        device: what ranks compute on; of a GPU that is not here, nothing is asked.
 
     Raises:
         RecipeError: activation checkpointing or context parallel that the model does not have, or compilation that
@@ -34,7 +35,9 @@ def check_served(recipe: Recipe, model: PreTrainedModel, *, device: torch.device
     check_compile(train, device)
     if train.precision == "float8":
         check_float8(device)
-    if train.parallel.context > 1 and not (_device_serves_bounds(train, device) and _serves_bounds(model)):
+    if train.parallel.context > 1 and not (
+        _device_serves_bounds(train, device) and _serves_bounds(model, recipe.pack.seq_length)
+    ):
         raise cannot_share(train.parallel.context)
 
 
@@ -52,17 +55,19 @@ def _device_serves_bounds(train: Train, device: torch.device) -> bool:
 
 
 @torch.no_grad()
-def _serves_bounds(model: PreTrainedModel) -> bool:
+def _serves_bounds(model: PreTrainedModel, length: int) -> bool:
     """Whether the model's layers ask `PACKED` for nothing more than it does; by shapes, without a number."""
-    if not use_packed(model):
+    windows = Windows.of(model.config, length)
+    if windows is None or not use_packed(model):
         return False
     batch = probe_bins(model.config.get_text_config(decoder=True).vocab_size).to(torch.device("meta"))
     try:
-        torch.nn.Module.eval(model)(
-            input_ids=batch.tokens, attention_mask=batch.bounds, position_ids=batch.positions, use_cache=False
-        )
+        with windows_asked() as asked:
+            torch.nn.Module.eval(model)(
+                input_ids=batch.tokens, attention_mask=batch.bounds, position_ids=batch.positions, use_cache=False
+            )
     except (TypeError, Unserved):
         return False
     except RuntimeError:
         return True  # it reads numbers on its way, and there are none: the probe before the first step tells
-    return True
+    return windows.told(asked, length)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.distributed as dist
 from numpy.typing import NDArray
 from peft import PeftModel
 from torch.distributed.fsdp import FSDPModule
@@ -19,13 +20,14 @@ from pipeline import config, fingerprint
 from pipeline.config import Recipe
 from pipeline.errors import InputError
 from pipeline.pack.bins import Bins
-from pipeline.pack.costs import attention_cost
+from pipeline.pack.costs import attention_cost, windowed_cost
 from pipeline.pack.epochs import EpochBins
 from pipeline.pack.seal import check_seal
 from pipeline.run import RunDirectory
 from pipeline.train import checkpoint
 from pipeline.train.activation import checkpoint_activations
 from pipeline.train.attention import share_sequence
+from pipeline.train.cautions import cautions
 from pipeline.train.checkpoint import Checkpoints, TrainState
 from pipeline.train.compiled import compile_layers
 from pipeline.train.data import MicroBatch, micro_batches
@@ -34,13 +36,13 @@ from pipeline.train.gradients import FlatGradient, Gradient, ShardedGradient
 from pipeline.train.isolation import isolate, probe_bins
 from pipeline.train.learner import Isolation, Learner
 from pipeline.train.loop import Engine, StepReport, fit
-from pipeline.train.lora import add_adapters
-from pipeline.train.mesh import Layout
+from pipeline.train.lora import add_adapters, unadapted
+from pipeline.train.mesh import Layout, reads_together
 from pipeline.train.model import Tokenizer, load_model, load_tokenizer
 from pipeline.train.optimizer import make_optimizer
 from pipeline.train.order import Order
 from pipeline.train.parallel import Ranks
-from pipeline.train.precision import Weights, compute_in, to_float8
+from pipeline.train.precision import Weights, compute_in, local, to_float8
 from pipeline.train.served import cannot_share
 from pipeline.train.shard import shard
 from pipeline.train.watching import observer_of
@@ -57,7 +59,7 @@ class Training:
     bins: Bins
     epochs: EpochBins
     squares: NDArray[np.int64]
-    """Σ length² over the examples of each bin."""
+    """Σ length² over the examples of each bin, as far as the model's layers see."""
     order: Order
     tokenizer: Tokenizer
     fresh: Callable[[], PreTrainedModel | PeftModel]
@@ -196,10 +198,13 @@ def setup(run: RunDirectory, recipe: Recipe, ranks: Ranks) -> Training:
             seq_length=recipe.pack.seq_length,
             frozen=lora,
             quantize=train.lora.quantize if lora else None,
+            compute=torch.float32 if train.precision == "fp32" else torch.bfloat16,
         )
         return add_adapters(plain, train.lora, seed=recipe.seed) if lora else plain
 
-    engine = engine_of(fresh(), recipe, ranks, vocab_size=len(tokenizer))
+    engine = engine_of(fresh, recipe, ranks, vocab_size=len(tokenizer))
+    if engine.learner.windows is not None:
+        squares = windowed_cost(lengths, first, engine.learner.windows.counted())
     if resumed:
         checkpoint.load(resumed, engine.weights, engine.optimizer, step=state.step, ranks=ranks)
     return Training(
@@ -216,24 +221,27 @@ def setup(run: RunDirectory, recipe: Recipe, ranks: Ranks) -> Training:
     )
 
 
-def engine_of(model: PreTrainedModel | PeftModel, recipe: Recipe, ranks: Ranks, *, vocab_size: int) -> Engine:
-    """Lay a whole model out over the ranks, and give it its optimiser."""
+def engine_of(
+    fresh: Callable[[], PreTrainedModel | PeftModel], recipe: Recipe, ranks: Ranks, *, vocab_size: int
+) -> Engine:
+    """Lay a model out over the ranks, and give it its optimiser.
+
+    Args:
+        fresh: makes the whole model, equal on every rank, in the machine's memory.
+        recipe: with a section `train`.
+        ranks: all must call this.
+        vocab_size: tokens that may be tried on the model.
+    """
     train = recipe.training
     layout = Layout.of(train.parallel, ranks)
     dtype = torch.float32 if train.precision == "fp32" else torch.bfloat16
-    # Equal by construction; rank 0's word makes sure of it, as with any other data-parallel training.
-    ranks.broadcast_([*model.parameters(), *model.buffers()])
-    learner = Learner(model).train()
-    learner.find_head(probe_bins(vocab_size))
     share_sequence(None)
-    partial: list[str] = []
-    if layout.sharded:
-        partial = shard(learner, layout, dtype=dtype)
-    else:
-        compute_in(model, dtype, keep="lora_" if train.method == "lora" and train.lora.dtype else None)
-    torch.nn.Module.to(learner, ranks.device)  # of what is cut, the shards: the whole model is never there
-    way = isolate(learner, vocab_size=vocab_size, device=ranks.device, dtype=dtype)
+    learner, partial = _placed(fresh, train, ranks, layout, dtype=dtype, vocab_size=vocab_size)
+    model = learner.model
+    way = isolate(learner, vocab_size=vocab_size, length=recipe.pack.seq_length, device=ranks.device, dtype=dtype)
     _warn(way, train, ranks)
+    if ranks.is_main and train.method == "lora" and (note := unadapted(learner.plain)):
+        print(f"warning: {note}", flush=True)
     for module in learner.modules():
         if isinstance(module, FSDPModule):
             module.reshard()  # after a forward pass alone, FSDP leaves what its root gathered
@@ -253,20 +261,60 @@ def engine_of(model: PreTrainedModel | PeftModel, recipe: Recipe, ranks: Ranks, 
     return Engine(learner=learner, weights=weights, gradient=gradient, optimizer=optimizer, ranks=ranks, layout=layout)
 
 
+def _placed(
+    fresh: Callable[[], PreTrainedModel | PeftModel],
+    train: config.Train,
+    ranks: Ranks,
+    layout: Layout,
+    *,
+    dtype: torch.dtype,
+    vocab_size: int,
+) -> tuple[Learner, list[str]]:
+    """The learner on its device, whole or cut, and what `shard` says of it.
+
+    Models are equal by construction; the first rank's word makes sure of it, as with any other data-parallel training.
+    """
+    together = reads_together(train.parallel, ranks.device)
+    if layout.sharded:
+        layout.fsdp()  # ranks meet to make its groups: not in their turns
+
+    def place() -> tuple[tuple[Learner, list[str]], int]:
+        model = fresh()
+        read = sum(one.numel() * one.element_size() for one in model.parameters())
+        if together:
+            ranks.broadcast_([*model.parameters(), *model.buffers()])
+        learner = Learner(model).train()
+        learner.find_head(probe_bins(vocab_size))
+        partial: list[str] = []
+        if layout.sharded:
+            partial = shard(learner, layout, dtype=dtype)
+        else:
+            compute_in(model, dtype, keep="lora_" if train.method == "lora" and train.lora.dtype else None)
+        torch.nn.Module.to(learner, ranks.device)  # of what is cut, the shards: the whole model is never there
+        return (learner, partial), read
+
+    if together:
+        return place()[0]
+    learner, partial = ranks.in_turns(place)
+    ranks.broadcast_([*learner.buffers(), *(() if layout.sharded else learner.parameters())])
+    if layout.sharded:
+        copies = layout.fsdp().get_group("copies")
+        for one in learner.parameters():  # each shard has a rank's word of its own, and every copy the same
+            if local(one).numel():  # a rank may hold none of a short vector
+                dist.broadcast(local(one.detach()), group=copies, group_src=0)
+    return learner, partial
+
+
 def _warn(way: Isolation, train: config.Train, ranks: Ranks) -> None:
-    """Say where packing cannot be had, and where the schedule ends before it has begun.
+    """Say where packing cannot be had, and what is most likely not meant.
 
     Raises:
         RecipeError: context parallel cannot do without bounds.
     """
     if way != "bounds" and train.parallel.context > 1:
         raise cannot_share(train.parallel.context)
-    if ranks.is_main and train.warmup >= train.steps and train.schedule != "constant":
-        print(
-            f"warning: train.warmup is {train.warmup} and train.steps {train.steps}: "
-            "the learning rate does not come down from its peak; lower train.warmup",
-            flush=True,
-        )
+    for caution in cautions(train) if ranks.is_main else ():
+        print(f"warning: {caution}", flush=True)
     if way == "mask" and ranks.is_main:
         print(
             "warning: the model does not attend within given bounds, so a whole bin is masked: right, and slower",

@@ -31,7 +31,7 @@ def model(recipe: Recipe, tokenizer: Tokenizer) -> PreTrainedModel:
 
 def measure(model: PreTrainedModel, tokenizer: Tokenizer, bins: Bins, recipe: Recipe, batch: int) -> pa.Table:
     """`LOSSES` of all bins, by id."""
-    learner = isolated(model, tokenizer, CPU)
+    learner = isolated(model, tokenizer, CPU, length=recipe.pack.seq_length)
     tables = [
         example_losses(
             learner,

@@ -33,7 +33,7 @@ def tiny(kind: str = "llama", attention: str = "sdpa", **keys: Any) -> PreTraine
 
 
 def probed(model: PreTrainedModel) -> Isolation:
-    return isolate(Learner(model), vocab_size=90, device=CPU, dtype=torch.float32)
+    return isolate(Learner(model), vocab_size=90, length=32, device=CPU, dtype=torch.float32)
 
 
 def patched(change: Callable[[dict[str, Any]], dict[str, Any]]) -> PreTrainedModel:
@@ -77,7 +77,7 @@ def test_every_family_keeps_to_bounds(kind: str, attention: str) -> None:
     model = tiny(kind, attention).train()
     weights = {name: value.clone() for name, value in model.state_dict().items()}
     learner = Learner(model)
-    assert isolate(learner, vocab_size=90, device=CPU, dtype=torch.float32) == learner.isolation == "bounds"
+    assert isolate(learner, vocab_size=90, length=32, device=CPU, dtype=torch.float32) == learner.isolation == "bounds"
     assert model.training, "the probe leaves the model as it was"
     assert all(torch.equal(value, weights[name]) for name, value in model.state_dict().items())
     assert all(parameter.grad is None for parameter in model.parameters())
@@ -175,7 +175,7 @@ def test_packed_rows_have_the_logits_the_loss_and_the_gradient_of_rows_alone(
     assert learner.chunked
     for isolation in ("bounds", "mask", "alone"):
         if isolation == "bounds":
-            assert isolate(learner, vocab_size=90, device=CPU, dtype=torch.float32) == "bounds"
+            assert isolate(learner, vocab_size=90, length=32, device=CPU, dtype=torch.float32) == "bounds"
         learner.isolation = isolation
         batch = collate_alone(packed, pad=0) if isolation == "alone" else together
         assert batch.num_targets == together.num_targets

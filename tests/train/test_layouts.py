@@ -15,7 +15,7 @@ from pipeline.train.parallel import Ranks
 from .conftest import TINY_LLAMA, assert_isclose, write_run
 from .layouts import STEPS, steps
 
-FAMILIES = ("llama", "qwen3", "gemma", "phi")
+FAMILIES = ("llama", "qwen3", "gemma", "phi", "mistral")
 LAYOUTS: dict[str, dict[str, Any]] = {
     "heads and shards": {"parallel": {"shard": 2, "tensor": 2}, "activation_checkpointing": "full"},
     "positions and shards": {"parallel": {"context": 2, "shard": 2}, "activation_checkpointing": "selective"},
@@ -37,6 +37,7 @@ ALONE = Ranks(0, 1, torch.device("cpu"))
 def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("layouts")
     wide = {"qwen3": {"head_dim": 16}, "gemma": {"head_dim": 16}}  # these do not take it from the width
+    wide["mistral"] = {"sliding_window": 5}  # shorter than most rows
     return {
         kind: write_run(
             folder / kind,

@@ -35,6 +35,8 @@ def test_the_estimate_is_what_is_held(change: dict[str, Any], make_run: MakeRun)
     assert found.trainable == engine.weights.numel()
     held = {id(one): one for one in (*model.parameters(), *engine.weights.masters.values())}
     assert found.weights == pytest.approx(bytes_of(held.values()), rel=0.01)
+    read = training.fresh()  # as `setup` reads it before it is cast or cut
+    assert found.loading == bytes_of(p for name, p in read.named_parameters() if ".lora_" not in name)
     assert found.gradients == bytes_of([engine.gradient.flat])  # type: ignore[attr-defined]
 
     kept: dict[int, int] = {}

@@ -83,8 +83,6 @@ def test_a_wrong_configuration_is_one_message(keys: dict[str, Any], message: str
 def test_bins_that_the_model_cannot_take_are_refused(load: Load) -> None:
     with pytest.raises(InputError, match="takes 128 positions, and bins have 256"):
         load(config=TINY_LLAMA, seq_length=256)
-    with pytest.raises(InputError, match="sliding-window attention over 32"):
-        load(config={**TINY_LLAMA, "model_type": "mistral", "sliding_window": 32})
 
 
 def test_a_path_is_a_folder_or_a_name_on_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, load: Load) -> None:

@@ -123,7 +123,7 @@ def test_an_early_stop_is_an_end_with_a_whole_model(make_run: MakeRun, capsys: p
             steps=50,
             method="lora",
             checkpoint_every=100,
-            validation={"every": 2, "bins": 4, "patience": 1, "min_delta": 100.0},
+            validation={"every": 2, "bins": 4, "patience": 1, "min_delta": 100.0, "keep_best": True},
         )
     )
     assert setup(run, recipe, ALONE).fit(threading.Event())
@@ -133,6 +133,10 @@ def test_an_early_stop_is_an_end_with_a_whole_model(make_run: MakeRun, capsys: p
     manifest = train(run, recipe)
     assert manifest.summary["steps"] == 4
     assert manifest.summary["stopped_early"]
+    losses = {line["step"]: line["loss"] for line in lines(run, "validation")}
+    assert losses[4] < losses[2], "lower, if not by 100 nats: `keep_best` asks for no more"
+    assert manifest.summary["checkpoint"] == "step-00000004"
+    assert json.loads(run.path("checkpoints/step-00000004/state.json").read_text())["best_step"] == 4
     assert (run.path("checkpoints") / manifest.summary["checkpoint"] / "model/model.safetensors").exists()
     assert len(lines(run, "train")) == 4
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,8 +24,14 @@ ALONE = Ranks(0, 1, torch.device("cpu"))
 
 GPT2 = {"model_type": "gpt2", "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 128}
 FALCON = {"model_type": "falcon", "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
+WINDOWED = {**TINY_LLAMA, "model_type": "mistral", "sliding_window": 32}
+CHUNKED = {**TINY_LLAMA, "model_type": "llama4_text", "head_dim": 16, "attention_chunk_size": 32}
 CTRL = {"model_type": "ctrl", "n_embd": 32, "dff": 64, "n_layer": 2, "n_head": 4, "n_positions": 128}
 CAPPED = {**TINY_LLAMA, "model_type": "gemma2", "head_dim": 16, "attn_logit_softcapping": 5.0}
+BERT = {**{key: TINY_LLAMA[key] for key in TINY_LLAMA if key[:3] in ("hid", "int", "max")}, "model_type": "bert"}
+BERT |= {"num_hidden_layers": 2, "num_attention_heads": 4}
+GPT_NEOX_JAPANESE = {"model_type": "gpt_neox_japanese", **{key: BERT[key] for key in BERT if key[:3] in ("hid", "num")}}
+MIXTRAL = {**TINY_LLAMA, "model_type": "mixtral", "num_local_experts": 4}
 TWO_SHARE: dict[str, Any] = {"parallel": {"context": 2}, "launch": {"nproc": 2}}
 
 
@@ -90,6 +98,8 @@ def test_a_model_that_does_not_fit_is_told_what_to_change(make_run: MakeRun) -> 
     [
         ({"model": {"config": {**TINY_LLAMA, "hiden_size": 64}}}, RecipeError, "did you mean 'hidden_size'"),
         ({"model": {"config": {**TINY_LLAMA, "num_attention_heads": 5}}}, RecipeError, "cannot make a llama model"),
+        ({"model": {"config": BERT}}, InputError, "bert is an encoder"),
+        ({"model": {"config": {**BERT, "model_type": "rembert"}}}, InputError, "rembert is an encoder"),
         ({"model": {"config": {"model_type": "gemma3"}}}, RecipeError, "`model_type: gemma3_text`"),
         ({"method": "lora", "lora": {"target_modules": ["q_prj"]}}, RecipeError, "no layer matches 'q_prj'"),
         ({"seq_length": 4096}, InputError, "takes 128 positions"),
@@ -101,6 +111,7 @@ def test_a_model_that_does_not_fit_is_told_what_to_change(make_run: MakeRun) -> 
         ({"parallel": {"tensor": 2}, "launch": {"nproc": 2}, "model": {"config": GPT2}}, RecipeError, "no tensor-par"),
         ({**TWO_SHARE, "model": {"config": CAPPED}}, RecipeError, "does not attend within given bounds"),
         ({**TWO_SHARE, "model": {"config": FALCON}}, RecipeError, "does not attend within given bounds"),
+        ({**TWO_SHARE, "model": {"config": CHUNKED}}, RecipeError, "does not attend within given bounds"),
         ({"activation_checkpointing": "full", "model": {"config": CTRL}}, RecipeError, "no activation checkpointing"),
         ({"compile": True, "activation_checkpointing": "full"}, RecipeError, "on a CPU, layers with activation"),
         ({"precision": "float8", "compile": True}, MachineError, "float8 takes a GPU"),
@@ -118,8 +129,51 @@ def test_what_training_would_refuse_is_refused_before(
 def test_the_memory_of_a_gpu_is_not_compared_with_that_of_a_machine_without_one(make_run: MakeRun) -> None:
     run, recipe = make_run()
     said = outlook(recipe.model_copy(update={"device": "cuda"}), run)
-    assert said.memory[-1] == "no GPU is here to compare it with"
+    assert said.memory[-2] == "no GPU is here to compare it with"
+    assert "fit" not in said.memory[-1]
     assert said.advice == []
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU to ask")
+@pytest.mark.parametrize(
+    ("train", "refused"),
+    [
+        # On a CPU each would be judged the other way round.
+        ({**TWO_SHARE, "precision": "fp32"}, "does not attend within given bounds"),
+        ({"compile": True, "activation_checkpointing": "full"}, None),
+        ({"precision": "float8", "compile": True}, "the package torchao" if find_spec("torchao") is None else None),
+    ],
+)
+def test_what_is_to_run_on_a_gpu_is_judged_as_on_one(
+    train: dict[str, Any], refused: str | None, make_run: MakeRun
+) -> None:
+    run, recipe = make_run(**train)
+    recipe = recipe.model_copy(update={"device": "cuda"})
+    if refused is None:
+        assert outlook(recipe, run).memory
+        return
+    with pytest.raises((RecipeError, MachineError), match=refused):
+        outlook(recipe, run)
+
+
+def test_more_ranks_than_gpus_are_refused_before_anything_starts(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine with two GPUs, as torch would tell of it."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    run, recipe = make_run(launch={"nproc": 4})
+    for device in ("auto", "cuda"):
+        with pytest.raises(MachineError, match="4 ranks, but 2 GPUs") as told:
+            outlook(recipe.model_copy(update={"device": device}), run)
+        assert told.value.where == "train.launch.nproc: 4"
+    assert outlook(recipe, run).memory  # device: cpu
+
+
+def test_what_is_most_likely_not_meant_is_told(make_run: MakeRun) -> None:
+    (warning,) = plan(make_run, warmup=12)["warning"]
+    assert "the learning rate does not come down from its peak" in warning
+    assert "warning" not in plan(make_run, name="right")
 
 
 def test_a_model_of_the_hub_that_is_not_here_is_no_error(make_run: MakeRun) -> None:
@@ -128,20 +182,64 @@ def test_a_model_of_the_hub_that_is_not_here_is_no_error(make_run: MakeRun) -> N
     assert "12 steps of 4 bins" in said["data"][0]
 
 
+def test_what_reading_the_model_takes_is_compared_with_the_machine(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Llama of 1.24 thousand millions: 4.6 GiB in float32 to read."""
+    one = {
+        **TINY_LLAMA,
+        "hidden_size": 2048,
+        "intermediate_size": 8192,
+        "num_hidden_layers": 16,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+        "vocab_size": 128256,
+    }
+    memory = SimpleNamespace(total=12 << 30)
+    monkeypatch.setattr("pipeline.train.outlook.psutil.virtual_memory", lambda: memory)
+    heads: dict[str, Any] = {"model": {"config": one}, "launch": {"nproc": 4}, "parallel": {"tensor": 4}}
+    said = plan(make_run, **heads)
+    assert "loading 18.42 GiB" in said["memory"][-1]
+    assert "does not fit 12.0 GiB" in said["memory"][-1]
+    assert any(line.startswith("train.launch.nproc: 2, over more machines") for line in said["change"])
+    assert any(line.startswith("train.parallel.shard in the place of tensor") for line in said["change"])
+    shards = {**heads, "parallel": {"shard": 4}}
+    (line,) = [line for line in plan(make_run, name="turns", **shards)["memory"] if line.startswith("loading")]
+    assert line.startswith("loading 4.60 GiB")
+    assert line.endswith("after one another where it is short; fits 12.0 GiB of this machine")
+    memory.total = 32 << 30
+    assert "; fits 32.0 GiB" in plan(make_run, name="more", **heads)["memory"][-1]
+    memory.total = 4 << 30
+    said = plan(make_run, name="less", **shards)
+    assert any("one rank cannot read the model" in line for line in said["change"])
+
+
 def test_a_model_of_text_and_images_is_planned_and_trained_by_its_model_of_text(
     make_run: MakeRun, tmp_path: Path
 ) -> None:
-    text = {**TINY_LLAMA, "head_dim": 16, "vocab_size": 400, "sliding_window": 80, "num_hidden_layers": 3}
+    text = {**TINY_LLAMA, "head_dim": 16, "vocab_size": 400, "sliding_window": 5, "num_hidden_layers": 6}
     del text["model_type"]
     seen = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
     config = AutoConfig.for_model("gemma3", text_config=text, vision_config={**seen, "image_size": 28})
-    AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path / "model")
+    before = AutoModelForCausalLM.from_config(config)
+    before.save_pretrained(tmp_path / "model")
     model = {"path": str(tmp_path / "model")}
-    assert plan(make_run, model=model)["model"][0].startswith("gemma3, ")
-    with pytest.raises(InputError, match="sliding-window attention over 80 tokens"):
-        plan(make_run, name="long", model=model, seq_length=96)
-    run, recipe = make_run(name="trained", model=model, steps=2)
-    assert setup(run, recipe, ALONE).fit(threading.Event())
+    said = plan(make_run, model=model)
+    assert said["model"][0].startswith("gemma3, ")
+    run, recipe = make_run(name="trained", model=model, steps=2, checkpoint_every=2)
+    training = setup(run, recipe, ALONE)
+    assert said["trainable"] == [f"{training.engine.weights.numel():,} parameters"]
+    assert training.engine.learner.isolation == "bounds"
+    assert training.engine.learner.windows is not None
+    assert training.engine.learner.windows.layers == (5, 5, 5, 5, 5, None)
+    assert training.fit(threading.Event())
+    after = AutoModelForCausalLM.from_pretrained(run.path("checkpoints/step-00000002/model")).state_dict()
+    seen = {name for name, value in before.state_dict().items() if torch.equal(value, after[name])}
+    assert seen
+    assert seen == {name for name in after if ".vision_tower." in name or ".multi_modal_projector." in name}
+    lora = plan(make_run, name="adapters", model=model, method="lora")
+    assert lora["adapter"]
+    assert not [line for line in lora["adapter"] if "vision" in line or "projector" in line]
 
 
 @pytest.mark.parametrize("kind", ["llama", "qwen3", "gemma", "phi"])
@@ -149,6 +247,33 @@ def test_families_that_attend_within_bounds_may_share_positions(kind: str, make_
     wide = {"head_dim": 16} if kind in ("qwen3", "gemma") else {}
     said = plan(make_run, model={"config": {**TINY_LLAMA, "model_type": kind, **wide}}, **TWO_SHARE)
     assert said["model"][0].startswith(kind)
+
+
+@pytest.mark.parametrize("decoder", [{**BERT, "is_decoder": True}, GPT_NEOX_JAPANESE])
+def test_what_sees_no_later_tokens_is_no_encoder(decoder: dict[str, Any], make_run: MakeRun) -> None:
+    assert plan(make_run, model={"config": decoder})["model"]
+
+
+def test_experts_without_adapters_are_named(make_run: MakeRun, capsys: pytest.CaptureFixture[str]) -> None:
+    train: dict[str, Any] = {"model": {"config": MIXTRAL}, "method": "lora"}
+    (warning,) = plan(make_run, **train)["warning"]
+    names = "model.layers.*.mlp.experts.gate_up_proj, model.layers.*.mlp.experts.down_proj"
+    assert warning.startswith(f"no adapter goes to {names}: experts")
+    run, recipe = make_run(name="run", **train)
+    model = setup(run, recipe, ALONE).engine.learner.plain
+    assert f"warning: no adapter goes to {names}" in capsys.readouterr().out
+    experts = [one for name, one in model.named_parameters() if ".experts." in name]
+    assert experts
+    assert not any(one.requires_grad for one in experts)
+    share = sum(one.numel() for one in experts) / sum(
+        one.numel() for name, one in model.named_parameters() if "lora_" not in name
+    )
+    assert f"{share:.0%} of the model" in warning
+    assert "warning" not in plan(make_run, name="full", model={"config": MIXTRAL})
+
+
+def test_layers_with_windows_may_share_positions(make_run: MakeRun) -> None:
+    assert plan(make_run, model={"config": WINDOWED}, **TWO_SHARE)["model"][0].startswith("mistral")
 
 
 def test_tokens_that_adapters_would_leave_untrained_are_told_before(stories: Path, make_run: MakeRun) -> None:

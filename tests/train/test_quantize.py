@@ -18,6 +18,18 @@ pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed (extra
 TOKENS = torch.arange(3, 40)[None]
 
 
+@pytest.mark.parametrize("compute", [torch.float32, torch.bfloat16])
+def test_products_are_taken_in_the_precision_of_the_recipe(compute: torch.dtype, stories: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(stories)
+    tokenizer.chat_template = choose_template("default", tokenizer)
+    model = load_model(
+        Model(path=str(stories)), tokenizer, seed=0, seq_length=64, frozen=True, quantize="nf4", compute=compute
+    )
+    layer = model.model.layers[0].mlp.up_proj
+    assert layer.compute_dtype == compute
+    assert layer.compute_type_is_set  # what goes in does not change it
+
+
 @pytest.mark.parametrize("quantize", ["nf4", "fp4", "int8"])
 def test_the_merged_model_is_plain_and_has_the_logits_of_the_trained_one(quantize: str, stories: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(stories)
