@@ -38,6 +38,7 @@ def match_private_key(buffer: np.ndarray, at: int, end: int) -> int:
         tail = hyphens(buffer, stop + 5, min(end, stop + 64))
     limit = end if tail < 0 else stop
     characters = 0
+    breaks = 0  # line feeds since the last of them
     last = body
     i = body
     while i < limit:
@@ -45,8 +46,11 @@ def match_private_key(buffer: np.ndarray, at: int, end: int) -> int:
         if is_letter(c) or is_digit(c) or c == 43 or c == 47 or c == 61:
             characters += 1
             last = i + 1
-        elif tail < 0 and ((c > 32 and c != 92) or (c == 10 and buffer[i - 1] == 10 and characters > 0)):
-            break  # not base64, a space or a backslash; or a blank line
+            breaks = 0
+        else:
+            breaks += c == 10
+            if tail < 0 and ((c > 32 and c != 92) or (breaks > 1 and characters > 0)):
+                break  # not base64, a space or a backslash; or a blank line
         i += 1
     if characters < SHORTEST:
         return 0

@@ -55,6 +55,7 @@ def test_look_alikes_stay(text: str) -> None:
         ("if 00:1B:44:11:3A:B7 or 001B.4411.3AB7.", [("mac", "00:1B:44:11:3A:B7"), ("mac", "001B.4411.3AB7")]),
         ("4915112345678 is +4915112345678", [("credit_card", "4915112345678"), ("phone", "+4915112345678")]),
         (f"{CUT}\n\nMore prose about it.\n-----\nThe end", [("private_key", CUT)]),
+        (f"{CUT}\r\n\r\nMore prose", [("private_key", CUT)]),
         ("-----BEGIN PRIVATE KEY-----\n...\n\n" + "Much prose about other things.\n" * 9 + "-----\nThe end", []),
         ("10.0.0.1-8.8.8.8", [("ip", "8.8.8.8")]),
         ("8.8.8.8-10.0.0.1, 8.8.8.8-1.1", [("ip", "8.8.8.8")]),
