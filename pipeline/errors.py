@@ -109,9 +109,10 @@ class Preempted(ProjectError):
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return ` (did you mean 'x'?)` for the known word nearest to `word`, or an empty string."""
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f" (did you mean {near[0]!r}?)" if near else ""
+    """Return ` (did you mean 'x'?)` for the known word nearest to `word`, whatever the case, or an empty string."""
+    words = {one.lower(): one for one in known}
+    near = difflib.get_close_matches(word.lower(), list(words), n=1, cutoff=0.6)
+    return f" (did you mean {words[near[0]]!r}?)" if near else ""
 
 
 def plain_keys(keys: Iterable[str]) -> list[str]:

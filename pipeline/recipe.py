@@ -153,7 +153,13 @@ def _describe(document: Any, problem: dict[str, Any]) -> str:
     message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "value_error":
         return f"{where}: {message}"
+    if problem["type"] in ("model_type", "model_attributes_type"):
+        message = "Input should be a section of keys, as in `key: value`"
+    if problem["type"] == "tuple_type":
+        message = "Input should be a valid list"
     given = problem.get("input")
+    if problem["type"] == "string_type" and isinstance(given, bool):
+        message += " (YAML reads no, yes, off and on as false and true: put text into quotation marks)"
     shown = "null" if given is None else repr(given)
     return f"{where}: {message}" + (f", not {shown}" if isinstance(given, str | int | float | bool | None) else "")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -65,6 +65,18 @@ class Pii(Section):
             raise ValueError("it is the name of an environment variable, such as PII_KEY, not the key itself")
         return name
 
+    @field_validator("entities", mode="before")
+    @classmethod
+    def _known_entities(cls, entities: Any) -> Any:
+        # Of a union each part would say by itself what is wrong.
+        if not isinstance(entities, list) and entities != "all":
+            raise ValueError(f"give `all`, or a list as in [email, phone], not {entities!r}")
+        for entity in entities if entities != "all" else ():
+            if entity not in ENTITIES:
+                near = did_you_mean(str(entity), ENTITIES) or f"; one of {', '.join(ENTITIES)}, and `ner` for names"
+                raise ValueError(f"no entity is called {entity!r}{near}")
+        return entities
+
     @field_validator("countries")
     @classmethod
     def _known_countries(cls, countries: list[str] | None) -> list[str] | None:
@@ -75,7 +87,8 @@ class Pii(Section):
 
             for country in countries:
                 if country not in SUPPORTED_REGIONS:
-                    raise ValueError(f"no country has the code {country!r}{did_you_mean(country, SUPPORTED_REGIONS)}")
+                    near = " (did you mean 'GB'?)" if country == "UK" else did_you_mean(country, SUPPORTED_REGIONS)
+                    raise ValueError(f"no country has the code {country!r}{near}")
         return countries
 
     @model_validator(mode="after")
@@ -90,6 +103,8 @@ class Pii(Section):
         for name in self.operators:
             if name not in names:
                 raise ValueError(f"operators: no entity is called {name!r}{did_you_mean(name, names)}")
+            if name in ENTITIES and self.entities != "all" and name not in self.entities:
+                raise ValueError(f"operators: {name} is not looked for, since `entities` does not list it")
         if self.key_env is None and "hash" in (self.operator, *self.operators.values()):
             raise ValueError("the operator hash needs key_env, the environment variable that holds its key")
         return self

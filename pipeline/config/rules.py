@@ -134,7 +134,11 @@ def _range_problems(name: str, bound: Bound, signal: Signal) -> list[str]:
     if (signal.type == "string") != (bound.within is not None):
         wanted = "`in`" if signal.type == "string" else "`min` and `max`"
         return [f"{name}: {signal.name} takes {wanted}"]
-    problems = []
+    problems = [
+        f"{name}: {signal.name} is never {value!r}; give codes such as 'en', of ISO 639"
+        for value in bound.within or ()
+        if value not in signal.values
+    ]
     for side, value in (("min", bound.min), ("max", bound.max)):
         # Such a bound fails no row or every row; both are slips, a percentage for a share above all.
         if value is not None and (value < 0 or (signal.high is not None and value > signal.high)):

@@ -5,6 +5,7 @@ Signals are of the text that is kept, cleaned and redacted, so curating what was
 
 from __future__ import annotations
 
+import json
 from codecs import getincrementaldecoder
 from collections import Counter
 from collections.abc import Mapping
@@ -22,17 +23,18 @@ from pipeline.curate.decontaminate.matches import find_in, ledger_lines, matches
 from pipeline.curate.excerpts import excerpts_of
 from pipeline.curate.families import families_of
 from pipeline.curate.language import identify, unknown
-from pipeline.curate.messages import contents_of, one_array, rows_of, with_contents
+from pipeline.curate.messages import contents_of, extras_of, one_array, rows_of, with_contents
 from pipeline.curate.pii.redact import ledger_of, redact
 from pipeline.curate.rules import judge, rules_for
 from pipeline.engines import CLEANING_ROUNDS, Engine
 from pipeline.engines.columns import from_arrow
+from pipeline.ingest.formats.chat import must_speak
 from pipeline.schema import DOCUMENTS, LEDGER, ROWS, SIGNALS, VERDICTS
 
 __all__ = ["Processed", "Settled", "process", "settle"]
 
 _SENDER_KINDS = ("text", "code", "pair", "retrieval")
-"""Kinds in which no message may be blank; of a chat some message must be left."""
+"""Kinds in which no message may be blank; of a chat some message must be left, and none blank that must speak."""
 
 _LONG = 16 << 20
 """Bytes of rows from which on freed memory is given back at once; of fewer, the pool keeps it for the next slice."""
@@ -258,7 +260,14 @@ def _filled(messages: pa.ListArray, kind: str) -> NDArray[np.bool_]:
     blanks = np.bincount(rows_of(messages), weights=blank, minlength=len(messages))
     if kind in _SENDER_KINDS:
         return np.asarray(blanks == 0)
-    return np.asarray(blanks < messages.value_lengths().to_numpy(zero_copy_only=False))
+    filled: NDArray[np.bool_] = blanks < messages.value_lengths().to_numpy(zero_copy_only=False)
+    silent = np.flatnonzero(blank)
+    here = pa.array(silent)
+    roles, extras = messages.flatten().field("role").take(here).to_pylist(), extras_of(messages).take(here).to_pylist()
+    for row, role, extra in zip(rows_of(messages)[silent].tolist(), roles, extras, strict=True):
+        if must_speak(role, json.loads(extra) if extra else {}):  # as when it was read
+            filled[row] = False
+    return filled
 
 
 def _blank(contents: pa.LargeStringArray) -> NDArray[np.bool_]:

@@ -42,7 +42,7 @@ def is_phone(number: str, announced: bool, countries: tuple[str, ...]) -> bool:
     """
     if announced:
         return _is_possible(number, countries)
-    if number[0] == "+":
+    if number.lstrip("(")[0] == "+":
         return _is_valid(number, None)
     digits = re.sub(r"[^0-9]", "", re.split("[xX]", number)[0])
     return any(_pattern(country).fullmatch(digits) and _is_written(number, country) for country in countries)

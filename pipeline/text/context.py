@@ -48,7 +48,8 @@ AFTER, _ = _table(_AFTER)
 def said_before(buffer: np.ndarray, floor: int, at: int) -> int:
     """Return what the few words before `at` announce: a sum of `PHONE`, `SSN`, `VERSION`, `NUMBER`.
 
-    The words of the same line within 40 bytes, as far as the next number or the end of a sentence.
+    The words of the same line within 40 bytes, as far as the next number; `VERSION` and `NUMBER`, which deny something,
+    only as far as the end of a sentence (a full stop behind a word of four letters, which is no abbreviation).
 
     Args:
         buffer: Bytes of the column.
@@ -56,6 +57,7 @@ def said_before(buffer: np.ndarray, floor: int, at: int) -> int:
         at: Where the number begins.
     """
     means = 0
+    counted = PHONE | SSN | VERSION | NUMBER
     i = at
     low = max(floor, at - 40)
     while i > low:
@@ -69,11 +71,15 @@ def said_before(buffer: np.ndarray, floor: int, at: int) -> int:
         if i > floor and i == low:
             break  # a word that is cut off
         if i < stop:
-            means |= meaning_before(word_hash(buffer, i, stop))
+            means |= meaning_before(word_hash(buffer, i, stop)) & counted
         if i > low and not space_before(buffer, low, i):
             i -= 1
-            if buffer[i] == 10 or is_digit(buffer[i]) or (buffer[i] == 46 and buffer[i + 1] == 32 and stop - i > 5):
+            if buffer[i] == 10 or is_digit(buffer[i]):
                 break
+            if buffer[i] == 46 and buffer[i + 1] == 32 and i - 4 >= floor:
+                letters = is_letter(buffer[i - 1]) + is_letter(buffer[i - 2]) + is_letter(buffer[i - 3])
+                if letters + is_letter(buffer[i - 4]) == 4:
+                    counted = PHONE | SSN
     return means
 
 

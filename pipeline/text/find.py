@@ -45,7 +45,8 @@ MARKS[64] = EMAIL  # @
 MARKS[58] = IP | MAC | URL | KEY  # :
 MARKS[61] = KEY  # =
 MARKS[45] = MAC | PRIVATE | KEY  # -
-MARKS[[46, 65, 74, 83, 95]] = KEY  # . A J S _
+MARKS[46] = MAC | KEY  # .
+MARKS[[65, 74, 83, 95]] = KEY  # A J S _
 
 
 @declare("int64(uint8[::1], int64, int64, int64, int64[::1], int64[::1], int8[::1], int64)")
@@ -144,6 +145,10 @@ def find_candidates(
                     if stop == 0 and marked & IP and byte == 58:
                         stop = match_ipv6(buffer, seen, begin, end)
                         kind = 2
+            elif byte == 46 and marked & MAC and i + 5 < end and buffer[i + 5] == 46:
+                begin = i - 4
+                stop = match_mac(buffer, seen, begin, end)
+                kind = 6
             if stop == 0 and marked & PRIVATE:
                 while going < end and buffer[going] == 45:
                     going += 1

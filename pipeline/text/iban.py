@@ -28,7 +28,7 @@ def match_iban(buffer: np.ndarray, floor: int, at: int, end: int) -> int:
     """Return where the IBAN that begins at `at` ends, or 0.
 
     Two letters, two digits, then letters and digits up to the country's length, in one run or in groups of four parted
-    by one space, with a remainder of 1 modulo 97 (ISO 13616, ISO 7064).
+    by one space or hyphen, with a remainder of 1 modulo 97 (ISO 13616, ISO 7064).
 
     Args:
         buffer: Bytes of the column.
@@ -41,12 +41,13 @@ def match_iban(buffer: np.ndarray, floor: int, at: int, end: int) -> int:
     if follows(buffer, floor, at):
         return 0
     length = int64(LENGTHS[26 * ((int64(buffer[at]) & 0x5F) - 65) + (int64(buffer[at + 1]) & 0x5F) - 65])
-    grouped = buffer[at + 4] == 32
+    separator = int64(buffer[at + 4])
+    grouped = separator == 32 or separator == 45
     remainder = 0
     i = at + 4
     for place in range(4, length):
         if grouped and place % 4 == 0:
-            if i >= end or buffer[i] != 32:
+            if i >= end or int64(buffer[i]) != separator:
                 return 0
             i += 1
         if i >= end or not (is_digit(buffer[i]) or is_letter(buffer[i])):

@@ -38,8 +38,10 @@ def match_ip(buffer: np.ndarray, floor: int, at: int, end: int) -> int:
     i = at
     while i > floor and at - i < 2 and buffer[i - 1] == 32:
         i -= 1
-    if i - 2 >= floor and buffer[i - 1] == 61 and (60 <= buffer[i - 2] <= 62 or buffer[i - 2] | 0x5F == 0x7F):
-        return 0  # == <= >= ~= !=
+    if i - 2 >= floor and buffer[i - 1] == 61:
+        before = buffer[i - 2]
+        if 60 <= before <= 62 or before == 33 or before == 126:
+            return 0  # == <= >= != ~=, but not host=8.8.8.8
     return 0 if said_before(buffer, floor, at) & VERSION else stop
 
 

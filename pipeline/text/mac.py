@@ -16,7 +16,8 @@ def match_mac(buffer: np.ndarray, floor: int, at: int, end: int) -> int:
     """Return where the MAC address that begins at `at` ends, or 0.
 
     Six pairs of hexadecimal digits with `:` or with `-` between them (IEEE 802), a letter among them: without one it is
-    more often a time or a number. Addresses of groups, the broadcast address among them (the first octet is odd), are
+    more often a time or a number. Or three groups of four with `.` between them (Cisco's form), a letter and a digit
+    among them, so that words stay. Addresses of groups, the broadcast address among them (the first octet is odd), are
     nobody's, and stay. Longer runs of pairs, such as the fingerprint of a certificate, stay too.
 
     Args:
@@ -25,13 +26,18 @@ def match_mac(buffer: np.ndarray, floor: int, at: int, end: int) -> int:
         at: The first digit.
         end: One past the row's last byte.
     """
-    if at < floor or at + 17 > end:
+    if at < floor or at + 14 > end:
         return 0
-    separator = buffer[at + 2]
+    dotted = buffer[at + 4] == 46
+    group = 4 if dotted else 2
+    size = 14 if dotted else 17
+    if at + size > end:
+        return 0
+    separator = buffer[at + group]
     letters = 0
-    for k in range(17):
+    for k in range(size):
         byte = buffer[at + k]
-        if k % 3 == 2:
+        if k % (group + 1) == group:
             if byte != separator:
                 return 0
         elif not is_hexadecimal(byte):
@@ -39,10 +45,13 @@ def match_mac(buffer: np.ndarray, floor: int, at: int, end: int) -> int:
         else:
             letters += is_letter(byte)
     # Of the ASCII codes of 0-9, A-F and a-f, the last bit is the digit's own for 0-9 and its opposite for letters.
-    if letters == 0 or (buffer[at + 1] & 1) ^ is_letter(buffer[at + 1]):
+    if letters == 0 or (dotted and letters == 12) or (buffer[at + 1] & 1) ^ is_letter(buffer[at + 1]):
         return 0
     if at > floor and (is_word(buffer[at - 1]) or buffer[at - 1] == separator):
         return 0
-    if at + 17 < end and (is_word(buffer[at + 17]) or buffer[at + 17] == separator):
+    stop = at + size
+    if stop < end and is_word(buffer[stop]):
         return 0
-    return at + 17
+    if stop < end and buffer[stop] == separator and not (dotted and (stop + 1 == end or not is_word(buffer[stop + 1]))):
+        return 0  # a dot may end a sentence
+    return stop

@@ -19,7 +19,7 @@ def match_phone(buffer: np.ndarray, floor: int, at: int, end: int) -> int:
     Groups of digits with one of ` -./` between them, brackets around one, an extension (`x123`) at the end. The longest
     of these forms:
 
-    - international: `+` and 9 to 15 digits (ITU E.164), in groups at most 13, after `+1` 11;
+    - international: `+` and 9 to 15 digits (ITU E.164), in groups at most 13, after `+1` 11, also as `(+44) 20 …`;
     - North American: `(415) 555-0123`, `415-555-0123`, `415.555.0123`, `415 555 0123`, with or without `1` or `001`
       before, area and exchange from 200;
     - with a trunk 0 or an international 00: 9 to 14 digits in two to five groups of two or more, one kind of separator:
@@ -36,9 +36,10 @@ def match_phone(buffer: np.ndarray, floor: int, at: int, end: int) -> int:
     """
     if follows(buffer, floor, at):
         return 0
-    plus = buffer[at] == 43
-    bracket = False
-    opened = False  # the bracket has not been closed
+    bracket = buffer[at] == 40 and at + 1 < end and buffer[at + 1] == 43  # (+
+    opened = bracket  # the bracket has not been closed
+    begin = at + 1 if bracket else at
+    plus = buffer[begin] == 43
     digits = 0
     groups = 0
     sizes = 0  # of the groups, four bits each, the last one lowest
@@ -48,7 +49,7 @@ def match_phone(buffer: np.ndarray, floor: int, at: int, end: int) -> int:
     separator = 0
     found = 0
     whole = 0
-    i = at + 1 if plus else at
+    i = begin + 1 if plus else at
     while i < end and groups < MOST_GROUPS:
         if buffer[i] == 40:
             if bracket or groups > 2:
@@ -71,7 +72,9 @@ def match_phone(buffer: np.ndarray, floor: int, at: int, end: int) -> int:
             whole = 0
         elif groups == 2 and separator == 46 and not bracket:
             pass  # 01234.567890
-        elif has_form(plus, bracket, digits, groups, sizes, leads, small, mixed, int64(buffer[min(at + 1, end - 1)])):
+        elif has_form(
+            plus, bracket, digits, groups, sizes, leads, small, mixed, int64(buffer[min(begin + 1, end - 1)])
+        ):
             found = whole
         i = stop
         if opened:

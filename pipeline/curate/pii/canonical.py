@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from ipaddress import IPv6Address
 
 import numpy as np
 import pyarrow as pa
@@ -16,8 +17,9 @@ _Change = Callable[[pa.LargeStringArray], pa.LargeStringArray]
 def canonical(names: Sequence[str], entities: np.ndarray, values: pa.LargeStringArray) -> pa.LargeStringArray:
     """The canonical form of values: `Jane@B.com` is `jane@b.com`, `(415) 555-0123` is `4155550123`.
 
-    Numbers are their digits, an IBAN and a MAC address lose their separators, addresses their capitals; names, keys and
-    secrets are as they stand. A telephone number with and without its country's code stays two.
+    Numbers are their digits, an IBAN and a MAC address lose their separators, e-mail addresses their capitals and
+    escapes, IPv6 addresses the zeros that may be left out, and wallets in whose addresses capitals mean nothing their
+    capitals; names, keys and secrets are as they stand. A telephone number with and without its country's code is two.
 
     Args:
         names: Of the entities.
@@ -64,7 +66,20 @@ def _plain(values: pa.LargeStringArray) -> pa.LargeStringArray:
 
 
 def _address(values: pa.LargeStringArray) -> pa.LargeStringArray:
-    return pc.replace_substring(_plain(values), "%40", "@")
+    plain = pc.replace_substring_regex(_plain(values), "%40|&#0?64;|&#x40;|&commat;", "@")
+    return pc.replace_substring(plain, "%2b", "+")
+
+
+def _machine(values: pa.LargeStringArray) -> pa.LargeStringArray:
+    """`2001:db8:0:0::1` and `2001:db8::1` are one (RFC 5952)."""
+    distinct = _plain(values).dictionary_encode()
+    shortest = [str(IPv6Address(value)) if ":" in value else value for value in distinct.dictionary.to_pylist()]
+    return pa.array(shortest, pa.large_string()).take(distinct.indices)
+
+
+def _wallet(values: pa.LargeStringArray) -> pa.LargeStringArray:
+    """Only in base58 a capital is another character (BIP-173, ERC-55)."""
+    return pc.if_else(pc.match_substring_regex(values, "^(?:0x|[bB][cC]1)"), pc.utf8_lower(values), values)
 
 
 def _digits(values: pa.LargeStringArray) -> pa.LargeStringArray:
@@ -78,9 +93,10 @@ def _letters_and_digits(values: pa.LargeStringArray) -> pa.LargeStringArray:
 _CHANGES: dict[str, _Change] = {
     "email": _address,
     "phone": _digits,
-    "ip": _plain,
+    "ip": _machine,
     "credit_card": _digits,
     "ssn": _digits,
     "iban": _letters_and_digits,
     "mac": _letters_and_digits,
+    "crypto": _wallet,
 }

@@ -16,7 +16,7 @@ from pipeline.ingest.formats.values import list_at, object_of, optional_text, te
 from pipeline.ingest.plain import Strings
 from pipeline.ingest.rejected import Rejected, missing_key
 
-__all__ = ["Chat"]
+__all__ = ["Chat", "must_speak"]
 
 _SPOKEN = ("user", "assistant")
 """Roles whose message must say something, unless the assistant calls a tool instead."""
@@ -97,9 +97,9 @@ class Chat:
         content = value.get(self._content)
         if isinstance(content, list):
             content = text_of_parts(content, where)
-        calls = role == "assistant" and any(value.get(key) for key in _CALLS)
+        calls = _calls(role, value)
         if isinstance(content, str):
-            if (not content or content.isspace()) and role in _SPOKEN and not calls:
+            if (not content or content.isspace()) and must_speak(role, value):
                 raise Rejected("empty_text", f"{where}{self._content!r} is empty")
             return content
         if content is not None:
@@ -111,3 +111,17 @@ class Chat:
         if calls:
             return None
         raise Rejected("null_value", f"{where}{self._content!r} is null")
+
+
+def must_speak(role: str, others: Mapping[str, Any]) -> bool:
+    """Whether a message may not be blank.
+
+    Args:
+        role: Of the message.
+        others: Its other keys.
+    """
+    return role in _SPOKEN and not _calls(role, others)
+
+
+def _calls(role: str, others: Mapping[str, Any]) -> bool:
+    return role == "assistant" and any(others.get(key) for key in _CALLS)

@@ -174,11 +174,17 @@ def test_groups_come_back_in_their_places(groups: list[int]) -> None:
             "email",
             ["jane@corp.org", "Jane@CORP.org", "jane%40corp.org", "ja\u200bne@corp.org", "ｊａｎｅ＠ｃｏｒｐ.org"],
         ),
+        (
+            "email",
+            ["j+x@b.org", "j+x&#64;b.org", "j+x&#064;b.org", "J+x&#x40;b.org", "j+x&commat;b.org", "j%2Bx%40b.org"],
+        ),
         ("phone", ["(415) 555-0123", "415.555.0123", "415 555 0123", "４１５-555-0123"]),
         ("credit_card", ["4111 1111 1111 1111", "4111-1111-1111-1111", "4111111111111111"]),
-        ("iban", ["DE89 3704 0044 0532 0130 00", "de89370400440532013000"]),
+        ("iban", ["DE89 3704 0044 0532 0130 00", "de89370400440532013000", "DE89-3704-0044-0532-0130-00"]),
         ("mac", ["00:1A:2b:3c:4d:5e", "001a.2b3c.4d5e", "00-1a-2b-3c-4d-5e"]),
-        ("ip", ["2001:DB8::1", "2001:db8::1"]),
+        ("ip", ["2001:DB8::1", "2001:db8::1", "2001:db8:0:0:0:0:0:1", "2001:0db8:0000::0001", "2001:db8::0.0.0.1"]),
+        ("crypto", ["bc1qar0srrr7xfkvy5l643", "BC1QAR0SRRR7XFKVY5L643"]),
+        ("crypto", ["0x52908400098527886E0F", "0x52908400098527886e0f"]),
     ],
 )
 def test_spellings_of_one_thing_are_one(entity: str, spellings: list[str]) -> None:
@@ -187,9 +193,10 @@ def test_spellings_of_one_thing_are_one(entity: str, spellings: list[str]) -> No
     assert len(set(put("hash", [0] * len(spellings), [entity] * len(spellings), spellings))) == 1
 
 
-def test_secrets_are_as_they_stand() -> None:
-    values = ["AbC", "abc"]
-    assert canonical(ENTITIES, np.full(2, ENTITIES.index("api_key"), np.int8), column(values)).to_pylist() == values
+@pytest.mark.parametrize("entity", ["api_key", "crypto"])
+def test_secrets_are_as_they_stand(entity: str) -> None:
+    values = ["1AbC", "1abc"]
+    assert canonical(ENTITIES, np.full(2, ENTITIES.index(entity), np.int8), column(values)).to_pylist() == values
 
 
 def test_another_key_gives_other_digests(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,7 +233,12 @@ def test_a_key_that_is_missing_or_short_is_named_and_never_quoted(
         ({"operators": {"emial": "mask"}}, "did you mean 'email'"),
         ({"operators": {"person": "mask"}}, "no entity is called 'person'"),
         ({"key_env": "8f2b-11 secret"}, "not the key itself"),
-        ({"countries": ["UK"]}, "no country has the code 'UK'"),
+        ({"entities": ["ip"], "operators": {"email": "mask"}}, "email is not looked for"),
+        ({"entities": ["EMAIL"]}, "no entity is called 'EMAIL' (did you mean 'email'?)"),
+        ({"entities": ["ip", "person"]}, "no entity is called 'person'; one of email, phone, "),
+        ({"entities": "email"}, "give `all`, or a list as in [email, phone], not 'email'"),
+        ({"countries": ["UK"]}, "no country has the code 'UK' (did you mean 'GB'?)"),
+        ({"countries": ["us"]}, "no country has the code 'us' (did you mean 'US'?)"),
         ({"countries": []}, "names no country"),
         ({"entities": []}, "looks for nothing"),
         ({"ner": {"model": "m", "entities": ["EMAIL"]}}, "belongs to curate.pii.entities"),
