@@ -24,14 +24,21 @@ class Weights:
 
     They are the same tensors where the model computes in float32, and where FSDP shards it: FSDP keeps float32 and
     casts what it gathers.
+
+    Args:
+        computed: as the model has them, by name.
+        exact: of them, what they were before `compute_in` rounded them.
     """
 
-    def __init__(self, computed: Mapping[str, torch.nn.Parameter]) -> None:
+    def __init__(
+        self, computed: Mapping[str, torch.nn.Parameter], exact: Mapping[torch.nn.Parameter, torch.Tensor] | None = None
+    ) -> None:
         self.computed = dict(computed)
+        exact = exact or {}
         self.masters = {
             name: value
             if value.dtype == torch.float32
-            else torch.nn.Parameter(value.detach().to(torch.float32, copy=True))
+            else torch.nn.Parameter(exact.get(value, value).detach().to(value.device, torch.float32, copy=True))
             for name, value in self.computed.items()
         }
         self._apart = [name for name, value in self.computed.items() if self.masters[name] is not value]
@@ -49,17 +56,26 @@ class Weights:
         return sum(value.numel() for value in self.computed.values())
 
 
-def compute_in(model: torch.nn.Module, dtype: torch.dtype, *, keep: str | None = None) -> None:
+def compute_in(
+    model: torch.nn.Module, dtype: torch.dtype, *, keep: str | None = None
+) -> dict[torch.nn.Parameter, torch.Tensor]:
     """Cast the parameters, and no buffers: the frequencies of rotary positions must stay float32.
 
     Args:
         model: may hold quantised parameters, which stay as they are.
         dtype: of the others, …
         keep: … but of those with this in their names.
+
+    Returns:
+        Of the trained parameters that were cast, what they were.
     """
+    exact = {}
     for name, parameter in model.named_parameters():
-        if parameter.is_floating_point() and not (keep and keep in name):
+        if parameter.is_floating_point() and parameter.dtype != dtype and not (keep and keep in name):
+            if parameter.requires_grad:
+                exact[parameter] = parameter.data
             parameter.data = parameter.data.to(dtype)
+    return exact
 
 
 def to_float8(model: torch.nn.Module, device: torch.device) -> None:

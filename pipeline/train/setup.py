@@ -236,7 +236,7 @@ def engine_of(
     layout = Layout.of(train.parallel, ranks)
     dtype = torch.float32 if train.precision == "fp32" else torch.bfloat16
     share_sequence(None)
-    learner, partial = _placed(fresh, train, ranks, layout, dtype=dtype, vocab_size=vocab_size)
+    learner, partial, exact = _placed(fresh, train, ranks, layout, dtype=dtype, vocab_size=vocab_size)
     model = learner.model
     way = isolate(learner, vocab_size=vocab_size, length=recipe.pack.seq_length, device=ranks.device, dtype=dtype)
     _warn(way, train, ranks)
@@ -250,7 +250,7 @@ def engine_of(
     checkpoint_activations(learner.plain, train.activation_checkpointing)
     compile_layers(learner.plain, train, ranks.device)
     share_sequence(layout.context())
-    weights = Weights({name: value for name, value in model.named_parameters() if value.requires_grad})
+    weights = Weights({name: value for name, value in model.named_parameters() if value.requires_grad}, exact)
     tensor = layout.tensor()
     gradient: Gradient = (
         ShardedGradient(weights, learner, partial=partial, tensor=tensor.get_group() if tensor else None)
@@ -269,8 +269,8 @@ def _placed(
     *,
     dtype: torch.dtype,
     vocab_size: int,
-) -> tuple[Learner, list[str]]:
-    """The learner on its device, whole or cut, and what `shard` says of it.
+) -> tuple[Learner, list[str], dict[torch.nn.Parameter, torch.Tensor]]:
+    """The learner on its device, whole or cut, what `shard` says of it, and what `compute_in` says.
 
     Models are equal by construction; the first rank's word makes sure of it, as with any other data-parallel training.
     """
@@ -278,7 +278,7 @@ def _placed(
     if layout.sharded:
         layout.fsdp()  # ranks meet to make its groups: not in their turns
 
-    def place() -> tuple[tuple[Learner, list[str]], int]:
+    def place() -> tuple[tuple[Learner, list[str], dict[torch.nn.Parameter, torch.Tensor]], int]:
         model = fresh()
         read = sum(one.numel() * one.element_size() for one in model.parameters())
         if together:
@@ -286,23 +286,25 @@ def _placed(
         learner = Learner(model).train()
         learner.find_head(probe_bins(vocab_size))
         partial: list[str] = []
+        exact: dict[torch.nn.Parameter, torch.Tensor] = {}
         if layout.sharded:
             partial = shard(learner, layout, dtype=dtype)
         else:
-            compute_in(model, dtype, keep="lora_" if train.method == "lora" and train.lora.dtype else None)
+            exact = compute_in(model, dtype, keep="lora_" if train.method == "lora" and train.lora.dtype else None)
         torch.nn.Module.to(learner, ranks.device)  # of what is cut, the shards: the whole model is never there
-        return (learner, partial), read
+        return (learner, partial, exact), read
 
     if together:
         return place()[0]
-    learner, partial = ranks.in_turns(place)
-    ranks.broadcast_([*learner.buffers(), *(() if layout.sharded else learner.parameters())])
+    learner, partial, exact = ranks.in_turns(place)
+    exact = {parameter: value.to(ranks.device) for parameter, value in exact.items()}
+    ranks.broadcast_([*learner.buffers(), *(() if layout.sharded else learner.parameters()), *exact.values()])
     if layout.sharded:
         copies = layout.fsdp().get_group("copies")
         for one in learner.parameters():  # each shard has a rank's word of its own, and every copy the same
             if local(one).numel():  # a rank may hold none of a short vector
                 dist.broadcast(local(one.detach()), group=copies, group_src=0)
-    return learner, partial
+    return learner, partial, exact
 
 
 def _warn(way: Isolation, train: config.Train, ranks: Ranks) -> None:

@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 import torch
 
+from pipeline.config import Recipe
+from pipeline.run import RunDirectory
 from pipeline.train.launcher import launch
 from pipeline.train.parallel import Ranks
+from pipeline.train.setup import setup
 
 from .conftest import TINY_LLAMA, assert_isclose, write_run
 from .layouts import STEPS, steps
@@ -108,6 +111,19 @@ def test_bf16_computes_nearly_the_same_and_updates_float32(
         assert found["losses"] != wanted["losses"]
         for left, right in zip(found["losses"], wanted["losses"], strict=True):
             assert_isclose(left, right, within=1e-2)
+
+
+def test_bf16_begins_with_weights_that_nothing_has_rounded(runs: dict[str, Path]) -> None:
+    run, recipe = RunDirectory.existing(str(runs["llama"]))
+    exact = setup(run, recipe, ALONE).engine.weights
+    changed = recipe.model_dump(mode="json")
+    changed["train"]["precision"] = "bf16"
+    halved = setup(run, Recipe.model_validate(changed), ALONE).engine.weights
+    assert {one.dtype for one in halved.computed.values()} == {torch.bfloat16}
+    assert halved.masters.keys() == exact.masters.keys()
+    for name, master in halved.masters.items():
+        assert torch.equal(master, exact.masters[name])
+        assert torch.equal(halved.computed[name], master.to(torch.bfloat16))
 
 
 def test_heads_that_do_not_divide_are_refused(answers: dict[tuple[str, str], dict[str, Any]]) -> None:
