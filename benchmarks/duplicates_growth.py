@@ -14,6 +14,7 @@ compiled while the clock runs.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shutil
 import tempfile
 import threading
@@ -140,10 +141,7 @@ class Watch:
 
     def _sample(self) -> None:
         while not self._stop.wait(0.1):
-            try:
-                memory = [process.memory_info() for process in tree()]
-            except psutil.NoSuchProcess:  # one ended while it was looked at
-                continue
+            memory = asked(psutil.Process.memory_info)
             resident, mapped = (sum(getattr(one, name) for one in memory) for name in ("rss", "shared"))
             self.resident = max(self.resident, resident)
             self.mapped = max(self.mapped, mapped)
@@ -156,9 +154,18 @@ def tree() -> list[psutil.Process]:
     return [me, *me.children(recursive=True)]
 
 
+def asked(what: Callable[[psutil.Process], Any]) -> list[Any]:
+    """What processes of the tree answer; one that ends while it is asked does not."""
+    found = []
+    for process in tree():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found.append(what(process))
+    return found
+
+
 def clocks() -> np.ndarray:
     """Seconds by the clock, and of all processes in the program and in the system: float64 [3]."""
-    return np.array([time.perf_counter(), *np.sum([process.cpu_times()[:2] for process in tree()], axis=0)])
+    return np.array([time.perf_counter(), *np.sum([times[:2] for times in asked(psutil.Process.cpu_times)], axis=0)])
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from pipeline.config import Dedup
 from pipeline.curate import duplicates
+from pipeline.curate.dedup.breaker import check
 from pipeline.curate.dedup.collisions import Part
 from pipeline.curate.dedup.decide import decide
 from pipeline.curate.dedup.index import Index
@@ -325,6 +326,17 @@ def test_a_batch_that_is_like_the_index_trips_the_breaker_that_names_it(
     allowed = {"dedup": {**dedup, "fuzzy": {"max_removed": 1.0}}, **NO_RULES}
     assert len(run_curation(near, name="second", file="b", curate=allowed).kept) == 0
     assert "none of the 10 rows read is kept: 10 at `fuzzy`; 10 of them" in capfd.readouterr().err
+
+
+def test_the_breaker_tells_a_cluster_of_the_batch_from_what_the_index_holds() -> None:
+    """A template of which the index holds one row: another index would not help."""
+    load = {"rows": 1000, "near": 1000, "largest": 1000, "survivor": "a#1", "near_indexed": 1000, "repeated": 0}
+    with pytest.raises(InputError, match="would remove 1000 of 1000 rows") as raised:
+        check(load, Dedup())
+    assert "look at that cluster first" in raised.value.mend
+    with pytest.raises(InputError, match="would remove 1000 of 1000 rows") as raised:
+        check({**load, "largest": 3}, Dedup())
+    assert "a new curate.dedup.index may let the run pass" in raised.value.mend
 
 
 @pytest.mark.parametrize("action", ["report", "drop"])

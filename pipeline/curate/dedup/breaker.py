@@ -34,8 +34,8 @@ def load_of(decisions: Decisions, rows: int) -> dict[str, Any]:
 
     Returns:
         `rows`; `near`: removed as near duplicates; `largest`: different rows of the largest cluster, of which
-        `survivor` is kept; `indexed`: removed in favour of rows of the index; `repeated`: those of which it holds
-        the ids.
+        `survivor` is kept; `indexed`: removed in favour of rows of the index, exact copies too; `near_indexed`: of
+        `near`; `repeated`: of `indexed`, those of which it holds the ids.
     """
     found = decisions.candidates
     # Exact copies are sure, however many they are.
@@ -53,6 +53,7 @@ def load_of(decisions: Decisions, rows: int) -> dict[str, Any]:
         "largest": int(sizes[largest]),
         "survivor": found.ids[largest].as_py() if sizes[largest] > 1 else None,
         "indexed": int(indexed.sum()),
+        "near_indexed": int((indexed & distinct).sum()),
         "repeated": int(again.sum()),
     }
 
@@ -71,7 +72,7 @@ def check(load: dict[str, Any], dedup: Dedup) -> None:
         raise InputError(
             f"{load['repeated']} of {load['rows']} rows would go in favour of rows of the index that have their ids, "
             f"more than curate.dedup.max_repeated allows ({dedup.max_repeated:.1%}): these rows are in the index "
-            "already, as another recipe, or another state of the sources, made them",
+            "already, as another recipe, another version of this program, or another state of the sources made them",
             where=str(dedup.index),
             mend="point curate.dedup.index at a new folder, or restore a copy of the index from before that batch. If "
             "the sources hold what earlier batches held and only the rest is wanted, set curate.dedup.max_repeated: 1",
@@ -82,13 +83,11 @@ def check(load: dict[str, Any], dedup: Dedup) -> None:
 
 def _check_near(load: dict[str, Any], fuzzy: Fuzzy, index: str | None) -> None:
     near, rows, largest = load["near"], load["rows"], load["largest"]
-    indexed = load.get("indexed", 0)  # not in what `substrings` wrote before there was such a number
-    look = (
-        "look at that cluster first (`curate.dedup.fuzzy: null` lets the run pass)"
-        if 2 * indexed < near
-        else "look whether this batch says what earlier ones said (a new curate.dedup.index lets the run pass)"
-    )
-    mend = f"{look}. If text that many rows share (a template, a system prompt) makes them alike, " + (
+    indexed = load.get("near_indexed", 0)  # not in what `substrings` wrote before there was such a number
+    mend = "look at that cluster first (`curate.dedup.fuzzy: null` lets the run pass)"
+    if max(near - indexed, largest) <= fuzzy.max_removed * rows < near:  # the index's rows decide, and no cluster
+        mend = "look whether this batch says what earlier ones said (a new curate.dedup.index may let the run pass)"
+    mend += ". If text that many rows share (a template, a system prompt) makes them alike, " + (
         "set curate.dedup.fuzzy.ignore_shared: 0.5 to leave it out"
         if fuzzy.ignore_shared is None
         else "lower curate.dedup.fuzzy.ignore_shared, or raise curate.dedup.fuzzy.threshold"
