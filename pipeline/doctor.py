@@ -21,11 +21,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
-import psutil
 from packaging.requirements import Requirement
 
 from pipeline.addresses import without_secrets
 from pipeline.gpus import choose, needs
+from pipeline.host_memory import available_memory, total_memory
 
 __all__ = ["Check", "examine"]
 
@@ -110,11 +110,8 @@ def _cores() -> Check:
 
 
 def _memory() -> Check:
-    total = psutil.virtual_memory().total
-    limit = _first_line(Path("/sys/fs/cgroup/memory.max"))
-    if limit.isdigit():
-        total = min(total, int(limit))
-    found = f"{_size(total)}, {_size(psutil.virtual_memory().available)} available"
+    total = total_memory()
+    found = f"{_size(total)}, {_size(available_memory())} available"
     if total < _LEAST_MEMORY:
         mend = "lower ingest.part_bytes and cluster.workers"
         return Check(name="memory", state="warn", found=found, mend=mend)

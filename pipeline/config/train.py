@@ -58,7 +58,7 @@ class Launch(Section):
     def _host_and_port(cls, given: str | None) -> str | None:
         if given is None:
             return None
-        found = re.fullmatch(r"([\w.-]+|\[([\da-fA-F:.]+(?:%\w+)?)\]):(\d{1,5})", given, re.ASCII)
+        found = re.fullmatch(r"([\w.-]+|\[([\da-fA-F:.]+(?:%[\w.-]+)?)\]):(\d{1,5})", given, re.ASCII)
         if found is None or (found[2] is not None and not _is_ipv6(found[2])):
             raise ValueError(f"{given!r} is no host:port, such as node0:29500, 10.0.0.1:29500 or [fd00::1]:29500")
         if not 0 < int(found[3]) < 1 << 16:
@@ -145,13 +145,6 @@ class Train(Section):
                 f"global_batch {self.global_batch} is not a multiple of micro_batch × {what} = "
                 f"{self.micro_batch} × {shares}"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _adapts(self) -> Train:
-        given = [name for name in Lora.model_fields if getattr(self.lora, name) != getattr(Lora(), name)]
-        if self.method == "full" and given:
-            raise ValueError(f"lora.{', lora.'.join(given)}: no effect with `method: full`; set `method: lora`")
         return self
 
     @model_validator(mode="after")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from pipeline.config.section import Section
 
@@ -23,12 +23,6 @@ class Validation(Section):
     least loss all the same."""
     keep_best: bool = False
     """Write a checkpoint at each new best, keep the last of these, and end with its model, not the last step's."""
-
-    @model_validator(mode="after")
-    def _waits(self) -> Validation:
-        if self.min_delta and self.patience is None:
-            raise ValueError("`min_delta` has no effect without `patience`, which it is for")
-        return self
 
 
 class Spikes(Section):

@@ -153,10 +153,10 @@ class Skeletons:
             with tracker(blocks, spans):
                 for block in template.generate(**given, **self._special):
                     blocks.append(block)
-        except Exception:  # a stand-in was looked into, or the template refuses the row
+            text = "".join(blocks)
+            found = self._places.found(text)
+        except Exception:  # a stand-in was looked into, or the template refuses the row, or writes such a character
             return None
-        text = "".join(blocks)
-        found = self._places.found(text)
         places = [place for place, _ in found]
         ends = [-1, *places, len(text)]
 

@@ -62,7 +62,7 @@ class Places:
 
     def finalize(self, value: Any) -> Any:
         """Jinja's `finalize`: what is written of a value."""
-        return "".join(map(self._character, value.parts)) if isinstance(value, StandIn) else value
+        return "".join(map(self._character, value.stand_in_parts)) if isinstance(value, StandIn) else value
 
     def found(self, text: str) -> list[tuple[int, Written]]:
         """Where in a text something stands, in order, and what."""
@@ -76,7 +76,8 @@ class Places:
 class _Closed:
     """Everything that Python asks of an object and is not answered raises `LookedInto`.
 
-    That is no error that Jinja would take for "there is no such attribute".
+    That is no error that Jinja would take for "there is no such attribute". What it has itself is named as no key of an
+    argument is: a template would be given it.
     """
 
     def __getattr__(self, name: str) -> NoReturn:
@@ -99,12 +100,12 @@ class StandIn(_Closed):
     """
 
     def __init__(self, number: int, text: str) -> None:
-        self.parts: list[str | Written] = [(number, None)]
-        self.full = bool(text)
-        self.full_trimmed = bool(text.strip())
+        self.stand_in_parts: list[str | Written] = [(number, None)]
+        self.stand_in_full = bool(text)
+        self.stand_in_full_trimmed = bool(text.strip())
 
     def __bool__(self) -> bool:
-        return self.full
+        return self.stand_in_full
 
     def __add__(self, other: Any) -> StandIn:
         return _joined(self, other)
@@ -122,12 +123,12 @@ class JsonStandIn(_Closed):
     """
 
     def __init__(self, number: int, value: dict[str, Any] | list[Any]) -> None:
-        self.number = number
-        self.full = bool(value)
-        self.mapping = isinstance(value, dict)
+        self.stand_in_number = number
+        self.stand_in_full = bool(value)
+        self.stand_in_mapping = isinstance(value, dict)
 
     def __bool__(self) -> bool:
-        return self.full
+        return self.stand_in_full
 
 
 class Unlooked(dict[str, Any]):
@@ -188,14 +189,14 @@ def filters(theirs: Mapping[str, Any]) -> dict[str, Any]:
 def _joined(*values: Any) -> StandIn:
     if not all(isinstance(value, str | StandIn) for value in values):
         raise LookedInto
-    parts = [part for value in values for part in (value.parts if isinstance(value, StandIn) else [value])]
+    parts = [part for value in values for part in (value.stand_in_parts if isinstance(value, StandIn) else [value])]
     full = any(bool(value) for value in values)
     return _made(parts, full, full)
 
 
 def _made(parts: list[str | Written], full: bool, full_trimmed: bool) -> StandIn:
     made = object.__new__(StandIn)
-    made.parts, made.full, made.full_trimmed = parts, full, full_trimmed
+    made.stand_in_parts, made.stand_in_full, made.stand_in_full_trimmed = parts, full, full_trimmed
     return made
 
 
@@ -208,7 +209,7 @@ def _asked(name: str, test: Any) -> Any:
             raise LookedInto
         (value,) = values
         text = isinstance(value, StandIn)
-        answers = {**_WHATEVER, "string": text, "mapping": not text and value.mapping}
+        answers = {**_WHATEVER, "string": text, "mapping": not text and value.stand_in_mapping}
         if name not in answers:
             raise LookedInto
         return answers[name]
@@ -226,12 +227,12 @@ def _as_json(tojson: Any) -> Any:
             raise LookedInto
         given = tuple(sorted(named.items()))
         if every:
-            inner = [part for one in value for part in (", ", (one.number, None))]
+            inner = [part for one in value for part in (", ", (one.stand_in_number, None))]
             return _made(["[", *inner[1:], "]"], True, True)
         if isinstance(value, JsonStandIn):
-            return _made([(value.number, Way(options=given, parsed=True) if given else None)], True, True)
-        part = value.parts[0]
-        if len(value.parts) != 1 or isinstance(part, str) or (part[1] and part[1].options is not None):
+            return _made([(value.stand_in_number, Way(options=given, parsed=True) if given else None)], True, True)
+        part = value.stand_in_parts[0]
+        if len(value.stand_in_parts) != 1 or isinstance(part, str) or (part[1] and part[1].options is not None):
             raise LookedInto
         return _made([(part[0], Way(trimmed=part[1] is not None, options=given))], True, True)
 
@@ -243,11 +244,11 @@ def _trimming(trim: Any) -> Any:
     def trimmed(value: Any, chars: str | None = None) -> Any:
         if not isinstance(value, StandIn):
             return trim(value, chars)
-        part = value.parts[0]
-        if chars is not None or len(value.parts) != 1:
+        part = value.stand_in_parts[0]
+        if chars is not None or len(value.stand_in_parts) != 1:
             raise LookedInto
         if not isinstance(part, str) and part[1] is None:
             part = (part[0], Way(trimmed=True))
-        return _made([part], value.full_trimmed, value.full_trimmed)
+        return _made([part], value.stand_in_full_trimmed, value.stand_in_full_trimmed)
 
     return trimmed

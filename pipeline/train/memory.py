@@ -121,7 +121,8 @@ def estimate(recipe: Recipe, config: PretrainedConfig, *, vocab_size: int | None
         overhead=int(_OVERHEAD[device] * GIB),
         parameters=whole + (trained if train.method == "lora" else 0),
         trainable=trained,
-        loading=4 * whole - _saved(model, train, plain=4),
+        # Unless FSDP casts what it gathers, rounded weights come beside those that are read.
+        loading=4 * whole - _saved(model, train, plain=4) + (2 * trained if half and not cut else 0),
     )
 
 

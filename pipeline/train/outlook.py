@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import psutil
 import torch
 from huggingface_hub import try_to_load_from_cache
 from transformers import AutoConfig, PreTrainedConfig
@@ -18,6 +17,7 @@ from transformers.utils import logging as transformers_logging
 
 from pipeline.config import Recipe
 from pipeline.errors import InputError
+from pipeline.host_memory import total_memory
 from pipeline.pack.bins import Bins
 from pipeline.pack.costs import attention_cost
 from pipeline.pack.epochs import EpochBins
@@ -29,7 +29,6 @@ from pipeline.train.mesh import reads_together
 from pipeline.train.model import bare_model, check_causal, check_positions, load_tokenizer, random_config
 from pipeline.train.order import Order
 from pipeline.train.origin import model_folder
-from pipeline.train.parallel import check_gpus
 from pipeline.train.served import check_served
 from pipeline.train.shard import tensor_plan
 from pipeline.train.text import freeze_unread
@@ -76,13 +75,14 @@ def outlook(recipe: Recipe, run: RunDirectory | None = None) -> TrainingOutlook:
     Raises:
         RecipeError: the model's configuration, a pattern of adapters or the parallelism is wrong.
         InputError: the model does not go with the bins.
-        MachineError: there are fewer GPUs than ranks, or float8 cannot be had.
+        MachineError: float8 cannot be had.
     """
     transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     train = recipe.training
-    if recipe.device != "cpu" and torch.cuda.is_available():
-        check_gpus(torch.cuda.device_count(), train.launch.nproc)
     data, warnings = _data(recipe, run), cautions(train)
+    if recipe.device != "cpu" and 0 < (gpus := torch.cuda.device_count()) < train.launch.nproc:
+        shown = f"{gpus} GPU{'s' * (gpus > 1)}"
+        warnings.append(f"train.launch.nproc is {train.launch.nproc}, and this machine shows {shown}")
     vocab_size = _tokens(recipe, run)
     made = _config(recipe, vocab_size)
     if made is None:
@@ -244,7 +244,7 @@ def _loading(found: MemoryEstimate, recipe: Recipe) -> tuple[str, list[str]]:
         said += ", after one another where it is short"
     if recipe.device == "cuda" and not torch.cuda.is_available():
         return said, []
-    room = psutil.virtual_memory().total
+    room = total_memory()
     fit = room // max(found.loading, 1)
     said += f"; {'fits' if needed <= room else 'does not fit'} {room / GIB:.1f} GiB of this machine"
     fewer = [f"train.launch.nproc: {fit}, over more machines (train.launch.nodes)"] if 0 < fit < ranks else []
@@ -261,4 +261,4 @@ def _room(recipe: Recipe) -> tuple[int | None, str]:
         return int(torch.cuda.get_device_properties(0).total_memory), torch.cuda.get_device_name(0)
     ranks = recipe.training.launch.nproc
     share = "" if ranks == 1 else f", shared by {ranks} ranks"
-    return psutil.virtual_memory().total // ranks, f"this machine{share}"
+    return total_memory() // ranks, f"this machine{share}"

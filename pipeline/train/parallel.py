@@ -10,11 +10,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
-import psutil
 import torch
 import torch.distributed as dist
 
 from pipeline.errors import MachineError
+from pipeline.host_memory import available_memory
 
 __all__ = ["Ranks", "check_gpus"]
 
@@ -116,7 +116,7 @@ class Ranks:
 
         made, taken = one() if self.local == 0 else (None, 0)
         self.barrier()  # on the host, where it may take longer than the GPUs' patience
-        free = psutil.virtual_memory().available if room is None else room()
+        free = available_memory() if room is None else room()
         at_once = max(1, min(self.gather(free)) * 9 // (10 * max(1, *self.gather(taken))))
         for first in range(1, self.local_world, at_once):
             if first <= self.local < first + at_once:

@@ -38,7 +38,7 @@ class Weights:
         self.masters = {
             name: value
             if value.dtype == torch.float32
-            else torch.nn.Parameter(exact.get(value, value).detach().to(value.device, torch.float32, copy=True))
+            else torch.nn.Parameter(exact[value] if value in exact else value.detach().to(torch.float32))
             for name, value in self.computed.items()
         }
         self._apart = [name for name, value in self.computed.items() if self.masters[name] is not value]

@@ -292,12 +292,13 @@ def _placed(
         else:
             exact = compute_in(model, dtype, keep="lora_" if train.method == "lora" and train.lora.dtype else None)
         torch.nn.Module.to(learner, ranks.device)  # of what is cut, the shards: the whole model is never there
+        read += sum(parameter.numel() * parameter.element_size() for parameter in exact)  # beside what they were
+        exact = {parameter: value.to(ranks.device) for parameter, value in exact.items()}
         return (learner, partial, exact), read
 
     if together:
         return place()[0]
     learner, partial, exact = ranks.in_turns(place)
-    exact = {parameter: value.to(ranks.device) for parameter, value in exact.items()}
     ranks.broadcast_([*learner.buffers(), *(() if layout.sharded else learner.parameters()), *exact.values()])
     if layout.sharded:
         copies = layout.fsdp().get_group("copies")

@@ -210,3 +210,10 @@ def test_dropout_does_not_make_all_logits_be_made() -> None:
     learner.find_head(probe_bins(90))
     assert learner.chunked
     assert learner.training
+
+
+@pytest.mark.parametrize("experts", [4, 128])
+def test_the_rounding_of_experts_is_no_look_at_later_tokens(experts: int) -> None:
+    """In what order an expert sums depends on how many tokens it has."""
+    keys = {"num_experts": experts, "num_experts_per_tok": 4, "moe_intermediate_size": 32, "head_dim": 16}
+    assert probed(tiny("qwen3_moe", hidden_size=128, **keys)) == "bounds"

@@ -11,7 +11,7 @@ import torch
 from peft import PeftModel
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
-from pipeline.config import Lora, Train
+from pipeline.config import Lora
 from pipeline.errors import RecipeError
 from pipeline.train.lora import adapted_layers, add_adapters, merged_weights, save_adapter
 
@@ -51,14 +51,6 @@ def test_patterns_name_whole_segments() -> None:
     # A `*` within a pattern is one segment: `layers.*.q_proj` leaves out `self_attn`, and is told.
     with pytest.raises(RecipeError, match="no layer matches"):
         matched(model, "layers.*.q_proj")
-
-
-def test_keys_of_adapters_that_nobody_trains_are_refused() -> None:
-    model = {"config": TINY_LLAMA}
-    with pytest.raises(ValueError, match=r"lora.rank, lora.dora: no effect with `method: full`"):
-        Train.model_validate({"model": model, "lora": {"rank": 4, "dora": True}})
-    resolved = Train.model_validate({"model": model}).model_dump(mode="json")  # has every default written out
-    assert Train.model_validate(resolved).lora == Lora()
 
 
 def test_excluded_layers_take_no_adapter() -> None:

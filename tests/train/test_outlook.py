@@ -12,9 +12,11 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
+from pipeline.config import Train
 from pipeline.errors import InputError, MachineError, RecipeError
+from pipeline.train.cautions import cautions
 from pipeline.train.outlook import outlook
-from pipeline.train.parallel import Ranks
+from pipeline.train.parallel import Ranks, check_gpus
 from pipeline.train.setup import setup
 
 from .conftest import TINY_LLAMA, MakeRun
@@ -156,18 +158,29 @@ def test_what_is_to_run_on_a_gpu_is_judged_as_on_one(
         outlook(recipe, run)
 
 
-def test_more_ranks_than_gpus_are_refused_before_anything_starts(
+def test_more_ranks_than_gpus_are_told_before_anything_starts(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A machine with two GPUs, as torch would tell of it."""
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    """On a machine with two GPUs, as torch would tell of it; the ranks themselves are refused."""
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     run, recipe = make_run(launch={"nproc": 4})
     for device in ("auto", "cuda"):
-        with pytest.raises(MachineError, match="4 ranks, but 2 GPUs") as told:
-            outlook(recipe.model_copy(update={"device": device}), run)
-        assert told.value.where == "train.launch.nproc: 4"
-    assert outlook(recipe, run).memory  # device: cpu
+        (warning,) = outlook(recipe.model_copy(update={"device": device}), run).warnings
+        assert warning == "train.launch.nproc is 4, and this machine shows 2 GPUs"
+    assert outlook(recipe, run).warnings == []  # device: cpu
+    with pytest.raises(MachineError, match="4 ranks, but 2 GPUs") as told:
+        check_gpus(2, 4)
+    assert told.value.where == "train.launch.nproc: 4"
+
+
+def test_keys_without_effect_are_told() -> None:
+    model = {"config": TINY_LLAMA}
+    (adapters,) = cautions(Train.model_validate({"model": model, "lora": {"rank": 4, "dora": True}}))
+    assert adapters == "train.lora.rank, train.lora.dora: no effect with train.method: full; set method: lora"
+    (patience,) = cautions(Train.model_validate({"model": model, "validation": {"min_delta": 0.1}}))
+    assert "no effect without train.validation.patience" in patience
+    resolved = Train.model_validate({"model": model}).model_dump(mode="json")  # has every default written out
+    assert cautions(Train.model_validate(resolved)) == []
 
 
 def test_what_is_most_likely_not_meant_is_told(make_run: MakeRun) -> None:
@@ -258,7 +271,7 @@ def test_experts_without_adapters_are_named(make_run: MakeRun, capsys: pytest.Ca
     train: dict[str, Any] = {"model": {"config": MIXTRAL}, "method": "lora"}
     (warning,) = plan(make_run, **train)["warning"]
     names = "model.layers.*.mlp.experts.gate_up_proj, model.layers.*.mlp.experts.down_proj"
-    assert warning.startswith(f"no adapter goes to {names}: experts")
+    assert warning.startswith(f"no adapter goes to {names}: weights (of experts, mostly)")
     run, recipe = make_run(name="run", **train)
     model = setup(run, recipe, ALONE).engine.learner.plain
     assert f"warning: no adapter goes to {names}" in capsys.readouterr().out

@@ -35,7 +35,8 @@ EVERY: dict[str, dict[str, Any]] = {
 OTHERWISE: dict[str, tuple[str, dict[str, Any], Isolation]] = {
     "scores that are capped": ("gemma2", ALTERNATE, "mask"),
     "capped everywhere within a window": ("gemma2", {**ALTERNATE, "layer_types": ["sliding_attention"] * 2}, "mask"),
-    "windows by the mask alone": ("phimoe", {"num_local_experts": 2}, "mask"),
+    "windows by the mask alone": ("phimoe", {"num_local_experts": 2}, "alone"),
+    "a key of the configuration that no layer reads": ("llama", {}, "alone"),
     "chunks": ("llama4_text", {"attention_chunk_size": WINDOW, "num_local_experts": 2, "head_dim": 16}, "alone"),
 }
 """Layers that do not tell their attention of their window, or ask it for more, or see otherwise."""
