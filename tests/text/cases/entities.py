@@ -65,7 +65,13 @@ def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
             entries = np.zeros(40, np.int64), np.zeros(40, np.int64), 3
             yield "disguises.undisguise", (*row, np.zeros(80, np.uint8), at, *entries)
     for byte in range(256):
-        for name in ("boundaries.is_digit", "boundaries.is_letter", "boundaries.is_word", "api_key.is_filler"):
+        for name in (
+            "boundaries.is_digit",
+            "boundaries.is_letter",
+            "boundaries.is_word",
+            "context.is_consonant",
+            "api_key.is_filler",
+        ):
             yield name, (np.uint8(byte),)
     for character in b"09AZaz":
         yield "iban.append", (96, character)
@@ -140,6 +146,7 @@ def _places() -> Iterator[tuple[str, tuple[Any, ...]]]:
             yield "url_credentials.braces_end", (buffer, at, min(at + 12, end), dollar)
         yield "url_credentials.is_template", (buffer, at, min(at + 9, end))
         yield "ip.ends_range", (buffer, 0, at)
+        yield "ip.names_version", (buffer, 0, at)
     for at in range(end):
         if PLACES[at] == 64:
             yield "email.email_start", (buffer, max(at - 30, 0), at)
