@@ -29,6 +29,8 @@ MORE = (
     "иван@почта.рф a%20b%3Dc@例え.jp %2Bx@a.рф ".encode(),
     b"8.8.8.8-8.8.4.4-1 4111-1111-1111-1111-123 r://:a@b p://u:{x!K}@h p://u:{s.p!r}@h p://u:$A${B:-c}@h p://u:$e!@h ",
     b" api_key = \"3f9c2b7a1d5e8f60\"; TOKEN=tok_a8d7f6a8s7d6f8a pass_word: 'x' Authorization: Bearer a1b2c3d4e5f6a7b8",
+    b" FileVersion = 9.4.2.1 fileVer=1.2.3.4 v=1.2.3.4 a=4.5.5.64=py39 section Dept. 8.8.4.4 1a2b.3c4d.5e6f "
+    b"2e10.1e10.4e10 (+44) (0)20 7946 0958 ",
 )
 """Every entity that `ROWS` lack, and what is almost one."""
 
