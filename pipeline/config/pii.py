@@ -73,7 +73,8 @@ class Pii(Section):
             raise ValueError(f"give `all`, or a list as in [email, phone], not {entities!r}")
         for entity in entities if entities != "all" else ():
             if entity not in ENTITIES:
-                near = did_you_mean(str(entity), ENTITIES) or f"; one of {', '.join(ENTITIES)}, and `ner` for names"
+                near = did_you_mean(entity, ENTITIES) if isinstance(entity, str) else ""
+                near = near or f"; one of {', '.join(ENTITIES)}, and `ner` for names"
                 raise ValueError(f"no entity is called {entity!r}{near}")
         return entities
 
@@ -87,7 +88,9 @@ class Pii(Section):
 
             for country in countries:
                 if country not in SUPPORTED_REGIONS:
-                    near = " (did you mean 'GB'?)" if country == "UK" else did_you_mean(country, SUPPORTED_REGIONS)
+                    near = (
+                        " (did you mean 'GB'?)" if country.upper() == "UK" else did_you_mean(country, SUPPORTED_REGIONS)
+                    )
                     raise ValueError(f"no country has the code {country!r}{near}")
         return countries
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.text.boundaries import continues, follows, is_digit
+from pipeline.text.boundaries import continues, follows, is_digit, is_letter, is_word
 from pipeline.text.context import VERSION, said_before
 from pipeline.text.kernel import declare, int64
 from pipeline.text.urls import is_hexadecimal
@@ -20,7 +20,8 @@ def match_ip(buffer: np.ndarray, floor: int, at: int, end: int) -> int:
     this network, private, shared, loopback, link-local, benchmarking, multicast and reserved (IANA's special-purpose
     registry). The documentation ranges (192.0.2.0/24, 2001:db8::/32, …) go with the public ones: that is what
     anonymised logs and made-up records hold. A version number stays where it says that it is one (`version 1.2.3.4`,
-    `==1.2.3.4`, `v1.2.3.4`), and so does the number of a section. Both ends of a range (`8.8.4.4-8.8.8.8`) are found.
+    `==1.2.3.4`, `v1.2.3.4`, `FileVersion=1.2.3.4`, `lib=1.2.3.4=py39_0`), and so does the number of a section. Both
+    ends of a range (`8.8.4.4-8.8.8.8`) are found.
 
     Args:
         buffer: Bytes of the column.
@@ -42,7 +43,40 @@ def match_ip(buffer: np.ndarray, floor: int, at: int, end: int) -> int:
         before = buffer[i - 2]
         if 60 <= before <= 62 or before == 33 or before == 126:
             return 0  # == <= >= != ~=, but not host=8.8.8.8
+        if stop + 1 < end and buffer[stop] == 61 and is_word(buffer[stop + 1]):
+            return 0  # a package, its version and its build
+        if names_version(buffer, floor, i - 2 if before == 32 else i - 1):
+            return 0
     return 0 if said_before(buffer, floor, at) & VERSION else stop
+
+
+@declare("int64(uint8[::1], int64, int64)")
+def names_version(buffer: np.ndarray, floor: int, at: int) -> int:
+    """Return 1 if a name of a version ends before `at`: `…version`, or the word `ver`, `rev` or `v`, in any case.
+
+    A word is of letters, and in `fileVer` begins with the capital; `server` and `prev` end with none of them.
+    """
+    word = at
+    while word > floor and at - word < 8 and is_letter(buffer[word - 1]):
+        word -= 1
+    if at - word >= len(VERSION_NAME):
+        same = 0
+        while same < len(VERSION_NAME) and buffer[at - len(VERSION_NAME) + same] | 0x20 == VERSION_NAME[same]:
+            same += 1
+        if same == len(VERSION_NAME):
+            return 1
+    if at - word > 3 and buffer[at - 3] < 97 <= buffer[at - 4]:
+        word = at - 3
+    if at - word == 1:
+        return 1 if buffer[word] | 0x20 == 118 else 0  # v
+    if at - word != 3 or buffer[word + 1] | 0x20 != 101:
+        return 0
+    first = buffer[word] | 0x20
+    last = buffer[word + 2] | 0x20
+    return 1 if (first == 118 and last == 114) or (first == 114 and last == 118) else 0
+
+
+VERSION_NAME = np.frombuffer(b"version", np.uint8)
 
 
 @declare("int64(uint8[::1], int64, int64)")

@@ -19,7 +19,8 @@ def match_phone(buffer: np.ndarray, floor: int, at: int, end: int) -> int:
     Groups of digits with one of ` -./` between them, brackets around one, an extension (`x123`) at the end. The longest
     of these forms:
 
-    - international: `+` and 9 to 15 digits (ITU E.164), in groups at most 13, after `+1` 11, also as `(+44) 20 …`;
+    - international: `+` and 9 to 15 digits (ITU E.164), in groups at most 13, after `+1` 11, also as `(+44) 20 …` or
+      `(+44) (0)20 …`;
     - North American: `(415) 555-0123`, `415-555-0123`, `415.555.0123`, `415 555 0123`, with or without `1` or `001`
       before, area and exchange from 200;
     - with a trunk 0 or an international 00: 9 to 14 digits in two to five groups of two or more, one kind of separator:
@@ -36,9 +37,9 @@ def match_phone(buffer: np.ndarray, floor: int, at: int, end: int) -> int:
     """
     if follows(buffer, floor, at):
         return 0
-    bracket = buffer[at] == 40 and at + 1 < end and buffer[at + 1] == 43  # (+
-    opened = bracket  # the bracket has not been closed
-    begin = at + 1 if bracket else at
+    opened = buffer[at] == 40 and at + 1 < end and buffer[at + 1] == 43  # (+; a bracket has not been closed
+    begin = at + 1 if opened else at
+    bracket = False  # around another group than the country's code
     plus = buffer[begin] == 43
     digits = 0
     groups = 0
@@ -52,7 +53,7 @@ def match_phone(buffer: np.ndarray, floor: int, at: int, end: int) -> int:
     i = begin + 1 if plus else at
     while i < end and groups < MOST_GROUPS:
         if buffer[i] == 40:
-            if bracket or groups > 2:
+            if bracket or opened or groups > 2:
                 break
             bracket = True
             opened = True

@@ -18,8 +18,7 @@ def match_private_key(buffer: np.ndarray, at: int, end: int) -> int:
     r"""Return where the armoured private key that begins at `at` ends, or 0.
 
     From `-----BEGIN … PRIVATE KEY…-----` to the end of `-----END …-----` (RFC 7468; OpenSSH's and PGP's too), line ends
-    written as `\n` as well. A key that was cut off ends with its last character of base64 before a blank line or
-    another mark.
+    written as `\n` as well. A key that was cut off ends with its last character of base64.
 
     Args:
         buffer: Bytes of the column.
@@ -33,12 +32,8 @@ def match_private_key(buffer: np.ndarray, at: int, end: int) -> int:
         return 0
     body = head + 5
     stop = hyphens(buffer, body, end)
-    tail = -1
-    if stop >= 0 and stop + 8 < end and buffer[stop + 5] == 69 and buffer[stop + 6] == 78 and buffer[stop + 7] == 68:
-        tail = hyphens(buffer, stop + 5, min(end, stop + 64))
-    limit = end if tail < 0 else stop
+    limit = end if stop < 0 else stop
     characters = 0
-    breaks = 0  # line feeds since the last of them
     last = body
     i = body
     while i < limit:
@@ -46,15 +41,16 @@ def match_private_key(buffer: np.ndarray, at: int, end: int) -> int:
         if is_letter(c) or is_digit(c) or c == 43 or c == 47 or c == 61:
             characters += 1
             last = i + 1
-            breaks = 0
-        else:
-            breaks += c == 10
-            if tail < 0 and ((c > 32 and c != 92) or (breaks > 1 and characters > 0)):
-                break  # not base64, a space or a backslash; or a blank line
+        elif stop < 0 and c > 32 and c != 92:  # not base64, a space or a backslash
+            break
         i += 1
     if characters < SHORTEST:
         return 0
-    return last if tail < 0 else tail + 5
+    if stop >= 0 and stop + 8 < end and buffer[stop + 5] == 69 and buffer[stop + 6] == 78 and buffer[stop + 7] == 68:
+        tail = hyphens(buffer, stop + 5, min(end, stop + 64))
+        if tail >= 0:
+            return tail + 5
+    return last
 
 
 @declare("int64(uint8[::1], int64, int64)")

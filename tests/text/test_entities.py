@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 
 from pipeline.engines import ENTITIES, cpu
 from tests.text.columns import HOSTILE, column
-from tests.text.entity_texts import CUT, FOUND, LOOK_ALIKES, found
+from tests.text.entity_texts import BASE64, CUT, FOUND, LOOK_ALIKES, found
+
+HEAD = "-----BEGIN RSA PRIVATE KEY-----"
+LINES = BASE64.split()
+CUT_KEY_DOUBLE_SPACED = "\n\n".join([HEAD, *LINES])
+CUT_KEY_WITH_HEADERS = "\n".join([HEAD, "Proc-Type: 4,ENCRYPTED", "DEK-Info: AES-128-CBC,3F17F5", "", *LINES])
+CUT_KEY_OF_PGP = "\n".join(["-----BEGIN PGP PRIVATE KEY BLOCK-----", "Version: GnuPG v2", "", *LINES])
+CUT_KEY_QUOTED = "\n> ".join([HEAD, *LINES])
 
 
 @pytest.mark.parametrize(("entity", "value"), [(entity, value) for entity in FOUND for value in FOUND[entity]])
@@ -52,15 +59,25 @@ def test_look_alikes_stay(text: str) -> None:
         (f"cut {CUT} <end>", [("private_key", CUT)]),
         ("93.184.216.34-93.184.216.40", [("ip", "93.184.216.34"), ("ip", "93.184.216.40")]),
         ("host=8.8.8.8, ip=93.184.216.34.", [("ip", "8.8.8.8"), ("ip", "93.184.216.34")]),
+        ("server=8.8.8.8 dns-server=8.8.4.4=", [("ip", "8.8.8.8"), ("ip", "8.8.4.4")]),
+        ("PREV=8.8.8.8&ipv=8.8.4.4&onLever=9.9.9.9", [("ip", "8.8.8.8"), ("ip", "8.8.4.4"), ("ip", "9.9.9.9")]),
         ("the patched version. A connection from 192.0.2.118", [("ip", "192.0.2.118")]),
         ("of the release state. 192.0.2.137 - -", [("ip", "192.0.2.137")]),
         ("ver. 2, version no. 1.2.3.4, the order no. 415-555-0123", []),
         ("the order is here. 415-555-0123", [("phone", "415-555-0123")]),
+        ("See the release. 8.8.8.8 is the server", [("ip", "8.8.8.8")]),
+        ("This is the whole part. 415-555-0123", [("phone", "415-555-0123")]),
+        ("the release of the host. 8.8.8.8", [("ip", "8.8.8.8")]),
+        ("See the section Dept. It is 8.8.8.8", [("ip", "8.8.8.8")]),
+        ("Call the Dept. 4155550123", [("phone", "4155550123")]),
         ("if 00:1B:44:11:3A:B7 or 001B.4411.3AB7.", [("mac", "00:1B:44:11:3A:B7"), ("mac", "001B.4411.3AB7")]),
         ("4915112345678 is +4915112345678", [("credit_card", "4915112345678"), ("phone", "+4915112345678")]),
-        (f"{CUT}\n\nMore prose about it.\n-----\nThe end", [("private_key", CUT)]),
-        (f"{CUT}\r\n\r\nMore prose", [("private_key", CUT)]),
-        ("-----BEGIN PRIVATE KEY-----\n...\n\n" + "Much prose about other things.\n" * 9 + "-----\nThe end", []),
+        ("+5555 5555 5555 4444", [("credit_card", "5555 5555 5555 4444")]),
+        ("+6011 1111 1111 1117", [("credit_card", "6011 1111 1111 1117")]),
+        (f"{CUT_KEY_DOUBLE_SPACED}\n\n<end>", [("private_key", CUT_KEY_DOUBLE_SPACED)]),
+        (f"{CUT_KEY_WITH_HEADERS}\n-----BEGIN CERTIFICATE-----\n", [("private_key", CUT_KEY_WITH_HEADERS)]),
+        (f"{CUT_KEY_OF_PGP}\n-----BEGIN PGP SIGNATURE-----\n", [("private_key", CUT_KEY_OF_PGP)]),
+        (f"{CUT_KEY_QUOTED}\n> -----\n", [("private_key", CUT_KEY_QUOTED)]),
         ("10.0.0.1-8.8.8.8", [("ip", "8.8.8.8")]),
         ("8.8.8.8-10.0.0.1, 8.8.8.8-1.1", [("ip", "8.8.8.8")]),
         ("4111-1111-1111-1111-123", [("credit_card", "4111-1111-1111-1111-123")]),

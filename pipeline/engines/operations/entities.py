@@ -34,8 +34,8 @@ def find_entities(
     Kernels find candidates; numbering plans and the check sums of wallets confirm those of the two entities that need
     it, each distinct candidate once. Of spans that overlap the first is taken, of those that begin together the
     longest, of equally long ones the first in `ENTITIES`; but a telephone number, the least certain, only where nothing
-    else is, save that what stands behind its `+` is no card. Full-width characters, characters of no width, and a `%40`
-    are looked behind.
+    else is, save that what stands behind its `+` and ends no later is no card. Full-width characters, characters of no
+    width, and a `%40` are looked behind.
 
     Args:
         texts: n texts.
@@ -72,9 +72,11 @@ def _confirmed(column: TextColumn, wanted: int, countries: tuple[str, ...]) -> S
     sure &= _confirm(column, starts, ends, kinds == PHONE + ANNOUNCED, lambda number: is_phone(number, True, countries))
     sure &= _confirm(column, starts, ends, kinds == CRYPTO, is_wallet)
     # Of the numbers behind `+` that a numbering plan knows, one of ten has the check digit of a card.
-    plus = starts[sure & (kinds & (ANNOUNCED - 1) == PHONE)]
-    plus = plus[column.buffer[plus] == ord("+")]
-    sure &= (kinds != CARD) | ~np.isin(starts - 1, plus)
+    phones = np.flatnonzero(sure & (kinds & (ANNOUNCED - 1) == PHONE))
+    plus = phones[column.buffer[starts[phones]] == ord("+")]
+    reach = dict(zip(starts[plus] + 1, ends[plus], strict=True))
+    cards = np.flatnonzero(kinds == CARD)
+    sure[cards] = [reach.get(starts[card], 0) < ends[card] for card in cards]
     return Spans(rows[sure], starts[sure], ends[sure], kinds[sure] & (ANNOUNCED - 1))
 
 

@@ -29,6 +29,8 @@ MORE = (
     "иван@почта.рф a%20b%3Dc@例え.jp %2Bx@a.рф ".encode(),
     b"8.8.8.8-8.8.4.4-1 4111-1111-1111-1111-123 r://:a@b p://u:{x!K}@h p://u:{s.p!r}@h p://u:$A${B:-c}@h p://u:$e!@h ",
     b" api_key = \"3f9c2b7a1d5e8f60\"; TOKEN=tok_a8d7f6a8s7d6f8a pass_word: 'x' Authorization: Bearer a1b2c3d4e5f6a7b8",
+    b" FileVersion = 9.4.2.1 fileVer=1.2.3.4 v=1.2.3.4 a=4.5.5.64=py39 section Dept. 8.8.4.4 1a2b.3c4d.5e6f "
+    b"2e10.1e10.4e10 (+44) (0)20 7946 0958 ",
 )
 """Every entity that `ROWS` lack, and what is almost one."""
 
@@ -65,7 +67,13 @@ def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
             entries = np.zeros(40, np.int64), np.zeros(40, np.int64), 3
             yield "disguises.undisguise", (*row, np.zeros(80, np.uint8), at, *entries)
     for byte in range(256):
-        for name in ("boundaries.is_digit", "boundaries.is_letter", "boundaries.is_word", "api_key.is_filler"):
+        for name in (
+            "boundaries.is_digit",
+            "boundaries.is_letter",
+            "boundaries.is_word",
+            "context.is_consonant",
+            "api_key.is_filler",
+        ):
             yield name, (np.uint8(byte),)
     for character in b"09AZaz":
         yield "iban.append", (96, character)
@@ -140,6 +148,7 @@ def _places() -> Iterator[tuple[str, tuple[Any, ...]]]:
             yield "url_credentials.braces_end", (buffer, at, min(at + 12, end), dollar)
         yield "url_credentials.is_template", (buffer, at, min(at + 9, end))
         yield "ip.ends_range", (buffer, 0, at)
+        yield "ip.names_version", (buffer, 0, at)
     for at in range(end):
         if PLACES[at] == 64:
             yield "email.email_start", (buffer, max(at - 30, 0), at)
