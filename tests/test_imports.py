@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 LAYERS = (
     ("schema", "signals", "errors", "addresses", "fingerprint", "mixing", "atomic", "config", "text"),
-    ("recipe", "gpus"),
+    ("recipe", "gpus", "host_memory"),
     ("run", "cluster", "nanny", "progress", "failures"),
     ("engines",),
     ("ingest", "curate", "pack", "sources"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from importlib.util import find_spec
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -209,7 +208,7 @@ def test_what_reading_the_model_takes_is_compared_with_the_machine(
         "vocab_size": 128256,
     }
     memory = SimpleNamespace(total=12 << 30)
-    monkeypatch.setattr("pipeline.train.outlook.psutil.virtual_memory", lambda: memory)
+    monkeypatch.setattr("pipeline.train.outlook.total_memory", lambda: memory.total)
     heads: dict[str, Any] = {"model": {"config": one}, "launch": {"nproc": 4}, "parallel": {"tensor": 4}}
     said = plan(make_run, **heads)
     assert "loading 18.42 GiB" in said["memory"][-1]
