@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
