@@ -169,6 +169,8 @@ def beyond_ascii(buffer: np.ndarray, start: int, end: int, characters: np.ndarra
         waiting = follow[32 + kind] >> (entry & 31) & 1 != 0
         kind = entry & 31
         seen |= entry >> KIND_BITS
+    if kind == OE:  # ftfy sees each line with its break, which is no letter
+        seen |= MOJIBAKE
     return seen
 
 

@@ -46,6 +46,7 @@ def test_what_ftfy_finds_bad_is_flagged(texts: list[str]) -> None:
 
 
 @example("Ì", "cp1252")
+@example("𧭌", "cp1252")  # its last character is Œ, the last of the row
 @settings(max_examples=300, deadline=None)
 @given(
     st.text(st.one_of(st.sampled_from("é’“ñüžкю€ 語🙂"), st.characters(exclude_categories=["Cs"])), max_size=12),
