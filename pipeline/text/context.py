@@ -49,9 +49,8 @@ def said_before(buffer: np.ndarray, floor: int, at: int) -> int:
     """Return what the few words before `at` announce: a sum of `PHONE`, `SSN`, `VERSION`, `NUMBER`.
 
     The words of the same line within 40 bytes, as far as the next number; `VERSION` and `NUMBER`, which deny something,
-    only as far as the end of a sentence: a full stop behind a word of four letters or more. But where the number stands
-    directly behind it, and the word ends in two consonants, it is taken for an abbreviation, which the word before it
-    may deny (`release vers. 1.2.3.4`, `section Dept. 1.2.3.4`, but not `the release state. 8.8.8.8`).
+    only as far as the end of a sentence: a full stop behind a word of four letters or more (`see the section. 8.8.8.8`;
+    an abbreviation of so many letters is taken for one).
 
     Args:
         buffer: Bytes of the column.
@@ -60,7 +59,6 @@ def said_before(buffer: np.ndarray, floor: int, at: int) -> int:
     """
     means = 0
     counted = PHONE | SSN | VERSION | NUMBER
-    words = 2  # since what may be the full stop of an abbreviation
     i = at
     low = max(floor, at - 40)
     while i > low:
@@ -74,11 +72,7 @@ def said_before(buffer: np.ndarray, floor: int, at: int) -> int:
         if i > floor and i == low:
             break  # a word that is cut off
         if i < stop:
-            words += 1
-            if words == 2:
-                means |= meaning_before(word_hash(buffer, i, stop))
-            else:
-                means |= meaning_before(word_hash(buffer, i, stop)) & counted
+            means |= meaning_before(word_hash(buffer, i, stop)) & counted
         if i > low and not space_before(buffer, low, i):
             i -= 1
             if buffer[i] == 10 or is_digit(buffer[i]):
@@ -87,18 +81,7 @@ def said_before(buffer: np.ndarray, floor: int, at: int) -> int:
                 letters = is_letter(buffer[i - 1]) + is_letter(buffer[i - 2]) + is_letter(buffer[i - 3])
                 if letters + is_letter(buffer[i - 4]) == 4:
                     counted = PHONE | SSN
-                    behind = at - i == 2 or (at - i == 3 and buffer[i + 2] == 32)
-                    if behind and is_consonant(buffer[i - 1]) and is_consonant(buffer[i - 2]):
-                        words = 0
     return means
-
-
-@declare("int64(uint8)")
-def is_consonant(byte: np.uint8) -> int:
-    """Return 1 for a letter that is none of a, e, i, o, u and y."""
-    small = byte | 0x20
-    vowel = small == 97 or small == 101 or small == 105 or small == 111 or small == 117 or small == 121
-    return 1 if is_letter(byte) and not vowel else 0
 
 
 @declare("int64(uint8[::1], int64, int64)")

@@ -17,10 +17,10 @@ def match_mac(buffer: np.ndarray, floor: int, at: int, end: int) -> int:
     """Return where the MAC address that begins at `at` ends, or 0.
 
     Six pairs of hexadecimal digits with `:` or with `-` between them (IEEE 802), a letter among them: without one it is
-    more often a time or a number. Or three groups of four with `.` between them (Cisco's form), letters in two of
-    them and digits in two, so that words and numbers stay, as do numbers with exponents (`2e10.1e10.4e10`) and what
-    `version` or `commit` stands before. Addresses of groups, the broadcast address among them (the first octet is odd),
-    are nobody's, and stay. Longer runs of pairs, such as the fingerprint of a certificate, stay too.
+    more often a time or a number. Or three groups of four with `.` between them (Cisco's form), digits in two of them,
+    so that words stay, as does what `version` or `commit` stands before. Addresses of groups, the broadcast address
+    among them (the first octet is odd), are nobody's, and stay. Longer runs of pairs, such as the fingerprint of a
+    certificate, stay too.
 
     Args:
         buffer: Bytes of the column.
@@ -38,9 +38,7 @@ def match_mac(buffer: np.ndarray, floor: int, at: int, end: int) -> int:
     separator = buffer[at + group]
     letters = 0
     before = 0  # letters before the group
-    lettered = 0  # groups with a letter
-    numbered = 0  # with a digit
-    exponents = 0  # that are a number with an exponent
+    numbered = 0  # groups with a digit
     for k in range(size):
         byte = buffer[at + k]
         if k % (group + 1) == group:
@@ -51,15 +49,12 @@ def match_mac(buffer: np.ndarray, floor: int, at: int, end: int) -> int:
         else:
             letters += is_letter(byte)
         if dotted and k % 5 == 3:
-            lettered += letters > before
             numbered += letters < before + 4
-            middle = buffer[at + k - 2] | 0x20 == 101 or buffer[at + k - 1] | 0x20 == 101
-            exponents += letters == before + 1 and middle
             before = letters
     # Of the ASCII codes of 0-9, A-F and a-f, the last bit is the digit's own for 0-9 and its opposite for letters.
     if letters == 0 or (buffer[at + 1] & 1) ^ is_letter(buffer[at + 1]):
         return 0
-    if dotted and (lettered < 2 or numbered < 2 or exponents == 3):
+    if dotted and numbered < 2:
         return 0
     if at > floor and (is_word(buffer[at - 1]) or buffer[at - 1] == separator):
         return 0

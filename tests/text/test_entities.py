@@ -69,6 +69,8 @@ def test_look_alikes_stay(text: str) -> None:
         ("This is the whole part. 415-555-0123", [("phone", "415-555-0123")]),
         ("the release of the host. 8.8.8.8", [("ip", "8.8.8.8")]),
         ("See the section Dept. It is 8.8.8.8", [("ip", "8.8.8.8")]),
+        ("0050.56be.1234", [("mac", "0050.56be.1234")]),
+        ("the release list. 8.8.8.8", [("ip", "8.8.8.8")]),
         ("Call the Dept. 4155550123", [("phone", "4155550123")]),
         ("if 00:1B:44:11:3A:B7 or 001B.4411.3AB7.", [("mac", "00:1B:44:11:3A:B7"), ("mac", "001B.4411.3AB7")]),
         ("4915112345678 is +4915112345678", [("credit_card", "4915112345678"), ("phone", "+4915112345678")]),

@@ -71,7 +71,6 @@ def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
             "boundaries.is_digit",
             "boundaries.is_letter",
             "boundaries.is_word",
-            "context.is_consonant",
             "api_key.is_filler",
         ):
             yield name, (np.uint8(byte),)
