@@ -39,11 +39,10 @@ def isolate(learner: Learner, *, vocab_size: int, length: int, device: torch.dev
     """
     plain = learner.plain
     own = getattr(plain.config, "_attn_implementation", None)
-    windows = learner.windows = Windows.of(plain.config, length)
+    learner.windows = Windows.of(plain.config, length)
     ways: tuple[Isolation, ...] = ("bounds", "mask", "alone")
-    sure = windows is not None
     for way in ways:
-        if not sure and way != "alone":
+        if learner.windows is None and way != "alone":
             continue  # rows by themselves see as the model was made to see
         if way == "bounds":
             # Flash attention on CUDA takes no float32.
@@ -54,9 +53,9 @@ def isolate(learner: Learner, *, vocab_size: int, length: int, device: torch.dev
         learner.isolation = way
         with windows_asked() as asked:
             apart = keeps_apart(learner, vocab_size=vocab_size, device=device)
-        if way == "bounds" and apart and windows is not None:
-            sure = windows.told(asked, length)  # else the layers ask for other windows than the configuration gives
-        if apart and (sure or way == "alone"):
+        if apart and way == "bounds" and learner.windows is not None and not learner.windows.told(asked, length):
+            learner.windows = None  # the layers ask for others than the configuration gives
+        elif apart:
             return way
     raise StageError(
         "the model's logits depend on tokens that come later, or not on those before them",

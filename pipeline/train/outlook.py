@@ -107,6 +107,7 @@ def outlook(recipe: Recipe, run: RunDirectory | None = None) -> TrainingOutlook:
     if layers:
         trained = adapter_numbers(model, train.lora)
     found = estimate(recipe, made, vocab_size=vocab_size)
+    loading, fewer = _loading(found, recipe)
     room, device = _room(recipe)
     verdict = "no GPU is here to compare it with"
     if room is not None:
@@ -117,8 +118,8 @@ def outlook(recipe: Recipe, run: RunDirectory | None = None) -> TrainingOutlook:
         trainable=trained,
         warnings=warnings,
         data=data,
-        memory=[" ".join(line.split()) for line in found.lines()] + [verdict, _loading(found, recipe)[0]],
-        advice=(advice(found, recipe, room=room) if room is not None else []) + _loading(found, recipe)[1],
+        memory=[" ".join(line.split()) for line in found.lines()] + [verdict, loading],
+        advice=(advice(found, recipe, room=room) if room is not None else []) + fewer,
     )
 
 

@@ -25,6 +25,8 @@ def read_by_text(model: torch.nn.Module) -> set[int] | None:
 def freeze_unread(model: PreTrainedModel) -> None:
     """Have no gradient kept of what text does not reach: it would be zero, and weight decay would shrink it."""
     used = read_by_text(model)
-    for parameter in model.parameters() if used is not None else ():
-        if used is not None and id(parameter) not in used:
+    if used is None:
+        return
+    for parameter in model.parameters():
+        if id(parameter) not in used:
             parameter.requires_grad_(False)
