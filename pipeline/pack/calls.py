@@ -10,11 +10,12 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-__all__ = ["FILLED", "filled_in", "form_of", "fullness"]
+__all__ = ["FILLED", "filled_in", "form_of", "fullness", "to_json"]
 
 FILLED = frozenset({"tool_calls", "tool_call_id", "name", "reasoning_content"})
 """Keys of messages whose values are filled in."""
-_to_json = json.JSONEncoder(ensure_ascii=False).encode
+to_json = json.JSONEncoder(ensure_ascii=False).encode
+"""As the templates' filter `tojson` writes a value without options."""
 
 
 def filled_in(message: Mapping[str, Any], wanted: frozenset[str], leaf: Callable[[Any], Any]) -> dict[str, Any]:
@@ -46,12 +47,12 @@ def form_of(messages: Iterable[Mapping[str, Any]], wanted: frozenset[str]) -> tu
             strings.append(value)
             return fullness(value)
         if isinstance(value, dict | list):
-            strings.append(_to_json(value))
+            strings.append(to_json(value))
             return f"{type(value).__name__} {bool(value)}"
         return repr(value)
 
     form = [filled_in(message, wanted, leaf) for message in messages]
-    return (_to_json(form) if any(form) else ""), strings
+    return (to_json(form) if any(form) else ""), strings
 
 
 def fullness(text: str) -> int:

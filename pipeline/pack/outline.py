@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.pack.calls import FILLED, form_of, fullness
+from pipeline.pack.calls import FILLED, form_of, fullness, to_json
 from pipeline.pack.curated_rows import CuratedRows
 from pipeline.pack.encoder import free_character, stands_alone, with_border
 from pipeline.pack.piece import Encoded
@@ -48,7 +48,6 @@ _Shape = tuple[bytes, int, str]
 """Two bytes a message, how many tools, and the `calls.form_of` the messages."""
 _CONTENT = "\U00100000"
 """Stands for a content in a template's text; skeletons are made of nothing that holds it."""
-_to_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class _Outline(NamedTuple):
@@ -89,7 +88,7 @@ class Outlines:
         # Two characters that a text with neither in it cannot hold: what stands for contents, and the border.
         self._border = free_character(renderer.tokenizer, but=_CONTENT)
         control = [one.content for one in added if one.special]
-        quoted = [_to_json(text)[1:-1] for text in control]
+        quoted = [to_json(text)[1:-1] for text in control]
         sought = dict.fromkeys([*control, *quoted, self._border, _CONTENT])
         self._special = re.compile("|".join(map(re.escape, sought)))
         apart = sorted((one.content for one in added if stands_alone(one, added)), key=len, reverse=True)
@@ -276,4 +275,4 @@ def _written(tools: str) -> list[str] | None:
     found = json.loads(tools)
     if not isinstance(found, list) or not all(isinstance(tool, dict) and tool for tool in found):
         return None
-    return list(map(_to_json, found))
+    return list(map(to_json, found))

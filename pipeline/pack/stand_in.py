@@ -12,6 +12,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple, NoReturn
 
+from pipeline.pack.calls import to_json
+
 __all__ = ["Asked", "JsonStandIn", "LookedInto", "Places", "StandIn", "Unlooked", "Way", "Written", "filters", "tests"]
 
 _BASE = 0x100000
@@ -20,7 +22,6 @@ _WHATEVER = {"sequence": True, "iterable": True, "defined": True} | dict.fromkey
     ("none", "undefined", "number", "integer", "float", "boolean", "true", "false"), False
 )
 """What any text and any object answers; Jinja calls a mapping a sequence too."""
-_to_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class LookedInto(Exception):
@@ -43,7 +44,7 @@ class Way(NamedTuple):
         if self.options is None:
             return text
         value = json.loads(text) if self.parsed else text
-        return json.dumps(value, **{"ensure_ascii": False, **dict(self.options)}) if self.options else _to_json(value)
+        return json.dumps(value, **{"ensure_ascii": False, **dict(self.options)}) if self.options else to_json(value)
 
 
 Written = tuple[int, Way | None]
