@@ -32,6 +32,8 @@ for _characters, _class in (
 _SHAPES = [
     ("AKIA", 16, 16, DIGIT | UPPER, 0),  # Amazon Web Services
     ("ASIA", 16, 16, DIGIT | UPPER, 0),
+    ("ABIA", 16, 16, DIGIT | UPPER, 1),
+    ("ACCA", 16, 16, DIGIT | UPPER, 1),
     ("ghp_", 36, 251, ALNUM, 0),  # GitHub
     ("gho_", 36, 251, ALNUM, 0),
     ("ghu_", 36, 251, ALNUM, 0),
@@ -40,26 +42,82 @@ _SHAPES = [
     ("github_pat_", 40, 251, ALNUM | UNDERSCORE, 0),
     ("xoxa-", 20, 251, ALNUM | HYPHEN, 1),  # Slack
     ("xoxb-", 20, 251, ALNUM | HYPHEN, 1),
+    ("xoxc-", 20, 251, ALNUM | HYPHEN, 1),
     ("xoxe-", 20, 251, ALNUM | HYPHEN, 0),
     ("xoxp-", 20, 251, ALNUM | HYPHEN, 0),
     ("xoxr-", 20, 251, ALNUM | HYPHEN, 0),
     ("xoxs-", 20, 251, ALNUM | HYPHEN, 0),
+    ("xapp-", 40, 251, ALNUM | HYPHEN, 1),
     ("AIza", 35, 35, URL64, 0),  # Google
     ("ya29.", 40, 512, URL64, 1),
+    ("GOCSPX-", 28, 28, URL64, 0),
     ("sk_live_", 16, 251, ALNUM, 0),  # Stripe
     ("rk_live_", 16, 251, ALNUM, 0),
     ("sk_test_", 16, 251, ALNUM, 0),
     ("rk_test_", 16, 251, ALNUM, 0),
-    ("sk-", 20, 251, URL64, 3),  # OpenAI, Anthropic
+    ("whsec_", 32, 64, ALNUM, 1),
+    ("sk-", 20, 251, URL64, 3),  # OpenAI, Anthropic, OpenRouter, DeepSeek
     ("hf_", 30, 40, ALNUM, 0),  # Hugging Face
-    ("glpat-", 20, 64, URL64, 0),  # GitLab
+    ("api_org_", 34, 34, ALNUM, 0),
+    ("gsk_", 48, 64, ALNUM, 1),  # Groq
+    ("xai-", 60, 100, ALNUM, 1),  # xAI
+    ("pplx-", 40, 64, ALNUM, 1),  # Perplexity
+    ("nvapi-", 60, 80, URL64, 1),  # NVIDIA
+    ("r8_", 37, 40, ALNUM, 1),  # Replicate
+    ("tvly-", 32, 64, ALNUM | HYPHEN, 1),  # Tavily
+    ("pcsk_", 60, 80, ALNUM | UNDERSCORE, 1),  # Pinecone
+    ("lsv2_pt_", 40, 50, HEX | UNDERSCORE, 1),  # LangSmith
+    ("lsv2_sk_", 40, 50, HEX | UNDERSCORE, 1),
+    ("wandb_v1_", 60, 100, ALNUM | UNDERSCORE, 1),  # Weights & Biases
+    ("pnu_", 36, 36, ALNUM, 1),  # Prefect
+    ("glpat-", 20, 320, URL64 | DOT, 0),  # GitLab
+    ("gldt-", 20, 64, URL64, 0),
+    ("glft-", 20, 64, URL64, 0),
+    ("glrt-", 20, 320, URL64 | DOT, 0),
+    ("glptt-", 40, 40, HEX, 1),
+    ("glcbt-", 20, 64, URL64, 0),
+    ("gloas-", 64, 64, URL64, 1),
     ("npm_", 36, 36, ALNUM, 0),
     ("pypi-", 50, 512, URL64, 0),
+    ("rubygems_", 48, 48, HEX, 1),
+    ("dckr_pat_", 27, 40, URL64, 0),  # Docker
     ("SG.", 60, 80, URL64 | DOT, 1),  # SendGrid
+    ("xkeysib-", 64, 100, ALNUM | HYPHEN, 1),  # Brevo
+    ("key-", 32, 32, HEX, 3),  # Mailgun
     ("SK", 32, 32, HEX, 1),  # Twilio
     ("AC", 32, 32, HEX, 1),
-    ("shpat_", 32, 32, HEX, 0),  # Shopify
+    ("shpat_", 32, 32, HEX | UPPER, 0),  # Shopify
+    ("shpca_", 32, 32, HEX | UPPER, 1),
+    ("shppa_", 32, 32, HEX | UPPER, 1),
+    ("shpss_", 32, 32, HEX | UPPER, 1),
+    ("sq0atp-", 22, 60, URL64, 0),  # Square
+    ("sq0csp-", 43, 43, URL64, 1),
+    ("shippo_live_", 40, 40, HEX, 1),  # Shippo
+    ("shippo_test_", 40, 40, HEX, 1),
     ("dop_v1_", 64, 64, HEX, 0),  # DigitalOcean
+    ("doo_v1_", 64, 64, HEX, 1),
+    ("dor_v1_", 64, 64, HEX, 1),
+    ("hvs.", 24, 200, URL64, 1),  # Vault
+    ("hvb.", 100, 400, URL64, 1),
+    ("dp.pt.", 40, 44, ALNUM, 1),  # Doppler
+    ("pul-", 40, 40, HEX, 1),  # Pulumi
+    ("tskey-", 20, 100, ALNUM | HYPHEN, 1),  # Tailscale
+    ("glc_", 32, 400, ALNUM | BASE64, 1),  # Grafana
+    ("glsa_", 41, 41, ALNUM | UNDERSCORE, 1),
+    ("sntryu_", 64, 64, HEX, 1),  # Sentry
+    ("sntrys_", 60, 512, ALNUM | UNDERSCORE | BASE64, 1),
+    ("NRAK-", 27, 27, DIGIT | UPPER, 1),  # New Relic
+    ("dt0c01.", 80, 100, ALNUM | DOT, 1),  # Dynatrace
+    ("phx_", 40, 50, ALNUM, 1),  # PostHog
+    ("PMAK-", 59, 59, HEX | HYPHEN, 1),  # Postman
+    ("lin_api_", 40, 40, ALNUM, 1),  # Linear
+    ("ntn_", 43, 50, ALNUM, 1),  # Notion
+    ("figd_", 38, 50, URL64, 1),  # Figma
+    ("CFPAT-", 43, 43, URL64, 1),  # Contentful
+    ("sbp_", 40, 40, HEX, 1),  # Supabase
+    ("pscale_tkn_", 32, 64, URL64 | DOT, 1),  # PlanetScale
+    ("pscale_pw_", 32, 64, URL64 | DOT, 1),
+    ("AGE-SECRET-KEY-", 59, 59, DIGIT | UPPER, 1),  # age
     ("eyJ", 40, 4096, URL64 | DOT, 1),  # JSON Web Token
 ]
 """Prefix, least and most characters after it, their classes, and the least changes between digits and letters."""

@@ -162,7 +162,7 @@ def find_candidates(
                     begin = secret_start(buffer, start, i, end)
                     stop = secret_end(buffer, i, begin, end) if begin else 0
                 elif may_begin_key(buffer, start, i, end) and is_long(buffer, i + 1, end):
-                    capital = byte == 65 or byte == 83  # A S: AKIA AIza AC SK
+                    capital = byte == 65 or byte == 83  # A S: AKIA ABIA ACCA AIza AC SK
                     if not capital or i == start or not is_word(buffer[i - 1]):
                         step = 2 if capital else 1
                         for after in range(i + step, i + (5 if capital else 2), step):
@@ -198,12 +198,12 @@ def goes_on(buffer: np.ndarray, at: int, end: int) -> int:
 
 @declare("int64(uint8[::1], int64, int64, int64)", inline=True)
 def may_begin_key(buffer: np.ndarray, start: int, at: int, end: int) -> int:
-    """Return 1 if `at`, one of `. _ - A J S`, may end a prefix, or begin AC, AKIA, ASIA, AIza or SK: a first look."""
+    """Return 1 if `at`, one of `. _ - A J S`, may end a prefix, or begin AB, AC, AI, AK, AS or SK: a first look."""
     byte = buffer[at]
     if byte != 65 and byte != 83:
         return may_end_prefix(buffer, start, at)
     after = buffer[at + 1] if at + 1 < end else byte
-    return 1 if after == 75 or (byte == 65 and (after == 67 or after == 73 or after == 83)) else 0
+    return 1 if after == 75 or (byte == 65 and (66 <= after <= 67 or after == 73 or after == 83)) else 0
 
 
 @declare("int64(uint8[::1], int64, int64, int64)")
