@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, Protocol, get_args
 
 import numpy as np
@@ -32,6 +32,11 @@ class Engine(Protocol):
 
     slice_bytes: int
     """Bytes of rows that it is best given at once."""
+
+    def follow(
+        self, result: pa.LargeStringArray, sources: Sequence[pa.LargeStringArray], places: Callable[[], np.ndarray]
+    ) -> None:
+        """Have copies that are kept elsewhere follow: text k of `result` is text `places()[k]` of all sources."""
 
     def left_to_host(self) -> dict[str, int]:
         """Say which rows a GPU's engine left to the host since this was last asked: reason → rows."""
@@ -100,6 +105,17 @@ class Engine(Protocol):
         unit: Literal["characters", "words"] = "characters",
     ) -> np.ndarray:
         """Take the sketch of every normal form."""
+
+    def fingerprints(
+        self,
+        texts: pa.LargeStringArray,
+        *,
+        digests: bool,
+        values: int = 0,
+        shingle: int = 5,
+        unit: Literal["characters", "words"] = "characters",
+    ) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """Take digests, sketches or both of normal forms that nobody else needs."""
 
     def shingles(
         self,

@@ -72,6 +72,7 @@ OPERATIONS: dict[str, Operation] = {
     "combine": lambda e: e.combine(e.digest(column(TEXTS), normalised=True), np.array([0, 0, 3, len(TEXTS)])),
     "normalise": lambda e: e.normalise(column(TEXTS)),
     "sketch": lambda e: e.sketch(e.normalise(column(TEXTS)), values=8),
+    "fingerprints": lambda e: e.fingerprints(column(TEXTS), digests=True, values=8),
     "alike": lambda e: _alike(e, e.normalise(column(TEXTS))),
     "shingles": lambda e: e.shingles(e.normalise(column(TEXTS))),
     "shared": lambda e: _shared(e, e.normalise(column(TEXTS))),

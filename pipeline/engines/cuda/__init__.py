@@ -6,11 +6,15 @@ the first operation. `docs/cuda.md` says how rows are spread over threads and wh
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
+import numpy as np
+import pyarrow as pa
+
 from pipeline.engines import CLEANERS, ENTITIES, cpu
+from pipeline.engines.columns import from_arrow
 from pipeline.engines.cuda.launch import Gpu
 from pipeline.engines.launch import launched_by
 
@@ -29,6 +33,8 @@ __all__ = [
     "digest_spans",
     "find_entities",
     "find_ngrams",
+    "fingerprints",
+    "follow",
     "hash_ngrams",
     "join",
     "left_to_host",
@@ -74,6 +80,7 @@ digest = _there(cpu.digest)
 digest_spans = _there(cpu.digest_spans)
 find_entities = _there(cpu.find_entities)
 find_ngrams = _there(cpu.find_ngrams)
+fingerprints = _there(cpu.fingerprints)
 hash_ngrams = _there(cpu.hash_ngrams)
 join = _there(cpu.join)
 ngram_table = _there(cpu.ngram_table)
@@ -91,6 +98,13 @@ tally_windows = _there(cpu.tally_windows)
 
 slice_bytes = 256 << 20
 """Enough rows at a time to have a thread for each of many; a few times this lies in device memory."""
+
+
+def follow(
+    result: pa.LargeStringArray, sources: Sequence[pa.LargeStringArray], places: Callable[[], np.ndarray]
+) -> None:
+    """Put the device's copies together as the host put its texts together."""
+    GPU.follow(from_arrow(result), [from_arrow(one) for one in sources], places())
 
 
 def left_to_host() -> dict[str, int]:
