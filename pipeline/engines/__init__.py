@@ -138,6 +138,17 @@ class Engine(Protocol):
     def band_keys(self, sketches: np.ndarray, bands: int, rows: int) -> np.ndarray:
         """Hash the bands of every sketch."""
 
+    def compare_buckets(
+        self,
+        bounds: np.ndarray,
+        ranks: np.ndarray,
+        places: np.ndarray,
+        sketches: np.ndarray,
+        agreement: np.ndarray,
+        centres: int,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Compare the rows of buckets with their centres, whose edges these are."""
+
     def stretches(self, texts: pa.LargeStringArray, length: int) -> Stretches:
         """Find the runs of windows with one anchor."""
 

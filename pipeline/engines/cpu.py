@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.engines import CLEANERS, ENTITIES
+from pipeline.engines.operations.buckets import compare_buckets
 from pipeline.engines.operations.clean import clean, clean_until_stable
 from pipeline.engines.operations.entities import find_entities
 from pipeline.engines.operations.fingerprints import (
@@ -42,6 +43,7 @@ __all__ = [
     "clean",
     "clean_until_stable",
     "combine",
+    "compare_buckets",
     "count_words",
     "cut_shared",
     "cut_spans",

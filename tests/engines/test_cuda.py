@@ -96,6 +96,7 @@ def _type_of(argument: Any) -> Any:
 
 LOOPS = (
     "band_rows",
+    "bucket_rows",
     "cut_rows",
     "cut_span_rows",
     "decode_context_rows",

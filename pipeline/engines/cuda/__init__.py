@@ -26,6 +26,7 @@ __all__ = [
     "clean",
     "clean_until_stable",
     "combine",
+    "compare_buckets",
     "count_words",
     "cut_shared",
     "cut_spans",
@@ -73,6 +74,7 @@ band_keys = _there(cpu.band_keys)
 clean = _there(cpu.clean)
 clean_until_stable = _there(cpu.clean_until_stable)
 combine = _there(cpu.combine)
+compare_buckets = _there(cpu.compare_buckets)
 count_words = _there(cpu.count_words)
 cut_shared = _there(cpu.cut_shared)
 cut_spans = _there(cpu.cut_spans)

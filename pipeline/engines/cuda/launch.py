@@ -60,9 +60,7 @@ class Gpu:
         whose = self._plan(work, arguments)
         there = [self._put(one) for one in arguments]
         self._launch(loop, whose, work, arguments, there)
-        for one, copy in zip(arguments, there, strict=True):
-            if isinstance(one, Out | Some) and one.array.size:
-                copy.copy_to_host(one.array)
+        _read_back(arguments, there)
         self._run_here(loop, whose.host, work, arguments)
         for one, copy in zip(arguments, there, strict=True):
             if isinstance(one, Out) and one.array.dtype == np.uint8 and one.array.size:
@@ -91,6 +89,7 @@ class Gpu:
         self._launch(loop, whose, work, (*arguments, places, *outputs), [*there, counted, *written])
         if len(work):
             counted.copy_to_host(lengths)
+            _read_back((*arguments, places), there)
         # Memory that is never touched costs nothing: only rows that are left to the host are written here.
         here = [np.empty(total if len(whose.host) else 0, kind) for kind in kinds]
         self._run_here(loop, whose.host, work, (*arguments, places, lengths, *here))
@@ -213,6 +212,13 @@ class Gpu:
             if array.dtype == np.uint8:
                 self.mirrors.keep(array, copy)
         return array
+
+
+def _read_back(arguments: Sequence[Any], there: Sequence[Any]) -> None:
+    """Copy what loops wrote to the host."""
+    for one, copy in zip(arguments, there, strict=True):
+        if isinstance(one, Out | Some) and one.array.size:
+            copy.copy_to_host(one.array)
 
 
 def _scratch_bytes(arguments: Sequence[Any], longest: int) -> int:
