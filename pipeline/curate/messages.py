@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from pipeline.engines import Engine
 from pipeline.schema import MESSAGE, MESSAGES
 
-__all__ = [
-    "contents_of",
-    "extras_of",
-    "follow",
-    "one_array",
-    "only",
-    "rows_of",
-    "taken",
-    "whole_texts",
-    "with_contents",
-]
+__all__ = ["contents_of", "extras_of", "one_array", "rows_of", "whole_texts", "with_contents"]
 
 
 def contents_of(messages: pa.ListArray) -> pa.LargeStringArray:
@@ -69,43 +56,6 @@ def whole_texts(messages: pa.ListArray, tools: pa.LargeStringArray, engine: Engi
     if tools.null_count < len(tools):
         texts = pc.binary_join_element_wise(texts, pc.fill_null(tools, ""), pa.scalar("", pa.large_string()))
     return texts
-
-
-def follow(messages: pa.ListArray, sources: Sequence[pa.ListArray], rows: NDArray[np.int64], engine: Engine) -> None:
-    """Tell an engine that rows were taken, so that its copies of their contents follow.
-
-    Args:
-        messages: the rows as they are now.
-        sources: what they were taken from.
-        rows: which of all the sources' rows they are: int64 [messages' rows].
-        engine: that works on them next.
-    """
-
-    def places() -> NDArray[np.int64]:
-        lengths = np.concatenate([one.value_lengths().to_numpy(zero_copy_only=False) for one in sources])
-        first, count = np.cumsum(lengths) - lengths, lengths[rows]
-        found: NDArray[np.int64] = np.arange(count.sum()) + np.repeat(first[rows] - (np.cumsum(count) - count), count)
-        return found
-
-    engine.follow(contents_of(messages), [contents_of(one) for one in sources], places)
-
-
-def taken(tables: Sequence[pa.Table], rows: NDArray[np.int64], engine: Engine) -> pa.Table:
-    """Rows of some tables with the column `messages`, counted through all of them: int64."""
-    together = pa.concat_tables(tables)
-    in_order = np.array_equal(rows, np.arange(len(together)))
-    table = (together if in_order else together.take(pa.array(rows))).combine_chunks()
-    follow(one_array(table["messages"]), together["messages"].chunks, rows, engine)
-    return table
-
-
-def only(table: pa.Table, chosen: NDArray[np.bool_], engine: Engine) -> pa.Table:
-    """The chosen rows of a table with the column `messages`; the table itself, not a copy, where they are all."""
-    if chosen.all():
-        return table
-    kept = table.filter(pa.array(chosen)).combine_chunks()
-    follow(one_array(kept["messages"]), table["messages"].chunks, np.flatnonzero(chosen), engine)
-    return kept
 
 
 def one_array(column: pa.ChunkedArray) -> pa.Array:

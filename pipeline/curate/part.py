@@ -57,7 +57,8 @@ def curate_part(job: PartJob) -> PartRecord:
     counts, excerpts = _Counts(), Excerpts()
     with ExitStack() as writing:
         parts = [writing.enter_context(parquet_part(job.stage.run.path(f), schema)) for f, schema in files.items()]
-        slices = read_slices(job.blocks, max_row_bytes=recipe.ingest.max_row_bytes, slice_bytes=engine.slice_bytes)
+        bounds = {"max_row_bytes": recipe.ingest.max_row_bytes, "slice_bytes": engine.slice_bytes}
+        slices = read_slices(job.blocks, **bounds, engine=engine)
         for ingested in slices:
             done = curate_slice(ingested, recipe, engine, excerpts.left, evaluation)
             counts.add(ingested, done)

@@ -23,11 +23,12 @@ from pipeline.curate.decontaminate.matches import find_in, ledger_lines, matches
 from pipeline.curate.excerpts import excerpts_of
 from pipeline.curate.families import families_of
 from pipeline.curate.language import identify, unknown
-from pipeline.curate.messages import contents_of, extras_of, one_array, only, rows_of, taken, with_contents
+from pipeline.curate.messages import contents_of, extras_of, one_array, rows_of, with_contents
 from pipeline.curate.pii.redact import ledger_of, redact
 from pipeline.curate.rules import judge, rules_for
 from pipeline.engines import CLEANING_ROUNDS, Engine
 from pipeline.engines.columns import from_arrow
+from pipeline.engines.conversations import only, taken
 from pipeline.ingest.formats.chat import must_speak
 from pipeline.schema import DOCUMENTS, LEDGER, ROWS, SIGNALS, VERDICTS
 

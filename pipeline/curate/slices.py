@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from pipeline.config import Recipe
 from pipeline.curate.decontaminate.index import NgramIndex
 from pipeline.curate.keys import keys_of
-from pipeline.curate.messages import one_array, taken
+from pipeline.curate.messages import one_array
 from pipeline.curate.rowwise import Processed, process
 from pipeline.engines import Engine
+from pipeline.engines.conversations import taken
 from pipeline.ingest import Ingested
 from pipeline.schema import DOCUMENTS, LEDGER, VERDICTS
 
@@ -68,7 +69,7 @@ def curate_slice(
     rows, done = [], []
     for kind in sorted(set(kinds.tolist())):
         rows.append(np.flatnonzero(kinds == kind))
-        done.append(process(_taken(ingested.rows, rows[-1]), kind, recipe, engine, left, evaluation))
+        done.append(process(_taken(ingested.rows, rows[-1], engine), kind, recipe, engine, left, evaluation))
     reached = [here[one.reached] for here, one in zip(rows, done, strict=True)]
     kept = _in_order(
         DOCUMENTS,
@@ -126,5 +127,5 @@ def _in_order(
     return together.take(pa.array(rows)) if engine is None else taken(tables, rows, engine)
 
 
-def _taken(table: pa.Table, rows: NDArray[np.int64]) -> pa.Table:
-    return table if len(rows) == len(table) else table.take(pa.array(rows)).combine_chunks()
+def _taken(table: pa.Table, rows: NDArray[np.int64], engine: Engine) -> pa.Table:
+    return table if len(rows) == len(table) else taken([table], rows, engine)

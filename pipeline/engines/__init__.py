@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from pipeline.config.clean import Cleaner
 from pipeline.engines.phones import COUNTRIES
+from pipeline.engines.plain_lines import PlainLines
 from pipeline.engines.redaction import Finder, Redaction
 from pipeline.engines.spans import Spans
 from pipeline.engines.stand_ins import StandIns
@@ -33,6 +34,9 @@ class Engine(Protocol):
     slice_bytes: int
     """Bytes of rows that it is best given at once."""
 
+    read_bytes: int
+    """Bytes of JSON lines that it is best given at once; 0 where they are best read as they come."""
+
     def follow(
         self, result: pa.LargeStringArray, sources: Sequence[pa.LargeStringArray], places: Callable[[], np.ndarray]
     ) -> None:
@@ -48,6 +52,9 @@ class Engine(Protocol):
         self, contents: pa.LargeStringArray, cleaners: Sequence[str]
     ) -> tuple[pa.LargeStringArray, np.ndarray]:
         """Clean every text, and say which ones came to rest."""
+
+    def read_lines(self, buffer: np.ndarray, starts: np.ndarray, ends: np.ndarray, keys: Sequence[bytes]) -> PlainLines:
+        """Read rows whose texts stand under known keys of JSON lines."""
 
     def find_entities(
         self, texts: pa.LargeStringArray, entities: Sequence[str], *, countries: Sequence[str] = COUNTRIES

@@ -28,6 +28,7 @@ from pipeline.engines.operations.fingerprints import (
     sketch,
 )
 from pipeline.engines.operations.join import join
+from pipeline.engines.operations.json_rows import read_lines
 from pipeline.engines.operations.redact import redact
 from pipeline.engines.operations.redact_json import redact_json
 from pipeline.engines.operations.replace import replace
@@ -59,6 +60,8 @@ __all__ = [
     "ngram_table",
     "normalise",
     "place_words",
+    "read_bytes",
+    "read_lines",
     "redact",
     "redact_json",
     "replace",
@@ -73,6 +76,9 @@ __all__ = [
 
 slice_bytes = 4 << 20
 """Few enough to stay near the processor; what an operation makes of them comes on top."""
+
+read_bytes = 0
+"""Lines are read as they come."""
 
 
 def follow(

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from pipeline.config import Recipe
-from pipeline.ingest import Ingested
+from pipeline.config import Recipe, Source
+from pipeline.engines import Engine
+from pipeline.ingest import Ingested, read_slices, survey
 from pipeline.schema import LEDGER, ROWS
 
-__all__ = ["BACK", "THERE", "noted", "recipe", "slice_of_rows"]
+__all__ = ["BACK", "OF_FILE", "READ", "THERE", "noted", "recipe", "slice_of_rows", "slices_of_file"]
 
 PLAIN = "The turbines of plant %d were inspected in spring, and their bearings were found to be in order."
 CLEANED = PLAIN % 99 + " And so they were, all.  \n\n\n"
@@ -42,6 +45,12 @@ THERE = [
     *(_CHATS * len("userassistant"), _CHATS * 7 * 16),  # for a chat's digest its roles, and the digests of its pieces
 ]
 """Bytes of every copy of text to the device, or of what is passed as bytes."""
+
+OF_FILE = [len("text"), len("<EMAIL>"), len("Too short.")]
+"""As `THERE`, of the file, beside its own bytes: the key under which the texts stand, and as above."""
+
+READ = _bytes("text")
+"""Bytes of the file's texts, which the host gets when they are read."""
 
 BACK = [len(CLEANED.rstrip()), len(REDACTED.replace("jane@plant.example", "<EMAIL>"))]
 """Bytes of every copy of text to the host: what was changed."""
@@ -77,6 +86,14 @@ def slice_of_rows() -> Ingested:
         rows_in=len(rows),
         bytes_in=0,
     )
+
+
+def slices_of_file(path: Path, engine: Engine) -> list[Ingested]:
+    """The rows of kind `text`, written to a file and read."""
+    rows = [{"text": texts[0]} for kind, texts in contents() if kind == "text"]
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    blocks = survey(Source(name="text", kind="text", format="text", path=str(path)), part_bytes=1 << 20).blocks
+    return list(read_slices(blocks, max_row_bytes=1 << 20, slice_bytes=1 << 20, engine=engine))
 
 
 def recipe() -> Recipe:

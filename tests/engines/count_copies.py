@@ -22,7 +22,7 @@ from pipeline.curate.slices import curate_slice
 from pipeline.engines import cuda
 from pipeline.engines.cuda import mirrors, schedule
 from pipeline.engines.cuda.launch import Gpu
-from tests.engines.a_slice import noted, recipe, slice_of_rows
+from tests.engines.a_slice import noted, recipe, slice_of_rows, slices_of_file
 
 
 def main(path: str) -> None:
@@ -43,6 +43,12 @@ def main(path: str) -> None:
         found.append((copies, [repr(table.to_pylist()) for table in (done.kept, done.keys)], cuda.left_to_host()))
         there.clear()
         back.clear()
+    # From a file, whose bytes are read on the device.
+    file = Path(path).with_suffix(".jsonl")
+    schedule.LONG, cuda.GPU = 1 << 20, Gpu(threads=64)
+    (ingested,) = slices_of_file(file, cuda)
+    done = curate_slice(ingested, recipe(), cuda, {})
+    found.append(((there, back), [repr(table.to_pylist()) for table in (done.kept, done.keys)], file.stat().st_size))
     Path(path).write_bytes(pickle.dumps(found))
 
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from pipeline.engines import CLEANERS, ENTITIES, Engine
 from pipeline.schema import MESSAGES
+from tests.text.cases.json_rows import LINES
 from tests.text.cases.rows import ROWS
 
 __all__ = ["OPERATIONS", "TEXTS", "flat", "results"]
@@ -65,6 +66,15 @@ def _buckets(engine: Engine) -> Any:
     return engine.compare_buckets(bounds, ranks, places, sketches, np.array([6, 3, 4, 2]), 3)
 
 
+def _read(engine: Engine) -> Any:
+    """Lines that are plain and others, of which one key's text is wanted twice, and one that is missing."""
+    lines = [*LINES, b'{"text": "' + LONG.replace("\r\n", "\\r\\n").encode() + b'", "n": [1, 2]}']
+    ends = np.cumsum([len(line) for line in lines])
+    buffer = np.frombuffer(b"".join(lines), np.uint8)
+    starts = np.concatenate([[0], ends[:-1]])
+    return [engine.read_lines(buffer, starts, ends, keys) for keys in ([b"text"], [b"text", b"text"], [b"none"])]
+
+
 def _shared(engine: Engine, normal: pa.LargeStringArray) -> Any:
     twice = pa.concat_arrays([normal, normal])
     windows, counts = engine.tally_windows(twice, width=16)
@@ -86,6 +96,7 @@ OPERATIONS: dict[str, Operation] = {
     "sketch": lambda e: e.sketch(e.normalise(column(TEXTS)), values=8),
     "fingerprints": lambda e: e.fingerprints(column(TEXTS), digests=True, values=8),
     "alike": lambda e: _alike(e, e.normalise(column(TEXTS))),
+    "read": _read,
     "buckets": _buckets,
     "shingles": lambda e: e.shingles(e.normalise(column(TEXTS))),
     "shared": lambda e: _shared(e, e.normalise(column(TEXTS))),

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from pipeline.curate.slices import curate_slice
 from pipeline.engines import cpu
 from pipeline.engines.launch import Host, Loop, Out, Scratch, Some, launched_by
-from tests.engines.a_slice import BACK, THERE, recipe, slice_of_rows
+from tests.engines.a_slice import BACK, OF_FILE, READ, THERE, recipe, slice_of_rows, slices_of_file
 from tests.engines.operations import OPERATIONS, results
 
 ROOT = Path(__file__).parents[2]
@@ -62,11 +62,20 @@ def test_text_is_copied_to_the_device_once_and_only_what_changed_comes_back(tmp_
     assert done.returncode == 0, done.stderr
     here = curate_slice(slice_of_rows(), recipe(), cpu, {})
     # In the second run the row that is cleaned is written by the processor, so it is copied to the device.
-    for more, ((there, back), tables, left) in zip(([], BACK[:1]), pickle.loads(out.read_bytes()), strict=True):
+    *runs, of_file = pickle.loads(out.read_bytes())
+    for more, ((there, back), tables, left) in zip(([], BACK[:1]), runs, strict=True):
         assert sorted(there) == sorted([*THERE, *more])
         assert sorted(back) == sorted(BACK)
         assert tables == [repr(table.to_pylist()) for table in (here.kept, here.keys)]  # NaN is NaN
         assert bool(left.get("long rows")) == bool(more)
+    (ingested,) = slices_of_file(tmp_path / "rows.jsonl", cpu)
+    here = curate_slice(ingested, recipe(), cpu, {})
+    (there, back), tables, size = of_file
+    assert sorted(there) == sorted([size, *OF_FILE])
+    assert sorted(back) == sorted([READ, *BACK])
+    assert tables == [
+        repr(table.to_pylist()).replace("rows.jsonl#", "copies.jsonl#") for table in (here.kept, here.keys)
+    ]
 
 
 class _Recorded(Host):
@@ -110,6 +119,7 @@ LOOPS = (
     "flag_rows",
     "fold_rows",
     "header_rows",
+    "line_rows",
     "list_scalar_rows",
     "markup_rows",
     "measure_rows",

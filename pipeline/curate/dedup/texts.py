@@ -14,8 +14,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipeline.curate.messages import contents_of, extras_of, follow, one_array, rows_of, whole_texts
+from pipeline.curate.messages import contents_of, extras_of, one_array, rows_of, whole_texts
 from pipeline.engines import Engine
+from pipeline.engines.conversations import follow
 from pipeline.schema import MESSAGES
 
 __all__ = ["ANSWERS", "Compared", "On", "compared", "read_texts"]

@@ -42,6 +42,8 @@ __all__ = [
     "ngram_table",
     "normalise",
     "place_words",
+    "read_bytes",
+    "read_lines",
     "redact",
     "redact_json",
     "replace",
@@ -88,6 +90,7 @@ join = _there(cpu.join)
 ngram_table = _there(cpu.ngram_table)
 normalise = _there(cpu.normalise)
 place_words = _there(cpu.place_words)
+read_lines = _there(cpu.read_lines)
 redact = _there(cpu.redact)
 redact_json = _there(cpu.redact_json)
 replace = _there(cpu.replace)
@@ -100,6 +103,9 @@ tally_windows = _there(cpu.tally_windows)
 
 slice_bytes = 256 << 20
 """Enough rows at a time to have a thread for each of many; a few times this lies in device memory."""
+
+read_bytes = 64 << 20
+"""As many lines are read at once; the host holds them."""
 
 
 def follow(
