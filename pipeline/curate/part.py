@@ -43,6 +43,7 @@ def curate_part(job: PartJob) -> PartRecord:
     """Read the blocks of one part, do all row-wise work, write its files and its record."""
     ensure_compiled()  # a worker of a joined scheduler may be the first on its machine
     recipe, engine = job.recipe, engine_for(job.recipe.curates_on)
+    engine.left_to_host()  # what earlier jobs of this process left is not counted here
     name = f"part-{job.number:05d}"
     files = {
         f"documents/{name}.parquet": DOCUMENTS,

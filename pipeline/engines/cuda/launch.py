@@ -107,7 +107,8 @@ class Gpu:
     def follow(self, result: TextColumn, sources: Sequence[TextColumn], places: np.ndarray) -> None:
         """Put copies together on the device, where there is one of any of the sources; the others are copied there."""
         known = any(self.mirrors.find(one.buffer) is not None for one in sources)
-        if not known or not self.mirrors.takes(result.buffer):
+        whole = result.bounds[0] == 0 and result.bounds[-1] == result.buffer.size  # no other column has more of it
+        if not (known and whole and self.mirrors.takes(result.buffer)) or self.mirrors.find(result.buffer) is not None:
             return
         copy, lengths = cuda.device_array(result.buffer.size, np.uint8), np.diff(result.bounds)
         first = 0
