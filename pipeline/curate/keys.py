@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -35,16 +37,15 @@ def keys_of(table: pa.Table, recipe: Recipe, engine: Engine) -> pa.Table:
     digests = np.empty((len(table), 16), np.uint8)
     sketches = None
     if fuzzy is not None or text.any():
-        normal = part.normal(engine)
-        if text.any():
-            digests = engine.digest(normal, normalised=True)
+        shape: dict[str, Any] = {}
         if fuzzy is not None:
-            sketches = engine.sketch(normal, values=fuzzy.sketch, shingle=fuzzy.shingle.width, unit=fuzzy.shingle.unit)
-        del normal
+            shape = {"values": fuzzy.sketch, "shingle": fuzzy.shingle.width, "unit": fuzzy.shingle.unit}
+        whole, sketches = engine.fingerprints(part.texts(engine), digests=bool(text.any()), **shape)
+        digests = digests if whole is None else whole
     for rows in (code, ~(text | code)):
         if rows.any():
             # Indentation and case are meaning in code: two programs that differ in them are no copies.
-            digests[rows] = _digests_of_pieces(part.only(rows), engine, normalise=rows is not code)
+            digests[rows] = _digests_of_pieces(part.only(rows, engine), engine, normalise=rows is not code)
     names = [source.name for source in recipe.sources]
     priorities = pa.array([source.priority for source in recipe.sources], pa.int32())
     return pa.table(
@@ -66,10 +67,8 @@ def _digests_of_pieces(part: Compared, engine: Engine, *, normalise: bool) -> np
     pieces are; no text is put together for it.
     """
     messages = part.messages
-    roles, contents = messages.flatten().field("role"), contents_of(messages)
-    if normalise:
-        contents = engine.normalise(contents)
-    pieces = [_digests(column, engine) for column in (roles, contents, extras_of(messages))]
+    roles, contents = messages.flatten().field("role"), engine.digest(contents_of(messages), normalised=not normalise)
+    pieces = [_digests(roles, engine), contents, _digests(extras_of(messages), engine)]
     offsets = messages.offsets.to_numpy().astype(np.int64)
     offsets -= offsets[0]
     # In a row's order: three digests a message, then the tools'.

@@ -43,6 +43,7 @@ def curate_part(job: PartJob) -> PartRecord:
     """Read the blocks of one part, do all row-wise work, write its files and its record."""
     ensure_compiled()  # a worker of a joined scheduler may be the first on its machine
     recipe, engine = job.recipe, engine_for(job.recipe.curates_on)
+    engine.left_to_host()  # what earlier jobs of this process left is not counted here
     name = f"part-{job.number:05d}"
     files = {
         f"documents/{name}.parquet": DOCUMENTS,
@@ -57,7 +58,8 @@ def curate_part(job: PartJob) -> PartRecord:
     counts, excerpts = _Counts(), Excerpts()
     with ExitStack() as writing:
         parts = [writing.enter_context(parquet_part(job.stage.run.path(f), schema)) for f, schema in files.items()]
-        slices = read_slices(job.blocks, max_row_bytes=recipe.ingest.max_row_bytes, slice_bytes=engine.slice_bytes)
+        bounds = {"max_row_bytes": recipe.ingest.max_row_bytes, "slice_bytes": engine.slice_bytes}
+        slices = read_slices(job.blocks, **bounds, engine=engine)
         for ingested in slices:
             done = curate_slice(ingested, recipe, engine, excerpts.left, evaluation)
             counts.add(ingested, done)

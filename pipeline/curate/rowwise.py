@@ -28,6 +28,7 @@ from pipeline.curate.pii.redact import ledger_of, redact
 from pipeline.curate.rules import judge, rules_for
 from pipeline.engines import CLEANING_ROUNDS, Engine
 from pipeline.engines.columns import from_arrow
+from pipeline.engines.conversations import only, taken
 from pipeline.ingest.formats.chat import must_speak
 from pipeline.schema import DOCUMENTS, LEDGER, ROWS, SIGNALS, VERDICTS
 
@@ -119,7 +120,7 @@ def process(
         ledger = [*ledger, *left_over.ledger]
     filled = _filled(one_array(table["messages"]), kind)
     ledger = [*ledger, _lines(table, ~filled, stage="clean", rule="empty", value=0.0, threshold=1.0)]
-    table = _only(table, filled)
+    table = only(table, filled, engine)
 
     texts = engine.join(one_array(table["messages"]))
     signals = engine.signals(texts, families_of(table, recipe.sources))
@@ -132,10 +133,10 @@ def process(
     measured = table.append_column(VERDICTS.field("failed"), verdicts.names()).select(VERDICTS.names)
     failed, passed = verdicts.lines, np.flatnonzero(verdicts.passed)
     if evaluation is not None and recipe.curate.decontaminate.action == "drop":
-        lines, clean = _contaminated(_only(table, verdicts.passed), recipe, engine, evaluation)
+        lines, clean = _contaminated(only(table, verdicts.passed, engine), recipe, engine, evaluation)
         failed, passed = pa.concat_tables([failed, lines]), passed[clean]
     return Processed(
-        kept=(table if len(passed) == len(table) else table.take(pa.array(passed))).cast(DOCUMENTS),
+        kept=(table if len(passed) == len(table) else taken([table], passed, engine)).cast(DOCUMENTS),
         measured=measured,
         reached=reached[filled],
         passed=passed,
@@ -203,7 +204,7 @@ def settle(table: pa.Table, kind: str, recipe: Recipe, engine: Engine) -> Settle
             moving[rows_of(one_array(table["messages"]))[~calm]] = True
             rounds: dict[str, float] = {"value": CLEANING_ROUNDS, "threshold": CLEANING_ROUNDS}
             ledger.append(_lines(table, moving, stage="clean", rule="restless", **rounds))
-            table, here = _only(table, ~moving), here[~moving]
+            table, here = only(table, ~moving, engine), here[~moving]
         if curate.pii is None:
             done.append(table)
             places.append(here)
@@ -212,28 +213,23 @@ def settle(table: pa.Table, kind: str, recipe: Recipe, engine: Engine) -> Settle
         counts.update(redacted.counts)
         if redacted.failed.any():
             ledger.append(ledger_of(table, redacted))
-            table, here = _only(table, ~redacted.failed), here[~redacted.failed]
+            table, here = only(table, ~redacted.failed, engine), here[~redacted.failed]
         # Cleaning twice is cleaning once, so only what redaction changed can change again.
         changed = _changed(one_array(table["messages"]), one_array(redacted.table["messages"]))
         table = redacted.table
         del redacted
-        done.append(_only(table, ~changed))
+        done.append(only(table, ~changed, engine))
         places.append(here[~changed])
         if not changed.any():
             break
-        table, here = _only(table, changed), here[changed]
+        table, here = only(table, changed, engine), here[changed]
     else:
         ledger.append(_lines(table, np.ones(len(table), np.bool_), stage="redact", rule="restless"))
     at = np.concatenate(places)
     done = [rows for rows in done if len(rows)] or done[:1]
     # Where several rounds have rows, back into their order.
-    table = done[0] if len(done) == 1 else pa.concat_tables(done).take(pa.array(np.argsort(at)))
+    table = done[0] if len(done) == 1 else taken(done, np.argsort(at), engine)
     return Settled(table=table.combine_chunks(), rows=np.sort(at), counts=dict(counts), ledger=ledger)
-
-
-def _only(table: pa.Table, chosen: NDArray[np.bool_]) -> pa.Table:
-    """The chosen rows; the table itself, not a copy, where they are all."""
-    return table if chosen.all() else table.filter(pa.array(chosen)).combine_chunks()
 
 
 def _give_back(table: pa.Table) -> None:

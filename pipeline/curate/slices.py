@@ -17,6 +17,7 @@ from pipeline.curate.keys import keys_of
 from pipeline.curate.messages import one_array
 from pipeline.curate.rowwise import Processed, process
 from pipeline.engines import Engine
+from pipeline.engines.conversations import taken
 from pipeline.ingest import Ingested
 from pipeline.schema import DOCUMENTS, LEDGER, VERDICTS
 
@@ -68,10 +69,13 @@ def curate_slice(
     rows, done = [], []
     for kind in sorted(set(kinds.tolist())):
         rows.append(np.flatnonzero(kinds == kind))
-        done.append(process(_taken(ingested.rows, rows[-1]), kind, recipe, engine, left, evaluation))
+        done.append(process(_taken(ingested.rows, rows[-1], engine), kind, recipe, engine, left, evaluation))
     reached = [here[one.reached] for here, one in zip(rows, done, strict=True)]
     kept = _in_order(
-        DOCUMENTS, [one.kept for one in done], [here[one.passed] for here, one in zip(reached, done, strict=True)]
+        DOCUMENTS,
+        [one.kept for one in done],
+        [here[one.passed] for here, one in zip(reached, done, strict=True)],
+        engine,
     )
     redacted: Counter[str] = Counter()
     for one in done:
@@ -104,15 +108,24 @@ def _ledger(ingested: Ingested, done: Sequence[Processed]) -> pa.Table:
     return _in_order(lines.schema, [ingested.rejected, lines], [places])
 
 
-def _in_order(schema: pa.Schema, tables: Sequence[pa.Table], places: Sequence[NDArray[np.int64]]) -> pa.Table:
-    """Rows of several tables in the order of their places: int64 [rows of all]. Copied only where they must move."""
+def _in_order(
+    schema: pa.Schema,
+    tables: Sequence[pa.Table],
+    places: Sequence[NDArray[np.int64]],
+    engine: Engine | None = None,
+) -> pa.Table:
+    """Rows of several tables in the order of their places: int64 [rows of all]. Copied only where they must move.
+
+    The engine's copies of their contents follow, where they have contents and it is given.
+    """
     tables = [table for table in tables if len(table)] or [schema.empty_table()]
     together = tables[0] if len(tables) == 1 else pa.concat_tables(tables)
     order = np.concatenate([np.zeros(0, np.int64), *places])
-    if np.all(order[1:] >= order[:-1]):
+    if np.all(order[1:] >= order[:-1]) and (engine is None or len(tables) == 1):
         return together.combine_chunks()
-    return together.take(pa.array(np.argsort(order, kind="stable")))
+    rows = np.argsort(order, kind="stable")
+    return together.take(pa.array(rows)) if engine is None else taken(tables, rows, engine)
 
 
-def _taken(table: pa.Table, rows: NDArray[np.int64]) -> pa.Table:
-    return table if len(rows) == len(table) else table.take(pa.array(rows)).combine_chunks()
+def _taken(table: pa.Table, rows: NDArray[np.int64], engine: Engine) -> pa.Table:
+    return table if len(rows) == len(table) else taken([table], rows, engine)

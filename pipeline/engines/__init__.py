@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, Protocol, get_args
 
 import numpy as np
@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from pipeline.config.clean import Cleaner
 from pipeline.engines.phones import COUNTRIES
+from pipeline.engines.plain_lines import PlainLines
 from pipeline.engines.redaction import Finder, Redaction
 from pipeline.engines.spans import Spans
 from pipeline.engines.stand_ins import StandIns
@@ -33,6 +34,14 @@ class Engine(Protocol):
     slice_bytes: int
     """Bytes of rows that it is best given at once."""
 
+    read_bytes: int
+    """Bytes of JSON lines that it is best given at once; 0 where they are best read as they come."""
+
+    def follow(
+        self, result: pa.LargeStringArray, sources: Sequence[pa.LargeStringArray], places: Callable[[], np.ndarray]
+    ) -> None:
+        """Have copies that are kept elsewhere follow: text k of `result` is text `places()[k]` of all sources."""
+
     def left_to_host(self) -> dict[str, int]:
         """Say which rows a GPU's engine left to the host since this was last asked: reason → rows."""
 
@@ -43,6 +52,9 @@ class Engine(Protocol):
         self, contents: pa.LargeStringArray, cleaners: Sequence[str]
     ) -> tuple[pa.LargeStringArray, np.ndarray]:
         """Clean every text, and say which ones came to rest."""
+
+    def read_lines(self, buffer: np.ndarray, starts: np.ndarray, ends: np.ndarray, keys: Sequence[bytes]) -> PlainLines:
+        """Read rows whose texts stand under known keys of JSON lines."""
 
     def find_entities(
         self, texts: pa.LargeStringArray, entities: Sequence[str], *, countries: Sequence[str] = COUNTRIES
@@ -101,6 +113,17 @@ class Engine(Protocol):
     ) -> np.ndarray:
         """Take the sketch of every normal form."""
 
+    def fingerprints(
+        self,
+        texts: pa.LargeStringArray,
+        *,
+        digests: bool,
+        values: int = 0,
+        shingle: int = 5,
+        unit: Literal["characters", "words"] = "characters",
+    ) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """Take digests, sketches or both of normal forms that nobody else needs."""
+
     def shingles(
         self,
         normalised: pa.LargeStringArray,
@@ -121,6 +144,17 @@ class Engine(Protocol):
 
     def band_keys(self, sketches: np.ndarray, bands: int, rows: int) -> np.ndarray:
         """Hash the bands of every sketch."""
+
+    def compare_buckets(
+        self,
+        bounds: np.ndarray,
+        ranks: np.ndarray,
+        places: np.ndarray,
+        sketches: np.ndarray,
+        agreement: np.ndarray,
+        centres: int,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Compare the rows of buckets with their centres, whose edges these are."""
 
     def stretches(self, texts: pa.LargeStringArray, length: int) -> Stretches:
         """Find the runs of windows with one anchor."""

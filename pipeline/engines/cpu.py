@@ -8,11 +8,27 @@ on disk (`NUMBA_CACHE_DIR`, else beside the source, else in the user's cache fol
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pyarrow as pa
+
 from pipeline.engines import CLEANERS, ENTITIES
+from pipeline.engines.operations.buckets import compare_buckets
 from pipeline.engines.operations.clean import clean, clean_until_stable
 from pipeline.engines.operations.entities import find_entities
-from pipeline.engines.operations.fingerprints import band_keys, combine, digest, normalise, shingles, similarity, sketch
+from pipeline.engines.operations.fingerprints import (
+    band_keys,
+    combine,
+    digest,
+    fingerprints,
+    normalise,
+    shingles,
+    similarity,
+    sketch,
+)
 from pipeline.engines.operations.join import join
+from pipeline.engines.operations.json_rows import read_lines
 from pipeline.engines.operations.redact import redact
 from pipeline.engines.operations.redact_json import redact_json
 from pipeline.engines.operations.replace import replace
@@ -28,6 +44,7 @@ __all__ = [
     "clean",
     "clean_until_stable",
     "combine",
+    "compare_buckets",
     "count_words",
     "cut_shared",
     "cut_spans",
@@ -35,12 +52,16 @@ __all__ = [
     "digest_spans",
     "find_entities",
     "find_ngrams",
+    "fingerprints",
+    "follow",
     "hash_ngrams",
     "join",
     "left_to_host",
     "ngram_table",
     "normalise",
     "place_words",
+    "read_bytes",
+    "read_lines",
     "redact",
     "redact_json",
     "replace",
@@ -55,6 +76,15 @@ __all__ = [
 
 slice_bytes = 4 << 20
 """Few enough to stay near the processor; what an operation makes of them comes on top."""
+
+read_bytes = 0
+"""Lines are read as they come."""
+
+
+def follow(
+    result: pa.LargeStringArray, sources: Sequence[pa.LargeStringArray], places: Callable[[], np.ndarray]
+) -> None:
+    """Nothing is kept elsewhere: this is the host."""
 
 
 def left_to_host() -> dict[str, int]:

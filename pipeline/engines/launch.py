@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from pipeline.engines.columns import TextColumn
 from pipeline.engines.write import NOWHERE
 
 __all__ = ["Host", "Launcher", "Loop", "Out", "Scratch", "Some", "bounds_of", "launched_by", "launcher"]
@@ -24,9 +25,15 @@ Loop = Callable[..., None]
 
 
 class Out(NamedTuple):
-    """An argument that a loop writes, every value of it that is read afterwards."""
+    """An argument that a loop writes, every value of it that is read afterwards.
+
+    Attributes:
+        array: What it is on the host.
+        bounds: Of texts, int64 (n + 1): row k is `array[bounds[k]:bounds[k + 1]]`.
+    """
 
     array: np.ndarray
+    bounds: np.ndarray | None = None
 
 
 class Some(NamedTuple):
@@ -68,8 +75,14 @@ class Launcher(Protocol):
         """
 
     def pack(
-        self, loop: Loop, work: np.ndarray, room: np.ndarray, kinds: Sequence[type[np.generic]], *arguments: Any
-    ) -> tuple[list[np.ndarray], np.ndarray]:
+        self,
+        loop: Loop,
+        work: np.ndarray,
+        room: np.ndarray,
+        kinds: Sequence[type[np.generic]],
+        *arguments: Any,
+        stays: bool = False,
+    ) -> tuple[list[Any], np.ndarray]:
         """Run a loop that can only tell what a row comes to by writing it, and return the rows one behind the other.
 
         Args:
@@ -80,9 +93,20 @@ class Launcher(Protocol):
             room: int64 (n), how many values each row has at most.
             kinds: Of the values of each output.
             arguments: The loop's arguments before `places`.
+            stays: The outputs are read by other loops only, so the host needs no copy of them.
 
         Returns:
-            The outputs, and int64 (n + 1): row k is `output[bounds[k]:bounds[k + 1]]` of each.
+            The outputs, arrays save those that stay where they are, which only loops take; and int64 (n + 1): row k is
+            `output[bounds[k]:bounds[k + 1]]` of each.
+        """
+
+    def follow(self, result: TextColumn, sources: Sequence[TextColumn], places: np.ndarray) -> None:
+        """Put copies that are kept elsewhere together as the host put its texts together.
+
+        Args:
+            result: n texts.
+            sources: m texts in all.
+            places: int64 (n): text k is the text `places[k]` of the sources, counted through all of them.
         """
 
     def leave(self, reason: str, rows: int) -> None:
@@ -99,14 +123,23 @@ class Host:
         loop(0, len(work), *on_host(arguments, int(work.max(initial=0))))
 
     def pack(
-        self, loop: Loop, work: np.ndarray, room: np.ndarray, kinds: Sequence[type[np.generic]], *arguments: Any
-    ) -> tuple[list[np.ndarray], np.ndarray]:
+        self,
+        loop: Loop,
+        work: np.ndarray,
+        room: np.ndarray,
+        kinds: Sequence[type[np.generic]],
+        *arguments: Any,
+        stays: bool = False,
+    ) -> tuple[list[Any], np.ndarray]:
         """Write each row behind the one before it."""
         total = int(room.sum())  # memory that is never touched costs nothing
         lengths, outputs = np.empty(len(work), np.int64), [np.empty(total, kind) for kind in kinds]
         self.run(loop, work, *arguments, NOWHERE, Out(lengths), *map(Out, outputs))
         bounds = bounds_of(lengths)
         return [output[: bounds[-1]] for output in outputs], bounds
+
+    def follow(self, result: TextColumn, sources: Sequence[TextColumn], places: np.ndarray) -> None:
+        """There are no copies elsewhere."""
 
     def leave(self, reason: str, rows: int) -> None:
         """Everything is computed here."""

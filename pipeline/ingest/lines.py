@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ from pipeline.ingest.rejected import Rejected
 from pipeline.ingest.storage import open_file, reading
 from pipeline.ingest.streams import CHUNK, changed, chunks_of
 
-__all__ = ["Line", "Lines", "gathered", "lines_of", "too_long"]
+__all__ = ["Line", "Lines", "gathered", "lines_of", "together", "too_long"]
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -101,6 +101,22 @@ def _gather(lines: list[Line]) -> Lines:
         ends,
         {index: line.text for index, line in enumerate(lines) if isinstance(line.text, Rejected)},
         sum(line.bytes for line in lines),
+    )
+
+
+def together(lines: Sequence[Lines]) -> Lines:
+    """Lines that follow each other, in one buffer."""
+    if len(lines) == 1:
+        return lines[0]
+    firsts = np.cumsum([0, *(len(some.buffer) for some in lines)])[:-1]
+    counts = np.cumsum([0, *(len(some.numbers) for some in lines)])[:-1].tolist()
+    return Lines(
+        b"".join(some.buffer for some in lines),
+        np.concatenate([some.numbers for some in lines]),
+        np.concatenate([some.starts + first for some, first in zip(lines, firsts, strict=True)]),
+        np.concatenate([some.ends + first for some, first in zip(lines, firsts, strict=True)]),
+        {count + index: why for some, count in zip(lines, counts, strict=True) for index, why in some.refused.items()},
+        sum(some.size for some in lines),
     )
 
 

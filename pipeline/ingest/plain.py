@@ -13,17 +13,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.config import Source
+from pipeline.engines import Engine
+from pipeline.engines.operations.json_rows import LEVELS, MEMBERS
+from pipeline.engines.plain_lines import PlainLines
 from pipeline.ingest.lines import Lines
 from pipeline.schema import MESSAGE, MESSAGES, ROWS
 from pipeline.text.json_rows import read_texts
 from pipeline.text.kernel import compiled
 
-__all__ = ["PlainRows", "Strings"]
-
-_MEMBERS = 128
-"""Keys that a plain row may have, nested ones counted while their object is open."""
-_LEVELS = 64
-"""Levels of objects and arrays in a plain row."""
+__all__ = ["PlainRows", "Strings", "is_utf8"]
 
 Strings = Sequence[tuple[str, str]]
 """Role and key of each message of a row, of a format whose messages are strings under keys of the row."""
@@ -36,12 +34,14 @@ class PlainRows:
         source: whose rows they are.
         strings: how its format reads a row.
         room: about how many bytes will come; more may.
+        engine: that reads, where lines are best read by one; else they are read here.
     """
 
-    def __init__(self, source: Source, strings: Strings, room: int) -> None:
+    def __init__(self, source: Source, strings: Strings, room: int, engine: Engine | None = None) -> None:
         self._source = source
         self._roles = [role for role, _ in strings]
-        names = [key.encode() for _, key in strings]
+        self._engine, self._read = engine, list[PlainLines]()
+        self._keys = names = [key.encode() for _, key in strings]
         self._names = _frozen(np.frombuffer(b"".join(names), np.uint8))
         self._name_bounds = np.cumsum([0, *map(len, names)])
         self._texts, self._rest = _Buffer(room), _Buffer(0)
@@ -57,10 +57,22 @@ class PlainRows:
         Returns:
             bool array (n): which were.
         """
+        if not is_utf8(lines.buffer):
+            return np.zeros(len(lines.numbers), np.bool_)
+        plain = self._read_here(lines) if self._engine is None else self._read_there(lines, self._engine)
+        numbers = pa.array(lines.numbers[plain]).cast(pa.string())
+        self._ids.append(pc.binary_join_element_wise(prefix, numbers, ""))
+        return plain
+
+    def _read_there(self, lines: Lines, engine: Engine) -> np.ndarray:
+        """Have the engine read, which keeps the copies that it makes of the texts."""
+        read = engine.read_lines(np.frombuffer(lines.buffer, np.uint8), lines.starts, lines.ends, self._keys)
+        self._read.append(read)
+        return read.plain
+
+    def _read_here(self, lines: Lines) -> np.ndarray:
         plain = np.zeros(len(lines.numbers), np.bool_)
-        if not _is_utf8(lines.buffer):
-            return plain
-        texts = self._texts.extended(len(lines.buffer), len(plain) * len(self._roles))
+        texts = self._texts.extended(len(lines.buffer) * len(self._roles), len(plain) * len(self._roles))
         rest = self._rest.extended(len(lines.buffer), len(plain))
         count = read_rows(
             np.frombuffer(lines.buffer, np.uint8),
@@ -68,23 +80,32 @@ class PlainRows:
             lines.ends,
             self._names,
             self._name_bounds,
-            np.empty((_MEMBERS, 4), np.int64),
-            np.empty(_LEVELS, np.int64),
+            np.empty((MEMBERS, 4), np.int64),
+            np.empty(LEVELS, np.int64),
             *texts,
             *rest,
             plain,
         )
         self._texts.keep(count * len(self._roles))
         self._rest.keep(count)
-        numbers = pa.array(lines.numbers[plain]).cast(pa.string())
-        self._ids.append(pc.binary_join_element_wise(prefix, numbers, ""))
         return plain
+
+    def _columns(self) -> tuple[pa.LargeStringArray, pa.LargeStringArray]:
+        """The texts, and the rests of the rows."""
+        if self._engine is None:
+            return self._texts.column(), self._rest.column()
+        nothing = pa.array([], pa.large_string())
+        pieces = [one.texts for one in self._read]
+        texts = pieces[0] if len(pieces) == 1 else pa.concat_arrays([nothing, *pieces])
+        if len(pieces) > 1:
+            self._engine.follow(texts, pieces, lambda: np.arange(len(texts)))
+        return texts, pa.concat_arrays([nothing, *(one.rest for one in self._read)])
 
     def table(self) -> pa.Table:
         """The rows so far, as `schema.ROWS`."""
         ids = pa.concat_arrays([pa.array([], pa.string()), *self._ids])
         rows, turns = len(ids), len(self._roles)
-        contents, rest = self._texts.column(), self._rest.column()
+        contents, rest = self._columns()
         roles = pa.array(self._roles, pa.string()).take(pa.array(np.tile(np.arange(turns), rows)))
         extras = pa.nulls(rows * turns, MESSAGE.field("extra").type)
         flat = pa.StructArray.from_arrays([roles, contents, extras], fields=list(MESSAGE))
@@ -145,7 +166,8 @@ def _frozen(array: np.ndarray) -> np.ndarray:
     return array
 
 
-def _is_utf8(data: bytes) -> bool:
+def is_utf8(data: bytes) -> bool:
+    """Whether bytes are UTF-8; lines that are not all so are read one by one."""
     # A line feed is no part of a longer character, so the lines are UTF-8 if all of it is.
     bounds = pa.py_buffer(np.array([0, len(data)]))
     try:

@@ -12,14 +12,16 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.config import Source
+from pipeline.engines import Engine
+from pipeline.engines.conversations import taken
 from pipeline.errors import InputError
 from pipeline.ingest.blocks import Block
 from pipeline.ingest.containers import CONTAINERS
 from pipeline.ingest.exact_json import parse
 from pipeline.ingest.formats import Adapter, Read, adapter_for
 from pipeline.ingest.formats.conversation import Conversation
-from pipeline.ingest.lines import Lines, gathered
-from pipeline.ingest.plain import PlainRows
+from pipeline.ingest.lines import Lines, gathered, together
+from pipeline.ingest.plain import PlainRows, is_utf8
 from pipeline.ingest.rejected import Rejected
 from pipeline.ingest.rows import RowsBuilder
 from pipeline.ingest.targets import lines_of_target
@@ -59,7 +61,9 @@ def read_blocks(blocks: Sequence[Block], *, max_row_bytes: int) -> Ingested:
     return next(slices, None) or _Reading(0).take()
 
 
-def read_slices(blocks: Sequence[Block], *, max_row_bytes: int, slice_bytes: int) -> Iterator[Ingested]:
+def read_slices(
+    blocks: Sequence[Block], *, max_row_bytes: int, slice_bytes: int, engine: Engine | None = None
+) -> Iterator[Ingested]:
     """Read blocks into rows, a slice of bounded size at a time, so that memory does not grow with the blocks.
 
     Args:
@@ -67,6 +71,7 @@ def read_slices(blocks: Sequence[Block], *, max_row_bytes: int, slice_bytes: int
         max_row_bytes: as of `read_blocks`.
         slice_bytes: of the rows of a slice at most, save where what is read at once (`lines.CHUNK`, or a longer row and
             the few that end with it) is more.
+        engine: that works on the rows next; the lines are read by it if it is best at that.
 
     Yields:
         Slices of at least one row each, in order. Nothing of a slice is held here once it is out.
@@ -74,8 +79,9 @@ def read_slices(blocks: Sequence[Block], *, max_row_bytes: int, slice_bytes: int
     Raises:
         InputError: as of `read_blocks`.
     """
-    reading = _Reading(min(slice_bytes, sum(block.bytes for block in blocks)))
-    batches = _batches(blocks, max_row_bytes)
+    engine = engine if engine is not None and engine.read_bytes else None
+    reading = _Reading(min(slice_bytes, sum(block.bytes for block in blocks)), engine)
+    batches = _batches(blocks, max_row_bytes, engine.read_bytes if engine else 0)
     while batch := next(batches, None):  # not `for`, whose variable would hold the last batch to the end
         if reading.rows_in and reading.bytes_in + batch[1].size > slice_bytes:
             yield reading.take()
@@ -84,11 +90,11 @@ def read_slices(blocks: Sequence[Block], *, max_row_bytes: int, slice_bytes: int
         yield reading.take()
 
 
-def _batches(blocks: Sequence[Block], max_row_bytes: int) -> Iterator[tuple[Block, Lines, Adapter]]:
+def _batches(blocks: Sequence[Block], max_row_bytes: int, at_once: int) -> Iterator[tuple[Block, Lines, Adapter]]:
     for source, group in groupby(blocks, key=lambda block: block.source):
         adapter = adapter_for(source)
         for block in group:
-            for lines in _lines_of(block, max_row_bytes):
+            for lines in _gathered(_lines_of(block, max_row_bytes), at_once if adapter.strings else 0):
                 yield block, lines, adapter
 
 
@@ -97,6 +103,25 @@ def _lines_of(block: Block, max_row_bytes: int) -> Iterator[Lines]:
         return gathered(lines_of_target(block, max_row_bytes=max_row_bytes))
     lines = CONTAINERS[block.container].read(block, max_row_bytes=max_row_bytes)
     return lines if block.wanted is None else _only(lines, *block.wanted)
+
+
+def _gathered(lines: Iterator[Lines], at_once: int) -> Iterator[Lines]:
+    """The lines, so many bytes of them together; those that are not UTF-8 by themselves, not to spoil the others."""
+    if not at_once:
+        yield from lines
+        return
+    held: list[Lines] = []
+    for some in lines:
+        alone = not is_utf8(some.buffer)
+        if held and (alone or sum(len(one.buffer) for one in held) >= at_once):
+            yield together(held)
+            held = []
+        if alone:
+            yield some
+        else:
+            held.append(some)
+    if held:
+        yield together(held)
 
 
 def _only(lines: Iterator[Lines], begin: int, end: int) -> Iterator[Lines]:
@@ -137,10 +162,11 @@ class _Reading:
 
     Args:
         room: about how many bytes will come; more may.
+        engine: that reads lines, where one does.
     """
 
-    def __init__(self, room: int) -> None:
-        self._room = room
+    def __init__(self, room: int, engine: Engine | None = None) -> None:
+        self._room, self._engine = room, engine
         self._begin()
 
     def _begin(self) -> None:
@@ -203,16 +229,23 @@ class _Reading:
             tables.append(self._others.table())
         tables = [table for table in tables if len(table)] or tables[:1]
         # One source's plain rows are in their order, and in one piece; only others must be copied to theirs.
-        rows = tables[0] if len(tables) == 1 else pa.concat_tables(tables).combine_chunks()
+        rows = tables[0] if len(tables) == 1 else self._taken(tables, np.arange(sum(map(len, tables))))
         places = np.concatenate([np.zeros(0, np.int64), *self._plain_places, np.array(self._other_places, np.int64)])
         if len(tables) > 1 and self._other_places:
             order = np.argsort(places, kind="stable")
-            rows, places = rows.take(pa.array(order)), places[order]
+            rows, places = self._taken([rows], order), places[order]
         return rows, places
+
+    def _taken(self, tables: Sequence[pa.Table], rows: np.ndarray) -> pa.Table:
+        """Rows of tables, counted through all of them."""
+        if self._engine is not None:
+            return taken(tables, rows, self._engine)
+        table = pa.concat_tables(tables)
+        return table.take(pa.array(rows)) if len(tables) == 1 else table.combine_chunks()
 
     def _plain_rows(self, source: Source, adapter: Adapter) -> PlainRows | None:
         if not adapter.strings:
             return None
         if source.name not in self._plain:
-            self._plain[source.name] = PlainRows(source, adapter.strings, self._room)
+            self._plain[source.name] = PlainRows(source, adapter.strings, self._room, self._engine)
         return self._plain[source.name]

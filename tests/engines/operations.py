@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from pipeline.engines import CLEANERS, ENTITIES, Engine
 from pipeline.schema import MESSAGES
+from tests.text.cases.json_rows import LINES
 from tests.text.cases.rows import ROWS
 
 __all__ = ["OPERATIONS", "TEXTS", "flat", "results"]
@@ -53,6 +54,27 @@ def _alike(engine: Engine, normal: pa.LargeStringArray) -> Any:
     return by_words, engine.band_keys(by_words, 2, 3), engine.similarity(by_words, np.roll(by_words, 1, axis=0))
 
 
+def _buckets(engine: Engine) -> Any:
+    """Buckets without rows, of one and of many, with more rows than centres."""
+    random = np.random.default_rng(0)
+    sketches = random.integers(0, 4, (12, 8)).astype(np.uint32)
+    sketches[6:] = sketches[:6]
+    sketches[6:, 0] += 1
+    bounds = np.array([0, 1, 3, 3, 15, 30])
+    ranks = np.concatenate([np.sort(random.permutation(40)[:size]) for size in np.diff(bounds)])
+    places = random.integers(0, len(sketches), bounds[-1])
+    return engine.compare_buckets(bounds, ranks, places, sketches, np.array([6, 3, 4, 2]), 3)
+
+
+def _read(engine: Engine) -> Any:
+    """Lines that are plain and others, of which one key's text is wanted twice, and one that is missing."""
+    lines = [*LINES, b'{"text": "' + LONG.replace("\r\n", "\\r\\n").encode() + b'", "n": [1, 2]}']
+    ends = np.cumsum([len(line) for line in lines])
+    buffer = np.frombuffer(b"".join(lines), np.uint8)
+    starts = np.concatenate([[0], ends[:-1]])
+    return [engine.read_lines(buffer, starts, ends, keys) for keys in ([b"text"], [b"text", b"text"], [b"none"])]
+
+
 def _shared(engine: Engine, normal: pa.LargeStringArray) -> Any:
     twice = pa.concat_arrays([normal, normal])
     windows, counts = engine.tally_windows(twice, width=16)
@@ -72,7 +94,10 @@ OPERATIONS: dict[str, Operation] = {
     "combine": lambda e: e.combine(e.digest(column(TEXTS), normalised=True), np.array([0, 0, 3, len(TEXTS)])),
     "normalise": lambda e: e.normalise(column(TEXTS)),
     "sketch": lambda e: e.sketch(e.normalise(column(TEXTS)), values=8),
+    "fingerprints": lambda e: e.fingerprints(column(TEXTS), digests=True, values=8),
     "alike": lambda e: _alike(e, e.normalise(column(TEXTS))),
+    "read": _read,
+    "buckets": _buckets,
     "shingles": lambda e: e.shingles(e.normalise(column(TEXTS))),
     "shared": lambda e: _shared(e, e.normalise(column(TEXTS))),
     "stretches": lambda e: e.stretches(column(TEXTS), 32),

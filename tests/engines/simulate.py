@@ -14,21 +14,25 @@ from pathlib import Path
 os.environ["NUMBA_ENABLE_CUDASIM"] = "1"
 os.environ["NUMBA_DISABLE_JIT"] = "1"
 
+import numpy as np
 import pyarrow as pa
 
 from pipeline.engines import cuda
-from pipeline.engines.cuda import schedule
+from pipeline.engines.cuda import mirrors, schedule
 from pipeline.engines.cuda.launch import Gpu
 from tests.engines.operations import results
 
 
 def main(path: str) -> None:
     warnings.filterwarnings("ignore", "overflow", RuntimeWarning)  # hashes wrap around
+    mirrors._SMALL = 1  # the batch is small
     found = []
     # Fewer threads than rows; then hardly scratch for one, and long rows left to the processor.
     for gpu, long in ((Gpu(threads=5), 1 << 20), (Gpu(scratch=48 << 10, kept=8 << 10, threads=3), 100)):
         cuda.GPU, schedule.LONG = gpu, long
         found.append((results(cuda), cuda.left_to_host()))
+        for array, copy in gpu.mirrors._kept.values():
+            assert np.array_equal(array, copy.copy_to_host().view(array.dtype)), "a copy is not what the host has"
     # All that is to be rewritten is one long row: the processor's, and nothing for the device to move.
     book = pa.array([f"{'a page' * 20} \n"], pa.large_string())
     found.append((cuda.clean(book, ["whitespace"]).to_pylist(), cuda.left_to_host()))

@@ -17,8 +17,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.curate.slices import curate_slice
 from pipeline.engines import cpu
 from pipeline.engines.launch import Host, Loop, Out, Scratch, Some, launched_by
+from tests.engines.a_slice import BACK, OF_FILE, READ, THERE, recipe, slice_of_rows, slices_of_file
 from tests.engines.operations import OPERATIONS, results
 
 ROOT = Path(__file__).parents[2]
@@ -48,6 +50,32 @@ def test_the_simulator_gives_the_bits_of_the_cpu_engine(tmp_path: Path) -> None:
     assert book[1]["long rows"]
 
 
+def test_text_is_copied_to_the_device_once_and_only_what_changed_comes_back(tmp_path: Path) -> None:
+    out = tmp_path / "copies"
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.engines.count_copies", str(out)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    here = curate_slice(slice_of_rows(), recipe(), cpu, {})
+    # In the second run the row that is cleaned is written by the processor, so it is copied to the device.
+    *runs, of_file = pickle.loads(out.read_bytes())
+    for more, ((there, back), tables, left) in zip(([], BACK[:1]), runs, strict=True):
+        assert sorted(there) == sorted([*THERE, *more])
+        assert sorted(back) == sorted(BACK)
+        assert tables == [repr(table.to_pylist()) for table in (here.kept, here.keys)]  # NaN is NaN
+        assert bool(left.get("long rows")) == bool(more)
+    (ingested,) = slices_of_file(tmp_path / "copies.jsonl", cpu)
+    here = curate_slice(ingested, recipe(), cpu, {})
+    (there, back), tables, size = of_file
+    assert sorted(there) == sorted([size, *OF_FILE])
+    assert sorted(back) == sorted([READ, *BACK])
+    assert tables == [repr(table.to_pylist()) for table in (here.kept, here.keys)]
+
+
 class _Recorded(Host):
     """The processor, as a GPU would be asked: what loops are launched, and with arguments of which types."""
 
@@ -75,6 +103,7 @@ def _type_of(argument: Any) -> Any:
 
 LOOPS = (
     "band_rows",
+    "bucket_rows",
     "cut_rows",
     "cut_span_rows",
     "decode_context_rows",
@@ -88,7 +117,7 @@ LOOPS = (
     "flag_rows",
     "fold_rows",
     "header_rows",
-    "join_rows",
+    "line_rows",
     "list_scalar_rows",
     "markup_rows",
     "measure_rows",
@@ -153,15 +182,34 @@ def test_a_kernel_is_compiled_once_for_a_kind_of_device_and_source(tmp_path: Pat
     assert found == ["compiled", "kept", "compiled", "compiled"]
 
 
-def test_what_moves_rows_compiles_to_ptx() -> None:
-    from pipeline.engines.cuda.kernels import move_rows
+def test_what_moves_pieces_of_rows_compiles_to_ptx() -> None:
+    from pipeline.engines.cuda.kernels import move_pieces
 
     places = numba.types.Array(numba.types.int64, 1, "C")
     for kind in (numba.types.uint8, numba.types.uint64, numba.types.int64):
         values = numba.types.Array(kind, 1, "C")
         signature = (values, places, values, places, places)
-        ptx, _ = numba.cuda.compile(move_rows, signature, device=False, cc=(9, 0), output="ptx", abi="numba")
-        assert ".target sm_90" in ptx
+        for capability in ((8, 0), (9, 0), (10, 0)):
+            ptx, _ = numba.cuda.compile(move_pieces, signature, device=False, cc=capability, output="ptx", abi="numba")
+            assert f".target sm_{capability[0]}{capability[1]}" in ptx
+
+
+@given(st.lists(st.tuples(st.integers(0, 9000) | st.just(0), st.booleans(), st.booleans()), max_size=20))
+def test_pieces_are_bounded_and_move_every_row_where_it_belongs(rows: list[tuple[int, bool, bool]]) -> None:
+    from pipeline.engines.cuda.pieces import PIECE, pieces_of
+
+    lengths = np.array([length for length, _, _ in rows], np.int64)
+    starts, places = (np.cumsum(lengths + np.array([row[gap] for row in rows], np.int64)) - lengths for gap in (1, 2))
+    size = int(max((starts + lengths).max(initial=0), (places + lengths).max(initial=0)))
+    source = np.random.default_rng(0).integers(1, 256, size, np.uint8)
+    wanted, moved = np.zeros(size, np.uint8), np.zeros(size, np.uint8)
+    for start, place, length in zip(starts, places, lengths, strict=True):
+        wanted[place : place + length] = source[start : start + length]
+    for start, place, length in zip(*pieces_of(starts, places, lengths), strict=True):
+        assert 0 < length <= PIECE
+        assert not moved[place : place + length].any()
+        moved[place : place + length] = source[start : start + length]
+    assert np.array_equal(moved, wanted)
 
 
 @given(st.lists(st.integers(0, 1 << 22) | st.integers(0, 2000), max_size=60), st.booleans())

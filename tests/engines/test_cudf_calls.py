@@ -53,7 +53,8 @@ def test_frames_have_what_key_tables_and_labels_call() -> None:
     assert takes(cudf.Series.to_numpy)
     assert takes(cudf.Series.all)
     assert {"iloc", "values", "copy", "__eq__", "__ne__", "__gt__"} <= set(dir(cudf.Series))
-    assert "min" in dir(cudf.core.groupby.groupby.SeriesGroupBy)
+    assert takes(cudf.DataFrame.reset_index, "drop")
+    assert {"min", "max"} <= set(dir(cudf.core.groupby.groupby.SeriesGroupBy))
 
 
 def test_dask_shuffles_frames_of_cudf_as_it_does_those_of_pandas() -> None:

@@ -12,8 +12,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.config import Clean
+from pipeline.config import Clean, Source
+from pipeline.curate.slices import curate_slice
 from pipeline.engines import ENTITIES, Engine, cpu
+from pipeline.ingest import read_slices, survey
+from tests.engines.a_slice import BACK, THERE, noted, recipe, slice_of_rows
 from tests.engines.operations import OPERATIONS, flat, results
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -77,6 +80,37 @@ def test_real_text_comes_out_the_same(cuda: Any, texts: pa.LargeStringArray) -> 
     for (name, here), (_, there) in zip(everything(cpu, texts), everything(cuda, texts), strict=True):
         assert list(flat(here)) == list(flat(there)), name
     assert cuda.left_to_host()["normal forms"] < 3 * len(texts)
+
+
+def test_text_is_copied_to_the_device_once_and_only_what_changed_comes_back(
+    cuda: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from numba.cuda.cudadrv.devicearray import DeviceNDArray
+
+    from pipeline.engines.cuda import mirrors
+
+    there: list[int] = []
+    back: list[int] = []
+    expected = curate_slice(slice_of_rows(), recipe(), cpu, {})
+    monkeypatch.setattr(mirrors, "_SMALL", 1)  # the rows are few
+    monkeypatch.setattr(DeviceNDArray, "copy_to_device", noted(DeviceNDArray.copy_to_device, 1, there))
+    monkeypatch.setattr(DeviceNDArray, "copy_to_host", noted(DeviceNDArray.copy_to_host, 0, back))
+    done = curate_slice(slice_of_rows(), recipe(), cuda, {})
+    assert (sorted(there), sorted(back)) == (sorted(THERE), sorted(BACK))
+    for one, other in ((done.kept, expected.kept), (done.keys, expected.keys)):
+        assert repr(one.to_pylist()) == repr(other.to_pylist())  # NaN is NaN
+
+
+def test_lines_are_read_on_the_device_as_on_the_cpu(cuda: Any, texts: pa.LargeStringArray, tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    lines = [json.dumps({"text": text, "n": len(text)}, ensure_ascii=len(text) % 2 == 0) for text in texts.to_pylist()]
+    path.write_text("\n".join([*lines, '{"text": 7}', '{"text": "twice", "text": "told"}']), encoding="utf-8")
+    source = Source(name="s", kind="text", format="text", path=str(path))
+    blocks = survey(source, part_bytes=1 << 30).blocks
+    bounds = {"max_row_bytes": 1 << 26, "slice_bytes": 1 << 30}
+    (here,), (there,) = (list(read_slices(blocks, **bounds, engine=engine)) for engine in (cpu, cuda))
+    assert there.rows.equals(here.rows)
+    assert there.rejected.equals(here.rejected)
 
 
 def test_scratch_and_copies_stay_within_their_bytes(cuda: Any, texts: pa.LargeStringArray) -> None:

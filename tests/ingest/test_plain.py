@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.config import Source
+from pipeline.engines import cpu
 from pipeline.ingest.exact_json import parse
 from pipeline.ingest.formats import adapter_for
 from pipeline.ingest.lines import Line, Lines, gathered
@@ -46,6 +48,10 @@ def check(source: Source, lines: list[bytes]) -> np.ndarray:
     table = plain.table()
     table.validate(full=True)
     assert table.to_pylist() == one_by_one(source, lines, np.flatnonzero(known))
+    by_engine = PlainRows(source, adapter_for(source).strings, room=1, engine=cpu)  # as a GPU's reads them
+    twice = [by_engine.add("p#", gather(lines)) for _ in range(2)]
+    assert np.array_equal(twice, [known, known])
+    assert by_engine.table().equals(pa.concat_tables([table, table]))
     return known
 
 
@@ -102,6 +108,13 @@ def test_unusual_rows_are_left_to_their_format(line: bytes) -> None:
     source = FORMATS["text"]
     assert not check(source, [line]).any()
     assert one_by_one(source, [line], iter([0])), "it is a row all the same"
+
+
+def test_one_key_may_hold_two_texts() -> None:
+    """More bytes than the lines have are written then."""
+    source = Source(name="s", kind="pair", format="completion", path="x", columns={"input": "t", "output": "t"})
+    line = b'{"t":"' + b"some text " * 500_000 + b'","n":1}'
+    assert check(source, [line, line, line]).all()
 
 
 def test_bytes_that_are_no_text_spoil_no_other_batch() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
@@ -10,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.config import Source
+from pipeline.engines import cpu
 from pipeline.ingest import plan_parts, read_blocks, read_slices, streams, survey
 from pipeline.ingest.rejected import RULES
 from pipeline.schema import LEDGER, ROWS
@@ -71,6 +73,10 @@ def test_slices_together_are_the_whole(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(streams, "CHUNK", chunk)
         slices = list(read_slices(blocks, max_row_bytes=100, slice_bytes=slice_bytes))
+        engine = SimpleNamespace(read_bytes=2 * chunk, read_lines=cpu.read_lines, follow=cpu.follow)
+        by_engine = list(read_slices(blocks, max_row_bytes=100, slice_bytes=slice_bytes, engine=engine))
+    assert pa.concat_tables([ROWS.empty_table(), *(one.rows for one in by_engine)]).equals(whole.rows)
+    assert pa.concat_tables([LEDGER.empty_table(), *(one.rejected for one in by_engine)]).equals(whole.rejected)
     assert pa.concat_tables([ROWS.empty_table(), *(one.rows for one in slices)]).equals(whole.rows)
     assert pa.concat_tables([LEDGER.empty_table(), *(one.rejected for one in slices)]).equals(whole.rejected)
     assert sum(one.bytes_in for one in slices) == whole.bytes_in

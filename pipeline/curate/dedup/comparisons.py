@@ -9,18 +9,21 @@ as one cluster.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from pipeline.curate.dedup.candidates import Sketches
 from pipeline.curate.dedup.overfull import finer_buckets
 from pipeline.curate.dedup.sorting import order_of, places_in
 from pipeline.curate.dedup.work import Map, load, save
+from pipeline.engines import Engine, engine_for
+from pipeline.text.centres import STATE, begin_bucket, compare_row
+from pipeline.text.kernel import compiled
 
 __all__ = ["CENTRES", "Agreement", "compare"]
 
@@ -30,6 +33,8 @@ _FINER = 8
 """Such parts of them are the centres of a finer bucket."""
 _BYTES = 1 << 27
 """Sketches in memory at once."""
+_ROWS = 1 << 18
+"""Rows that an engine is given at once: on a device their edges have room for 0.4 GB."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +55,10 @@ class Agreement:
     told: int
     fixed: int = 0
 
+    def array(self) -> NDArray[np.int64]:
+        """What `compare_row` takes."""
+        return np.array([self.needed, self.joined, self.told, self.fixed])
+
 
 def compare(
     groups: Sequence[Path],
@@ -61,6 +70,7 @@ def compare(
     run: Map,
     *,
     centres: int = CENTRES,
+    device: Literal["cpu", "cuda"] = "cpu",
 ) -> list[Path]:
     """Compare the rows of every bucket.
 
@@ -74,6 +84,7 @@ def compare(
         folder: for the results.
         run: runs tasks.
         centres: as `CENTRES`.
+        device: of the workers, which compares. The edges are the same.
 
     Returns:
         Files of edges: int64 [3, edges], the worse rank (ascending), the better rank, how many values are equal:
@@ -87,6 +98,7 @@ def compare(
             agreement=agreement,
             centres=centres,
             path=folder / f"edges-{turn:02d}-{group.name}",
+            device=device,
         )
         for group in groups
     ]
@@ -102,6 +114,7 @@ class _Compare:
     agreement: Agreement
     centres: int
     path: Path
+    device: Literal["cpu", "cuda"]
 
 
 def compare_group(job: _Compare) -> None:
@@ -116,11 +129,12 @@ def compare_group(job: _Compare) -> None:
     bucket, candidate = bucket[order], candidate[order]
     folder, starts = job.sketches
     sketches = Sketches(folder, starts, job.agreement.values)
-    edges, over = _search(bucket, candidate, rank, sketches, job.agreement, job.centres)
+    engine = engine_for(job.device) if job.device == "cuda" else None
+    edges, over = _search(bucket, candidate, rank, sketches, job.agreement, job.centres, engine)
     found = [edges]
     for finer in finer_buckets(bucket[over], candidate[over], sketches):
         buckets, rows = _taking_part(*finer, part[finer[1]])
-        found.append(_search(buckets, rows, rank, sketches, job.agreement, max(1, job.centres // _FINER))[0])
+        found.append(_search(buckets, rows, rank, sketches, job.agreement, max(1, job.centres // _FINER), engine)[0])
     edges = np.concatenate(found, axis=1)
     edges = edges[:, order_of(edges[0], edges[1])]
     fresh = np.ones(edges.shape[1], dtype=np.bool_)
@@ -135,26 +149,73 @@ def _search(
     sketches: Sketches,
     agreement: Agreement,
     width: int,
+    engine: Engine | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Edges of rows in the order of (bucket, rank), and which of them the centres leave over: bool [rows]."""
+    """Edges of rows in the order of (bucket, rank), and which of them the centres leave over: bool [rows].
+
+    An engine takes whole buckets, many at a time; one of more rows than it is given at once is searched here.
+    """
+    if engine is None:
+        return _search_here(bucket, candidate, rank, sketches, agreement, width)
+    found, over = [np.zeros((3, 0), dtype=np.int64)], np.zeros(len(bucket), np.bool_)
+    rows = min(_ROWS, _at_once(agreement))
+    for bounds in _whole_buckets(bucket, rows):
+        here = slice(bounds[0], bounds[-1])
+        if bounds[-1] - bounds[0] > rows:
+            edges, over[here] = _search_here(bucket[here], candidate[here], rank, sketches, agreement, width)
+        else:
+            distinct, place = np.unique(candidate[here], return_inverse=True)
+            ranks, values = rank[candidate[here]], sketches[distinct]
+            edges, over[here] = engine.compare_buckets(
+                bounds - bounds[0], ranks, place, values, agreement.array(), width
+            )
+        found.append(edges)
+    return np.concatenate(found, axis=1), over
+
+
+def _whole_buckets(bucket: NDArray[np.int64], rows: int) -> Iterator[NDArray[np.int64]]:
+    """The first rows of buckets, and the end of the last, of so many rows together, or of one bucket of more."""
+    bounds = np.flatnonzero(np.diff(bucket, prepend=-1, append=-1))
+    at = 0
+    while at + 1 < len(bounds):
+        end = max(int(np.searchsorted(bounds, bounds[at] + rows, "right")) - 1, at + 1)
+        yield bounds[at : end + 1]
+        at = end
+
+
+def _at_once(agreement: Agreement) -> int:
+    """Rows whose sketches are in memory at once."""
+    return max(1, _BYTES // (4 * agreement.values))
+
+
+def _search_here(
+    bucket: NDArray[np.int64],
+    candidate: NDArray[np.int64],
+    rank: NDArray[np.int64],
+    sketches: Sketches,
+    agreement: Agreement,
+    width: int,
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """As `_search`, on this processor."""
     found = [np.zeros((3, 0), dtype=np.int64)]
     over = np.zeros(len(bucket), np.bool_)
     # What the kernel remembers of the bucket that a batch may end in.
-    memory = np.array([-1, 0, -1, -1], dtype=np.int64)
+    current, state = np.full(1, -1), np.zeros(STATE, np.int64)
     kept, last = np.zeros((width, agreement.values), np.uint32), np.zeros(agreement.values, np.uint32)
     names, joins = np.zeros(width, np.int64), np.zeros(width, np.int64)
-    step = max(1, _BYTES // (4 * agreement.values))
+    step = _at_once(agreement)
     for start in range(0, len(bucket), step):
         here = slice(start, start + step)
         distinct, place = np.unique(candidate[here], return_inverse=True)
         found.append(
-            _edges(
+            _edges(  # type: ignore[no-untyped-call]
                 np.ascontiguousarray(bucket[here]),
                 rank[candidate[here]],
                 place,
                 sketches[distinct],
-                np.array([agreement.needed, agreement.joined, agreement.told, agreement.fixed]),
-                memory,
+                agreement.array(),
+                current,
+                state,
                 kept,
                 names,
                 joins,
@@ -180,87 +241,37 @@ def _taking_part(
     return bucket[here], candidate[here]
 
 
-@njit(cache=True, nogil=True)
-def _agreeing(a, b):  # type: ignore[no-untyped-def]
-    equal = 0
-    for k in range(len(a)):
-        equal += a[k] == b[k]
-    return equal
-
-
-@njit(cache=True, nogil=True)
-def _joined(joins, c):  # type: ignore[no-untyped-def]
-    """The first of the centres that edges connect with centre `c`."""
-    while joins[c] != c:
-        joins[c] = joins[joins[c]]
-        c = joins[c]
-    return c
-
-
-@njit(cache=True, nogil=True)
+@compiled
 def _edges(  # type: ignore[no-untyped-def]
-    bucket, rank, place, sketches, agreement, memory, kept, names, joins, last, over
+    bucket, rank, place, sketches, agreement, current, state, kept, names, joins, last, over
 ):
-    """Edges of rows in the order of (bucket, rank); `memory`, `kept`, `names`, `joins` and `last` outlast a batch.
+    """Edges of rows in the order of (bucket, rank); what begins with `current` outlasts a batch.
 
     Args:
         bucket: int64 [rows].
         rank: int64 [rows].
         place: int64 [rows], the row's sketch in
         sketches: uint32 [distinct, values].
-        agreement: (needed, joined, told, fixed).
-        memory: the bucket, how many centres it has, the rank of its last row, and a centre that this is connected with.
-        kept: uint32 [centres, values], their sketches.
-        names: int64 [centres], their ranks.
-        joins: int64 [centres], a forest: each is connected with that one, of lower number or its own.
-        last: uint32 [values], the sketch of the last row.
+        agreement: as of `compare_row`, and so are the others.
+        current: int64 [1], the bucket that the last row was in.
+        state: int64 [STATE].
+        kept: uint32 [centres, values].
+        names: int64 [centres].
+        joins: int64 [centres].
+        last: uint32 [values].
         over: bool [rows], set where the row would be a centre, were there room for one more.
     """
-    needed, joined, told, fixed = agreement
     edges = np.empty((3, 2 * len(bucket) + 2 * len(names)), dtype=np.int64)
     count = 0
-    current, filled, before, trail = memory
     for i in range(len(bucket)):
-        mine = sketches[place[i]]
-        if bucket[i] != current:
-            current, filled, before, trail = bucket[i], 0, -1, -1
-        alike = False
-        linked = before < 0
-        with_ = -1  # the first of the centres that the row is connected with
-        if count + filled + 1 > edges.shape[1]:
+        if bucket[i] != current[0]:
+            current[0] = bucket[i]
+            begin_bucket(state)
+        if count + state[0] + 1 > edges.shape[1]:
             more = np.empty((3, 2 * edges.shape[1]), dtype=np.int64)
             more[:, :count] = edges[:, :count]
             edges = more
-        for c in range(filled):
-            equal = _agreeing(mine, kept[c])
-            if equal >= joined:
-                other = _joined(joins, c)
-                if equal >= told or other != with_:
-                    edges[0, count], edges[1, count], edges[2, count] = rank[i], names[c], equal
-                    count += 1
-                with_, other = (min(with_, other), max(with_, other)) if with_ >= 0 else (other, other)
-                joins[other] = with_
-                alike |= equal >= needed
-            linked |= names[c] == before
-        if not linked:
-            equal = _agreeing(mine, last)
-            if equal >= joined:
-                other = _joined(joins, trail) if trail >= 0 else -1
-                if equal >= told or other < 0 or other != with_:
-                    edges[0, count], edges[1, count], edges[2, count] = rank[i], before, equal
-                    count += 1
-                if other >= 0:
-                    with_, other = (min(with_, other), max(with_, other)) if with_ >= 0 else (other, other)
-                    joins[other] = with_
-        if not alike or rank[i] < fixed:
-            over[i] = filled == len(names)
-            if not over[i]:
-                kept[filled] = mine
-                names[filled] = rank[i]
-                with_ = with_ if with_ >= 0 else filled
-                joins[filled] = with_
-                filled += 1
-        before, trail = rank[i], with_
-        last[:] = mine
-    memory[0], memory[1], memory[2], memory[3] = current, filled, before, trail
+        mine, worse, better, equal = sketches[place[i]], edges[0], edges[1], edges[2]
+        count += compare_row(mine, rank[i], agreement, state, kept, names, joins, last, worse, better, equal, count)
+        over[i] = state[3] != 0
     return edges[:, :count].copy()

@@ -24,6 +24,7 @@ from pipeline.curate.dedup.exact import Verification, bits, similarity
 from pipeline.curate.dedup.hooking import RANKS, hooked
 from pipeline.curate.dedup.key_tables import Frames, shuffled_collisions
 from pipeline.curate.dedup.sorting import places_in
+from pipeline.curate.dedup.starring import starred
 from pipeline.curate.dedup.stars import Stars, stars
 from pipeline.curate.dedup.work import Map, load, save
 
@@ -90,7 +91,7 @@ def decide(
         run: runs tasks.
         shared: file of the text that was left out of the sketches, where some was.
         centres: as `comparisons.CENTRES`.
-        frames: where GPU workers find the rows that share a key, and the components. They decide the same.
+        frames: where GPU workers find the rows that share a key, compare, and choose. They decide the same.
 
     Raises:
         InputError: two rows of the run have one id.
@@ -113,11 +114,12 @@ def decide(
     exact = None
     if fuzzy.verify == "exact":
         exact = Verification(parts, found.rows, found.rank, dedup, folder / "exact", shared=shared)
-    done, edges = _stars(parts, groups, found, same, fuzzy, folder, run, centres, exact)
+    device = frames if count <= RANKS else None
+    done, edges = _stars(parts, groups, found, same, fuzzy, folder, run, centres, exact, device)
     by_rank = np.empty(count, dtype=np.int64)
     by_rank[found.rank] = np.arange(count)
-    if frames is not None and count <= RANKS:
-        root = hooked(edges, count, folder / "components", run, frames.module)
+    if device is not None:
+        root = hooked(edges, count, folder / "components", run, device.module)
     else:
         root = components(edges, count, folder / "components", run)
     alike = similarity(done.equal) if exact else done.equal / fuzzy.sketch
@@ -168,6 +170,7 @@ def _stars(
     run: Map,
     centres: int,
     exact: Verification | None,
+    frames: Frames | None,
 ) -> tuple[Stars, list[Path]]:
     """Compare and choose until no survivor is like a better one that it shares a bucket with.
 
@@ -204,11 +207,16 @@ def _stars(
             folder / "edges",
             run,
             centres=centres,
+            device=frames.device if frames else "cpu",
         )
         fresh = [path for path in fresh if load(path).shape[1]]
         edges += fresh
         decisive += fresh if exact is None else exact(fresh, turn, run)
-        done = stars(decisive, count, needed, fixed=found.earlier)
+        if frames is None:
+            done = stars(decisive, count, needed, fixed=found.earlier)
+        else:
+            path = folder / "stars" / f"stars-{turn:02d}.npy"
+            done = starred(decisive, count, needed, path, run, frames.module, fixed=found.earlier)
         if done.found == known or not done.orphan.any():
             return done, edges
         known, turn = done.found, turn + 1

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.curate.messages import contents_of, extras_of, one_array, rows_of, whole_texts
 from pipeline.engines import Engine
+from pipeline.engines.conversations import follow
 from pipeline.schema import MESSAGES
 
 __all__ = ["ANSWERS", "Compared", "On", "compared", "read_texts"]
@@ -38,15 +39,21 @@ class Compared:
     messages: pa.ListArray
     tools: pa.LargeStringArray
 
+    def texts(self, engine: Engine) -> pa.LargeStringArray:
+        """All that the part says: large_string [rows]."""
+        return whole_texts(self.messages, self.tools, engine)
+
     def normal(self, engine: Engine) -> pa.LargeStringArray:
         """The normal form of all that the part says: large_string [rows]."""
-        return engine.normalise(whole_texts(self.messages, self.tools, engine))
+        return engine.normalise(self.texts(engine))
 
-    def only(self, rows: NDArray[np.bool_]) -> Compared:
+    def only(self, rows: NDArray[np.bool_], engine: Engine) -> Compared:
         """Some of the rows; not copied where they are all."""
         if rows.all():
             return self
-        return Compared(messages=self.messages.filter(pa.array(rows)), tools=self.tools.filter(pa.array(rows)))
+        messages = self.messages.filter(pa.array(rows))
+        follow(messages, [self.messages], np.flatnonzero(rows), engine)
+        return Compared(messages=messages, tools=self.tools.filter(pa.array(rows)))
 
 
 def compared(table: pa.Table, on: On) -> Compared:

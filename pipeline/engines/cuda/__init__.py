@@ -6,11 +6,15 @@ the first operation. `docs/cuda.md` says how rows are spread over threads and wh
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
+import numpy as np
+import pyarrow as pa
+
 from pipeline.engines import CLEANERS, ENTITIES, cpu
+from pipeline.engines.columns import from_arrow
 from pipeline.engines.cuda.launch import Gpu
 from pipeline.engines.launch import launched_by
 
@@ -22,6 +26,7 @@ __all__ = [
     "clean",
     "clean_until_stable",
     "combine",
+    "compare_buckets",
     "count_words",
     "cut_shared",
     "cut_spans",
@@ -29,12 +34,16 @@ __all__ = [
     "digest_spans",
     "find_entities",
     "find_ngrams",
+    "fingerprints",
+    "follow",
     "hash_ngrams",
     "join",
     "left_to_host",
     "ngram_table",
     "normalise",
     "place_words",
+    "read_bytes",
+    "read_lines",
     "redact",
     "redact_json",
     "replace",
@@ -67,6 +76,7 @@ band_keys = _there(cpu.band_keys)
 clean = _there(cpu.clean)
 clean_until_stable = _there(cpu.clean_until_stable)
 combine = _there(cpu.combine)
+compare_buckets = _there(cpu.compare_buckets)
 count_words = _there(cpu.count_words)
 cut_shared = _there(cpu.cut_shared)
 cut_spans = _there(cpu.cut_spans)
@@ -74,11 +84,13 @@ digest = _there(cpu.digest)
 digest_spans = _there(cpu.digest_spans)
 find_entities = _there(cpu.find_entities)
 find_ngrams = _there(cpu.find_ngrams)
+fingerprints = _there(cpu.fingerprints)
 hash_ngrams = _there(cpu.hash_ngrams)
 join = _there(cpu.join)
 ngram_table = _there(cpu.ngram_table)
 normalise = _there(cpu.normalise)
 place_words = _there(cpu.place_words)
+read_lines = _there(cpu.read_lines)
 redact = _there(cpu.redact)
 redact_json = _there(cpu.redact_json)
 replace = _there(cpu.replace)
@@ -91,6 +103,16 @@ tally_windows = _there(cpu.tally_windows)
 
 slice_bytes = 256 << 20
 """Enough rows at a time to have a thread for each of many; a few times this lies in device memory."""
+
+read_bytes = 64 << 20
+"""As many lines are read at once; the host holds them."""
+
+
+def follow(
+    result: pa.LargeStringArray, sources: Sequence[pa.LargeStringArray], places: Callable[[], np.ndarray]
+) -> None:
+    """Put the device's copies together as the host put its texts together."""
+    GPU.follow(from_arrow(result), [from_arrow(one) for one in sources], places())
 
 
 def left_to_host() -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""CUDA kernels: any loop over rows with a row a thread, and rows moved with a warp each.
+"""CUDA kernels: any loop over rows with a row a thread, and pieces of rows moved with a warp each.
 
 They are kept on disk, beside the processor's, and compiled once a machine. Numba keeps a kernel under the file of its
 function, so the source that `launched` makes is written to one; and as for the processor (`text.kernel.compiled`) the
@@ -22,7 +22,7 @@ from pipeline.text.kernel import compiled_files, source_digest
 __all__ = ["WARP", "kernel_of", "launched", "mover"]
 
 WARP = 32
-"""Threads of the blocks that move rows."""
+"""Threads of the blocks that move pieces of rows."""
 
 
 def launched(loop: Loop, scratch: tuple[bool, ...], *, folder: Path | None = None) -> Any:
@@ -73,16 +73,16 @@ def kernel_of(loop: Loop, scratch: tuple[bool, ...]) -> Any:
     return kernel
 
 
-def move_rows(source: Any, places: Any, target: Any, bounds: Any, rows: Any) -> None:
-    """Copy rows from `places[row]` on to where they lie one behind the other; a block of `WARP` threads a row."""
-    for k in range(cuda.blockIdx.x, len(rows), cuda.gridDim.x):
-        row = rows[k]
-        begin = bounds[row]
-        for i in range(cuda.threadIdx.x, bounds[row + 1] - begin, WARP):
-            target[begin + i] = source[places[row] + i]
+def move_pieces(source: Any, starts: Any, target: Any, places: Any, lengths: Any) -> None:
+    """Copy the values from `starts[k]` on to `places[k]`, `lengths[k]` of them; a block of `WARP` threads a piece."""
+    for k in range(cuda.blockIdx.x, len(lengths), cuda.gridDim.x):
+        start = starts[k]
+        place = places[k]
+        for i in range(cuda.threadIdx.x, lengths[k], WARP):
+            target[place + i] = source[start + i]
 
 
 @cache
 def mover() -> Any:
-    """The kernel `move_rows`."""
-    return cuda.jit(move_rows, cache=True)
+    """The kernel `move_pieces`."""
+    return cuda.jit(move_pieces, cache=True)

@@ -10,8 +10,11 @@ from typing import Any
 import numpy as np
 from numba import cuda
 
+from pipeline.engines.columns import TextColumn
 from pipeline.engines.cuda.kernels import WARP, kernel_of, mover
 from pipeline.engines.cuda.mirrors import Mirrors
+from pipeline.engines.cuda.pieces import Pieces, pieces_of
+from pipeline.engines.cuda.resident import Resident
 from pipeline.engines.cuda.schedule import Plan, plan
 from pipeline.engines.launch import Loop, Out, Scratch, Some, bounds_of, on_host
 
@@ -21,7 +24,7 @@ _BLOCK = 128
 """Threads of a block, where the scratch suffices for so many."""
 
 _MOST_BLOCKS = 1 << 16
-"""Of the launches that move rows."""
+"""Of the launches that move pieces of rows."""
 
 
 class Gpu:
@@ -57,16 +60,24 @@ class Gpu:
         whose = self._plan(work, arguments)
         there = [self._put(one) for one in arguments]
         self._launch(loop, whose, work, arguments, there)
-        for one, copy in zip(arguments, there, strict=True):
-            if isinstance(one, Out | Some) and one.array.size:
-                copy.copy_to_host(one.array)
-                if isinstance(one, Out) and one.array.dtype == np.uint8 and not len(whose.host):
-                    self.mirrors.keep(one.array, copy)
+        _read_back(arguments, there)
         self._run_here(loop, whose.host, work, arguments)
+        for one, copy in zip(arguments, there, strict=True):
+            if isinstance(one, Out) and one.array.dtype == np.uint8 and one.array.size:
+                if one.bounds is not None:
+                    Resident(copy, one.bounds).put(whose.host, one.array)
+                if one.bounds is not None or not len(whose.host):
+                    self.mirrors.keep(one.array, copy)
 
     def pack(
-        self, loop: Loop, work: np.ndarray, room: np.ndarray, kinds: Sequence[type[np.generic]], *arguments: Any
-    ) -> tuple[list[np.ndarray], np.ndarray]:
+        self,
+        loop: Loop,
+        work: np.ndarray,
+        room: np.ndarray,
+        kinds: Sequence[type[np.generic]],
+        *arguments: Any,
+        stays: bool = False,
+    ) -> tuple[list[Any], np.ndarray]:
         """Write each row where it has room, then move the rows together."""
         whose = self._plan(work, arguments)
         places = bounds_of(room)[:-1]
@@ -78,15 +89,37 @@ class Gpu:
         self._launch(loop, whose, work, (*arguments, places, *outputs), [*there, counted, *written])
         if len(work):
             counted.copy_to_host(lengths)
+            _read_back((*arguments, places), there)
         # Memory that is never touched costs nothing: only rows that are left to the host are written here.
         here = [np.empty(total if len(whose.host) else 0, kind) for kind in kinds]
         self._run_here(loop, whose.host, work, (*arguments, places, lengths, *here))
         bounds = bounds_of(lengths)
-        packed = [self._move(one, places, bounds, whose) for one in written]
-        for row in whose.host.tolist():
-            for source, target in zip(here, packed, strict=True):
-                target[bounds[row] : bounds[row + 1]] = source[places[row] : places[row] + lengths[row]]
-        return packed, bounds
+        packed = [self._together(one, places, lengths, bounds, whose) for one in written]
+        for source, target in zip(here, packed, strict=True):
+            for row in whose.host.tolist():
+                if lengths[row]:
+                    own = source[places[row] : places[row] + lengths[row]]
+                    target[bounds[row] : bounds[row + 1]].copy_to_device(own)
+        if stays:
+            return [Resident(one, bounds) for one in packed], bounds
+        return [self._fetched(one) for one in packed], bounds
+
+    def follow(self, result: TextColumn, sources: Sequence[TextColumn], places: np.ndarray) -> None:
+        """Put copies together on the device, where there is one of any of the sources; the others are copied there."""
+        known = any(self.mirrors.find(one.buffer) is not None for one in sources)
+        whole = result.bounds[0] == 0 and result.bounds[-1] == result.buffer.size  # no other column has more of it
+        if not (known and whole and self.mirrors.takes(result.buffer)) or self.mirrors.find(result.buffer) is not None:
+            return
+        copy, lengths = cuda.device_array(result.buffer.size, np.uint8), np.diff(result.bounds)
+        first = 0
+        for one in sources:
+            here = np.flatnonzero((places >= first) & (places < first + one.rows))
+            rows = places[here] - first
+            pieces = pieces_of(one.bounds[rows], result.bounds[here], lengths[here])
+            if len(pieces.lengths):
+                self._move(self.copy_of(one.buffer), copy, pieces)
+            first += one.rows
+        self.mirrors.keep(result.buffer, copy)
 
     def _plan(self, work: np.ndarray, arguments: Sequence[Any]) -> Plan:
         """Who works on which rows, as far as there is scratch for a thread at least."""
@@ -129,7 +162,8 @@ class Gpu:
     def _run_here(self, loop: Loop, rows: np.ndarray, work: np.ndarray, arguments: Sequence[Any]) -> None:
         """Run the loop on some rows on the processor; scratch is made for the longest of them."""
         if len(rows):
-            passed = on_host(arguments, int(work[rows].max()))
+            here = [one.on_host(rows) if isinstance(one, Resident) else one for one in arguments]
+            passed = on_host(here, int(work[rows].max()))
             for row in rows.tolist():
                 loop(row, row + 1, *passed)
 
@@ -139,6 +173,8 @@ class Gpu:
             return cuda.device_array(one.array.shape, one.array.dtype)
         if isinstance(one, Some):
             return cuda.to_device(one.array)
+        if isinstance(one, Resident):
+            return one.copy
         if not isinstance(one, np.ndarray):
             return one  # an integer; scratch is made for each launch
         return self.copy_of(np.ascontiguousarray(one))
@@ -152,22 +188,38 @@ class Gpu:
             self.mirrors.keep(array, copy)
         return copy
 
-    def _move(self, source: Any, places: np.ndarray, bounds: np.ndarray, whose: Plan) -> np.ndarray:
+    def _together(self, source: Any, places: np.ndarray, lengths: np.ndarray, bounds: np.ndarray, whose: Plan) -> Any:
         """The rows that the device wrote, one behind the other, with gaps for those that it did not write."""
-        target = np.empty(int(bounds[-1]), source.dtype)
-        if not len(target) or not whose.launches:
-            return target
-        if np.array_equal(places, bounds[:-1]) and source.size == len(target):
-            packed = source
-        else:
-            packed = cuda.device_array(len(target), source.dtype)
-            rows = np.sort(np.concatenate(whose.launches))
-            here = [cuda.to_device(one) for one in (places, bounds, rows)]
-            mover()[min(len(rows), _MOST_BLOCKS), WARP](source, here[0], packed, here[1], here[2])
-        packed.copy_to_host(target)
-        if target.dtype == np.uint8 and not len(whose.host):
-            self.mirrors.keep(target, packed)
-        return target
+        if source.size == bounds[-1] and np.array_equal(places, bounds[:-1]):
+            return source
+        written = lengths.copy()
+        written[whose.host] = 0
+        packed = cuda.device_array(int(bounds[-1]), source.dtype)
+        self._move(source, packed, pieces_of(places, bounds[:-1], written))
+        return packed
+
+    def _move(self, source: Any, target: Any, pieces: Pieces) -> None:
+        """Copy pieces from one array of the device to another."""
+        if len(pieces.lengths):
+            starts, places, lengths = (cuda.to_device(one) for one in pieces)
+            mover()[min(len(pieces.lengths), _MOST_BLOCKS), WARP](source, starts, target, places, lengths)
+            cuda.synchronize()
+
+    def _fetched(self, copy: Any) -> np.ndarray:
+        """The host's copy of an array of the device; of texts the device keeps its own."""
+        array = np.empty(copy.size, copy.dtype)
+        if array.size:
+            copy.copy_to_host(array)
+            if array.dtype == np.uint8:
+                self.mirrors.keep(array, copy)
+        return array
+
+
+def _read_back(arguments: Sequence[Any], there: Sequence[Any]) -> None:
+    """Copy what loops wrote to the host."""
+    for one, copy in zip(arguments, there, strict=True):
+        if isinstance(one, Out | Some) and one.array.size:
+            copy.copy_to_host(one.array)
 
 
 def _scratch_bytes(arguments: Sequence[Any], longest: int) -> int:

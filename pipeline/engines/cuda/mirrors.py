@@ -33,10 +33,14 @@ class Mirrors:
         self._kept.move_to_end(key)
         return self._kept[key][1]
 
+    def takes(self, array: np.ndarray) -> bool:
+        """Whether a copy of this array would be kept."""
+        return _SMALL <= array.nbytes <= self._most
+
     def keep(self, array: np.ndarray, copy: Any) -> None:
         """Keep a copy; those that were used the longest time ago go."""
         key = _key(array)
-        if not _SMALL <= array.nbytes <= self._most or key in self._kept:
+        if not self.takes(array) or key in self._kept:
             return
         self._kept[key] = array, copy
         self._bytes += array.nbytes

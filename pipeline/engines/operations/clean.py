@@ -14,7 +14,8 @@ from pipeline.engines.launch import Out, launcher
 from pipeline.engines.normal_forms import normal_form
 from pipeline.engines.operations.names import known
 from pipeline.engines.operations.replace import replace
-from pipeline.engines.operations.rewrite import Rewrite, put_rows, rewrite_where
+from pipeline.engines.operations.rewrite import Rewrite, rewrite_where
+from pipeline.engines.operations.rows import filter_rows, put_rows, take_rows
 from pipeline.engines.spans import Spans, values_of
 from pipeline.engines.unicode_repair import characters, follow, repair_lines
 from pipeline.text.kernel import compiled
@@ -77,7 +78,7 @@ def clean_until_stable(
         if len(here) == 0:
             return result, settled
         if 2 * len(here) < len(rows):  # else they are worked on where they are, which spares a copy
-            rows, flags, texts = rows[here], flags[here], texts.take(pa.array(here))
+            rows, flags, texts = rows[here], flags[here], take_rows(texts, here)
         changed = np.zeros(len(rows), np.bool_)
         for bits, change in steps:
             chosen = flags & bits != 0
@@ -90,10 +91,10 @@ def clean_until_stable(
             result = texts
         else:
             places = _mask(rows[changed], len(result))
-            result = put_rows(result, places, texts.filter(pa.array(changed)), certain=True)[0]
+            result = put_rows(result, places, filter_rows(texts, changed), certain=True)[0]
         active = changed
     settled[rows[active]] = False
-    return put_rows(result, ~settled, contents.filter(pa.array(~settled)), certain=True)[0], settled
+    return put_rows(result, ~settled, filter_rows(contents, ~settled), certain=True)[0], settled
 
 
 def _mask(rows: np.ndarray, count: int) -> np.ndarray:
@@ -112,7 +113,7 @@ def flags_of(texts: pa.LargeStringArray) -> np.ndarray:
 
 def repair(texts: pa.LargeStringArray, chosen: np.ndarray) -> tuple[pa.LargeStringArray, np.ndarray]:
     """Undo wrong decodings in the chosen rows."""
-    some = texts if chosen.all() else texts.filter(pa.array(chosen))
+    some = filter_rows(texts, chosen)
     column = from_arrow(some)
     first, last = column.bounds[0], column.bounds[-1]
     breaks = first + 1 + np.flatnonzero(column.buffer[first:last] == LINE_FEED)
@@ -137,7 +138,7 @@ def repair(texts: pa.LargeStringArray, chosen: np.ndarray) -> tuple[pa.LargeStri
 
 def compose(texts: pa.LargeStringArray, chosen: np.ndarray) -> tuple[pa.LargeStringArray, np.ndarray]:
     """Bring the chosen rows into normalisation form C."""
-    some = texts if chosen.all() else texts.filter(pa.array(chosen))
+    some = texts if chosen.all() else texts.filter(pa.array(chosen))  # for the host only
     launcher().leave("normal forms", len(some))
     return put_rows(texts, chosen, normal_form(some, "NFC"), certain=False)
 

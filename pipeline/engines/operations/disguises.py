@@ -62,7 +62,7 @@ def undisguise(column: TextColumn) -> Plain:
     np.cumsum(bounds, out=bounds)
     output = np.empty(bounds[-1], np.uint8)
     places, sources = np.empty((2, entries[-1]), np.int64)
-    written = NOWHERE, Out(output), entries, Out(places), Out(sources)
+    written = NOWHERE, Out(output, bounds), entries, Out(places), Out(sources)
     launcher().run(undisguise_rows, work, *column, rows, bounds, *written)
     for array in (output, bounds):
         array.flags.writeable = False  # as of any column: for Numba that is a type of its own

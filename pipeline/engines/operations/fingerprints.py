@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
-from pipeline.engines.columns import from_arrow, to_arrow
+from pipeline.engines.columns import TextColumn, from_arrow, to_arrow
 from pipeline.engines.launch import Out, Scratch, launcher
 from pipeline.engines.normal_forms import normal_form
 from pipeline.text.bands import band_keys as band_keys_of
@@ -19,8 +19,9 @@ from pipeline.text.shingles import CHARACTERS, SCRATCH, WORDS, write_shingles
 from pipeline.text.sketch import MIXED, TABLE
 from pipeline.text.sketch import sketch as sketch_row
 
-__all__ = ["band_keys", "combine", "digest", "normalise", "shingles", "similarity", "sketch"]
+__all__ = ["band_keys", "combine", "digest", "fingerprints", "normalise", "shingles", "similarity", "sketch"]
 
+Unit = Literal["characters", "words"]
 UNITS = {"characters": CHARACTERS, "words": WORDS}
 
 
@@ -35,6 +36,11 @@ def normalise(texts: pa.LargeStringArray) -> pa.LargeStringArray:
     Returns:
         n texts.
     """
+    return to_arrow(*_normal(texts, stays=False))
+
+
+def _normal(texts: pa.LargeStringArray, *, stays: bool) -> TextColumn:
+    """The normal forms; if only loops read them, their buffer may be what an engine keeps elsewhere."""
     column = from_arrow(texts)
     flags = np.empty(column.rows, np.bool_)
     lengths = np.diff(column.bounds)
@@ -44,8 +50,30 @@ def normalise(texts: pa.LargeStringArray) -> pa.LargeStringArray:
     lengths[flags] = GROWTH * np.diff(others.bounds)
     places = np.full(column.rows, -1, np.int64)
     places[flags] = np.arange(others.rows)
-    (output,), bounds = launcher().pack(fold_rows, lengths, lengths, [np.uint8], *column, *others, places)
-    return to_arrow(output, bounds)
+    arguments = *column, *others, places
+    (output,), bounds = launcher().pack(fold_rows, lengths, lengths, [np.uint8], *arguments, stays=stays)
+    for array in (output, bounds) if isinstance(output, np.ndarray) else (bounds,):
+        array.flags.writeable = False  # as of any column: for Numba that is a type of its own
+    return TextColumn(output, bounds)
+
+
+def fingerprints(
+    texts: pa.LargeStringArray, *, digests: bool, values: int = 0, shingle: int = 5, unit: Unit = "characters"
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Take digests, sketches or both of normal forms that nobody else needs.
+
+    Args:
+        texts: n texts.
+        digests: Whether `digest` is wanted.
+        values: As of `sketch`; 0 where no sketch is wanted.
+        shingle: As of `sketch`.
+        unit: As of `sketch`.
+
+    Returns:
+        What `digest` and `sketch` return, or None.
+    """
+    normal = _normal(texts, stays=True)
+    return _digests(normal) if digests else None, _sketches(normal, values, shingle, unit) if values else None
 
 
 def digest(texts: pa.LargeStringArray, *, normalised: bool = False) -> np.ndarray:
@@ -58,7 +86,10 @@ def digest(texts: pa.LargeStringArray, *, normalised: bool = False) -> np.ndarra
     Returns:
         uint8 array (n, 16).
     """
-    column = from_arrow(texts if normalised else normalise(texts))
+    return _digests(from_arrow(texts) if normalised else _normal(texts, stays=True))
+
+
+def _digests(column: TextColumn) -> np.ndarray:
     digests = np.empty((column.rows, 2), np.uint64)
     launcher().run(digest_rows, np.diff(column.bounds), *column, Out(digests))
     return digests.astype("<u8", copy=False).view(np.uint8)
@@ -89,7 +120,7 @@ def sketch(
     *,
     values: int = 128,
     shingle: int = 5,
-    unit: Literal["characters", "words"] = "characters",
+    unit: Unit = "characters",
 ) -> np.ndarray:
     """Take the sketch of every text.
 
@@ -102,7 +133,10 @@ def sketch(
     Returns:
         uint32 array (n, K); every value of `""` is `pipeline.text.sketch.EMPTY`.
     """
-    column = from_arrow(normalised)
+    return _sketches(from_arrow(normalised), values, shingle, unit)
+
+
+def _sketches(column: TextColumn, values: int, shingle: int, unit: Unit) -> np.ndarray:
     sketches = np.empty((column.rows, values), np.uint32)
     scratch = (_words(size) for size in (shingle + SCRATCH, TABLE, 1 if launcher().parallel else MIXED, values))
     launcher().run(sketch_rows, np.diff(column.bounds), *column, UNITS[unit], shingle, *scratch, Out(sketches))
@@ -110,7 +144,7 @@ def sketch(
 
 
 def shingles(
-    normalised: pa.LargeStringArray, *, shingle: int = 5, unit: Literal["characters", "words"] = "characters"
+    normalised: pa.LargeStringArray, *, shingle: int = 5, unit: Unit = "characters"
 ) -> tuple[np.ndarray, np.ndarray]:
     """Take the set of shingles of every text, as 64-bit hashes: equal shingles have equal ones, of others hardly any.
 

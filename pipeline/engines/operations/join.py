@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from pipeline.engines.columns import from_arrow
-from pipeline.engines.launch import Out, launcher
+from pipeline.engines.columns import TextColumn, from_arrow
+from pipeline.engines.launch import bounds_of, launcher
 from pipeline.engines.write import write_texts
 from pipeline.text.join import join_contents
 from pipeline.text.kernel import compiled
@@ -28,12 +28,25 @@ def join(messages: pa.ListArray) -> pa.LargeStringArray:
         return messages.flatten().field("content")
     contents = from_arrow(messages.values.field("content"))
 
-    work = np.diff(contents.bounds[lists])
-
     def loop(places: np.ndarray, lengths: np.ndarray, output: np.ndarray) -> None:
-        launcher().run(join_rows, work, *contents, lists, places, Out(lengths), Out(output))
+        join_rows(0, len(messages), *contents, lists, places, lengths, output)
 
-    return write_texts(len(messages), loop)
+    texts = write_texts(len(messages), loop)
+    if launcher().parallel:
+        _follow(from_arrow(texts), contents, lists)
+    return texts
+
+
+def _follow(texts: TextColumn, contents: TextColumn, lists: np.ndarray) -> None:
+    """Join the contents where copies of them are, too: of the host's, which it needs, none travels for it."""
+    between = from_arrow(pa.array(["\n\n"], pa.large_string()))
+    wanted = np.arange(lists[0], lists[-1])
+    pieces = np.column_stack((wanted, np.full(len(wanted), contents.rows)))
+    inside = np.ones(pieces.shape, np.bool_)
+    inside[lists[1:][np.diff(lists) > 0] - lists[0] - 1, 1] = False  # nothing stands behind the last of a row
+    lengths = np.column_stack((np.diff(contents.bounds)[lists[0] : lists[-1]], np.full(len(wanted), 2)))
+    parts = TextColumn(texts.buffer, bounds_of(lengths[inside]))
+    launcher().follow(parts, [contents, between], pieces[inside])
 
 
 @compiled

@@ -70,7 +70,8 @@ def decode(texts: TextColumn, scalars: Scalars, chosen: np.ndarray) -> pa.LargeS
     starts, ends = scalars.starts[chosen], scalars.ends[chosen]
 
     def loop(places: np.ndarray, lengths: np.ndarray, output: np.ndarray) -> None:
-        launcher().run(decode_scalar_rows, ends - starts, texts.buffer, starts, ends, places, Out(lengths), Out(output))
+        measured = places, Out(lengths), Out(output, places)
+        launcher().run(decode_scalar_rows, ends - starts, texts.buffer, starts, ends, *measured)
 
     return write_texts(len(chosen), loop)
 
@@ -86,7 +87,7 @@ def decode_in_context(texts: TextColumn, scalars: Scalars) -> tuple[pa.LargeStri
     starts, ends, kinds, owners, _ = scalars
 
     def loop(places: np.ndarray, lengths: np.ndarray, output: np.ndarray) -> None:
-        measured = NOWHERE if len(places) else Out(heads), places, Out(lengths), Out(output)
+        measured = NOWHERE if len(places) else Out(heads), places, Out(lengths), Out(output, places)
         launcher().run(decode_context_rows, ends - starts, texts.buffer, starts, ends, kinds, owners, *measured)
 
     context = write_texts(len(scalars.starts), loop)
@@ -109,7 +110,7 @@ def splice(texts: TextColumn, scalars: Scalars, chosen: np.ndarray, values: pa.L
     work = np.diff(texts.bounds)
 
     def loop(places: np.ndarray, lengths: np.ndarray, output: np.ndarray) -> None:
-        launcher().run(splice_scalar_rows, work, *texts, *some, bounds, *new, places, Out(lengths), Out(output))
+        launcher().run(splice_scalar_rows, work, *texts, *some, bounds, *new, places, Out(lengths), Out(output, places))
 
     return write_texts(texts.rows, loop)
 

@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.engines.columns import from_arrow, to_arrow
-from pipeline.engines.launch import Out, launcher
+from pipeline.engines.launch import Out, bounds_of, launcher
+from pipeline.engines.operations.rows import put_rows
 from pipeline.engines.spans import Spans
 from pipeline.text.kernel import compiled
 from pipeline.text.replace import replace_spans
@@ -28,27 +29,35 @@ def replace(texts: pa.LargeStringArray, spans: Spans, values: pa.LargeStringArra
     if not len(spans.rows):
         return texts
     column, new = from_arrow(texts), from_arrow(values)
-    # Where nothing runs side by side all rows are written as one: what lies between two spans is copied at once,
-    # however many rows it is.
-    growth = np.zeros(len(spans.rows) + 1, np.int64)
-    np.cumsum(np.diff(new.bounds) - (spans.ends - spans.starts), out=growth[1:])
-    bounds = column.bounds - column.bounds[0] + growth[np.searchsorted(spans.rows, np.arange(column.rows + 1))]
+    growth = bounds_of(np.diff(new.bounds) - (spans.ends - spans.starts))
+    if launcher().parallel:  # only the rows with spans are written, and put among the others
+        chosen = np.zeros(column.rows, np.bool_)
+        chosen[spans.rows] = True
+        rows = np.flatnonzero(chosen)
+        begins, stops = column.bounds[rows], column.bounds[rows + 1]
+        first_spans = np.append(np.searchsorted(spans.rows, rows), len(spans.rows))
+        bounds = places = bounds_of(stops - begins + np.diff(growth[first_spans]))
+    else:  # all rows are written as one: what lies between two spans is copied at once, however many rows it is
+        begins, stops = column.bounds[:1], column.bounds[-1:]
+        first_spans = np.array([0, len(spans.rows)])
+        bounds = column.bounds - column.bounds[0] + growth[np.searchsorted(spans.rows, np.arange(column.rows + 1))]
+        places = bounds[[0, -1]]
     output = np.empty(bounds[-1], np.uint8)
-    places = np.ascontiguousarray(spans.starts), np.ascontiguousarray(spans.ends)
-    pieces = np.arange(column.rows + 1) if launcher().parallel else np.array([0, column.rows])
-    first_spans = np.searchsorted(spans.rows, pieces)
     launcher().run(
         write_replaced,
-        np.diff(bounds[pieces]),
+        np.diff(places),
         column.buffer,
-        column.bounds[pieces],
-        *places,
+        begins,
+        stops,
+        np.ascontiguousarray(spans.starts),
+        np.ascontiguousarray(spans.ends),
         first_spans,
         *new,
-        Out(output),
-        bounds[pieces],
+        Out(output, bounds),
+        places,
     )
-    return to_arrow(output, bounds)
+    replaced = to_arrow(output, bounds)
+    return put_rows(texts, chosen, replaced, certain=True)[0] if launcher().parallel else replaced
 
 
 @compiled
@@ -56,7 +65,8 @@ def write_replaced(
     first: int,
     last: int,
     buffer: np.ndarray,
-    bounds: np.ndarray,
+    begins: np.ndarray,
+    stops: np.ndarray,
     starts: np.ndarray,
     ends: np.ndarray,
     spans: np.ndarray,
@@ -69,8 +79,8 @@ def write_replaced(
     for k in range(first, last):
         replace_spans(
             buffer,
-            bounds[k],
-            bounds[k + 1],
+            begins[k],
+            stops[k],
             starts,
             ends,
             spans[k],

@@ -1,4 +1,4 @@
-"""Kernels that write a row anew, over a column; and host functions on the rows that need them."""
+"""Kernels that write a row anew, over a column."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from enum import IntEnum
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.engines.columns import from_arrow, to_arrow
 from pipeline.engines.launch import Loop, Out, Scratch, bounds_of, launcher
 from pipeline.engines.operations.loops import edge_rows, header_rows, markup_rows, passage_rows
+from pipeline.engines.operations.rows import put_rows
 from pipeline.engines.write import NOTHING, NOWHERE
 from pipeline.text.markdown import SCRATCH
 
-__all__ = ["Rewrite", "put_rows", "rewrite_where"]
+__all__ = ["Rewrite", "rewrite_where"]
 
 
 class Rewrite(IntEnum):
@@ -84,32 +84,5 @@ def rewrite_where(
         return texts, changed
     bounds = bounds_of(lengths)
     output = np.empty(bounds[-1], np.uint8)
-    launcher().run(loop, before, which % 10, *column, rows, bounds, NOWHERE, Out(output), *scratch)
+    launcher().run(loop, before, which % 10, *column, rows, bounds, NOWHERE, Out(output, bounds), *scratch)
     return put_rows(texts, changed, to_arrow(output, bounds), certain=which not in SAME_LENGTH)
-
-
-def put_rows(
-    texts: pa.LargeStringArray, chosen: np.ndarray, new: pa.LargeStringArray, *, certain: bool
-) -> tuple[pa.LargeStringArray, np.ndarray]:
-    """Put new texts in the place of the chosen ones.
-
-    Args:
-        texts: n texts.
-        chosen: bool (n), m of them true.
-        new: m texts.
-        certain: They are known to differ from the old ones.
-
-    Returns:
-        n texts, and which ones are not what they were: bool (n).
-    """
-    if chosen.all():
-        old, result = texts, new
-    else:
-        mask = pa.array(chosen)
-        old = None if certain else texts.filter(mask)
-        result = pc.replace_with_mask(texts, mask, new)
-    if certain:
-        return result, chosen
-    changed = chosen.copy()
-    changed[chosen] = pc.not_equal(old, new).to_numpy(zero_copy_only=False)
-    return (result if changed.any() else texts), changed

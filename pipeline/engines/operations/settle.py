@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from pipeline.engines import ENTITIES
 from pipeline.engines.operations.entities import find_entities
+from pipeline.engines.operations.rows import filter_rows, put_rows
 from pipeline.engines.redaction import Finder, Redaction
 from pipeline.engines.spans import Spans, merge, values_of
 from pipeline.engines.stand_ins import STAND_IN, StandIns, tags
@@ -107,14 +108,14 @@ def settle(
         np.add.at(counts, (here[done.rows], done.entities), 1)
         changed = np.zeros(len(here), np.bool_)
         changed[done.rows] = True
-        mask = pa.array(changed)
-        part = done.texts if changed.all() else done.texts.filter(mask)
+        part = filter_rows(done.texts, changed)
         last = again(part, here[changed], rounds - 1)
         if last is part:
             return done.texts
-        return last if changed.all() else pc.replace_with_mask(done.texts, mask, last)
+        return put_rows(done.texts, changed, last, certain=True)[0]
 
     after = again(texts, np.arange(len(texts)), ROUNDS)
     if not settled.all():
-        after = pc.if_else(pa.array(settled), after, pa.scalar("", pa.large_string()))
+        nothing = pa.repeat(pa.scalar("", pa.large_string()), int((~settled).sum()))
+        after = put_rows(after, ~settled, nothing, certain=True)[0]
     return Redaction(after, counts, settled)

@@ -38,6 +38,7 @@ def _decided(parts: list[collisions.Part], folder: Path, client: Client, frames:
     with pytest.MonkeyPatch.context() as patch:  # the CPU's own way is not taken
         patch.setattr("pipeline.curate.dedup.decide.collisions", None)
         patch.setattr("pipeline.curate.dedup.decide.components", None)
+        patch.setattr("pipeline.curate.dedup.decide.stars", None)
         return decide(parts, Dedup.model_validate(DEDUP), folder, run, frames=frames)
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from pipeline.curate.dedup import starring
+from pipeline.curate.dedup.starring import starred
 from pipeline.curate.dedup.stars import edge_ranges, stars
+from tests.curate.planted import serial
 
 
 def _files(folder: Path, edges: list[tuple[int, int, int]], cuts: int = 1) -> list[Path]:
@@ -18,6 +24,46 @@ def _files(folder: Path, edges: list[tuple[int, int, int]], cuts: int = 1) -> li
         paths.append(folder / f"edges-{cuts}-{number}.npy")
         np.save(paths[-1], part)
     return paths
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 2**32),
+    count=st.integers(1, 120),
+    share=st.floats(0, 4),
+    fixed=st.integers(0, 40),
+    chain=st.integers(0, 100),
+)
+def test_frames_choose_what_edges_one_by_one_choose(
+    seed: int, count: int, share: float, fixed: int, chain: int
+) -> None:
+    """Chains too, longer than there are rounds for, and edges that several files hold."""
+    random = np.random.default_rng(seed)
+    pairs = random.integers(0, count, (int(share * count), 2)).tolist()
+    pairs += [(row, row + 1) for row in range(min(chain, count - 1))]
+    edges = [(max(pair), min(pair), 8 + 7 * sum(pair) % 9) for pair in {tuple(sorted(pair)) for pair in pairs}]
+    edges = [edge for edge in edges if edge[0] != edge[1]]
+    with tempfile.TemporaryDirectory() as folder:
+        files = _files(Path(folder), [*edges, *edges[:20]], 3)
+        expected = stars(files, count, 11, fixed=fixed)
+        found = starred(files, count, 11, Path(folder) / "stars.npy", serial, "pandas", fixed=fixed)
+    for name in ("survivor", "equal", "orphan"):
+        one, other = getattr(found, name), getattr(expected, name)
+        assert one.dtype == other.dtype
+        assert one.tolist() == other.tolist()
+    assert found.found == expected.found
+
+
+@pytest.mark.parametrize(("links", "here"), [(20, False), (3 * starring.ROUNDS, True)])
+def test_of_a_chain_longer_than_the_rounds_the_processor_decides(
+    links: int, here: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = _files(tmp_path, [(row + 1, row, 13) for row in range(links)])
+    asked: list[int] = []
+    monkeypatch.setattr(starring, "stars", lambda *these, **named: asked.append(1) or stars(*these, **named))
+    found = starred(files, links + 1, 12, tmp_path / "stars.npy", serial, "pandas")
+    assert bool(asked) == here
+    assert found.survivor.tolist() == [row - row % 2 for row in range(links + 1)]
 
 
 def test_a_chain_is_broken(tmp_path: Path) -> None:
