@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from pipeline.curate.dedup.candidates import Sketches
 from pipeline.curate.dedup.overfull import finer_buckets
-from pipeline.curate.dedup.sorting import order_of, places_in
+from pipeline.curate.dedup.sorting import distinct, each_pair_once, order_of, places_in
 from pipeline.curate.dedup.work import Map, load, save
 
 __all__ = ["CENTRES", "Agreement", "compare"]
@@ -121,11 +121,7 @@ def compare_group(job: _Compare) -> None:
     for finer in finer_buckets(bucket[over], candidate[over], sketches):
         buckets, rows = _taking_part(*finer, part[finer[1]])
         found.append(_search(buckets, rows, rank, sketches, job.agreement, max(1, job.centres // _FINER))[0])
-    edges = np.concatenate(found, axis=1)
-    edges = edges[:, order_of(edges[0], edges[1])]
-    fresh = np.ones(edges.shape[1], dtype=np.bool_)
-    fresh[1:] = (edges[:2, 1:] != edges[:2, :-1]).any(axis=0)
-    save(job.path, edges[:, fresh])
+    save(job.path, each_pair_once(np.concatenate(found, axis=1)))
 
 
 def _search(
@@ -146,13 +142,13 @@ def _search(
     step = max(1, _BYTES // (4 * agreement.values))
     for start in range(0, len(bucket), step):
         here = slice(start, start + step)
-        distinct, place = np.unique(candidate[here], return_inverse=True)
+        rows, place = distinct(candidate[here])
         found.append(
             _edges(
                 np.ascontiguousarray(bucket[here]),
                 rank[candidate[here]],
                 place,
-                sketches[distinct],
+                sketches[rows],
                 np.array([agreement.needed, agreement.joined, agreement.told, agreement.fixed]),
                 memory,
                 kept,
@@ -186,6 +182,12 @@ def _agreeing(a, b):  # type: ignore[no-untyped-def]
     for k in range(len(a)):
         equal += a[k] == b[k]
     return equal
+
+
+@njit(cache=True, nogil=True)
+def _copy(source, target):  # type: ignore[no-untyped-def]
+    for k in range(len(source)):  # Numba's `target[:] = source` takes many times as long
+        target[k] = source[k]
 
 
 @njit(cache=True, nogil=True)
@@ -255,12 +257,12 @@ def _edges(  # type: ignore[no-untyped-def]
         if not alike or rank[i] < fixed:
             over[i] = filled == len(names)
             if not over[i]:
-                kept[filled] = mine
+                _copy(mine, kept[filled])
                 names[filled] = rank[i]
                 with_ = with_ if with_ >= 0 else filled
                 joins[filled] = with_
                 filled += 1
         before, trail = rank[i], with_
-        last[:] = mine
+        _copy(mine, last)
     memory[0], memory[1], memory[2], memory[3] = current, filled, before, trail
     return edges[:, :count].copy()
