@@ -1,8 +1,9 @@
 """How time and memory of finding duplicates grow with the number of rows: synthetic keys on two Dask workers.
 
-    python benchmarks/duplicates_growth.py [--steps] [MILLIONS …]        0.2 1 5 unless given
+    python benchmarks/duplicates_growth.py [--steps] [--shuffle] [MILLIONS …]        0.2 1 5 unless given
 
 `--steps` shows what each step took as well: seconds by the clock, of processors in the program and in the system.
+`--shuffle` only finds the rows that share a key, by files and by Dask's shuffle of data frames (pandas), and compares.
 
 One row in five is a near copy of an earlier one (106 of 128 values or more are equal), one in twenty an exact copy. The
 exponent is that of a line through the logarithms of processor seconds over all processes. Memory is the largest sum,
@@ -19,7 +20,8 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +29,15 @@ import numpy as np
 import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
+from distributed import Client
 from numpy.typing import NDArray
 
 from pipeline.cluster import dask_client, run_parts
 from pipeline.config import Cluster, Dedup, Fuzzy
-from pipeline.curate.dedup.collisions import Part
-from pipeline.curate.dedup.decide import decide
+from pipeline.curate.dedup.collisions import Part, Scheme, collisions
+from pipeline.curate.dedup.decide import bands_of, decide
+from pipeline.curate.dedup.key_tables import Frames, shuffled_collisions
+from pipeline.curate.dedup.work import load
 from pipeline.curate.keys import sketch_column
 from pipeline.mixing import keyed as mix
 
@@ -44,8 +49,13 @@ def main() -> None:
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ask.add_argument("millions", type=float, nargs="*", default=[0.2, 1, 5])
     ask.add_argument("--steps", action="store_true")
+    ask.add_argument("--shuffle", action="store_true")
     options = ask.parse_args()
     sizes = [int(size * 1e6) for size in options.millions]
+    if options.shuffle:
+        for rows in sizes:
+            beside_shuffle(rows)
+        return
     measured(10_000, {})
     names = ("rows", "removed", "wall s", "CPU s", "µs a row", "anonymous", "mapped", "resident")
     print("".join(f"{name:>{width}}" for name, width in zip(names, (12, 12, 10, 10, 10, 12, 12, 12), strict=True)))
@@ -71,29 +81,59 @@ def measured(rows: int, steps: dict[str, np.ndarray]) -> tuple[int, Watch]:
 
     What each step takes is added to `steps`.
     """
+    with written(rows) as (client, folder, parts):
+
+        def run(function: Callable[[Any], Any], jobs: Sequence[Any]) -> list[Any]:
+            began = clocks()
+            done = run_parts(client, function, jobs, stage="duplicates")
+            steps[function.__name__] = steps.get(function.__name__, np.zeros(3)) + clocks() - began
+            return done
+
+        began = clocks()
+        with Watch() as watch:
+            done = decide(parts, Dedup(), folder / "work", run, few=0)
+        steps["between the steps"] = clocks() - began - sum(steps.values(), np.zeros(3))
+        return int(done.removed.sum()), watch
+
+
+def beside_shuffle(rows: int) -> None:
+    """Print what finding the rows that share a key takes by files, and by a shuffle."""
+    bands, values = bands_of(Fuzzy())
+    scheme = Scheme(exact=True, values=VALUES, bands=bands, rows=values)
+    with written(rows) as (client, folder, parts):
+        run = partial(run_parts, client, stage="duplicates")
+        frames = Frames("pandas", lambda: client)
+        ways: dict[str, Callable[[int], dict[str, list[Path]]]] = {
+            "files": lambda number: collisions(parts, scheme, folder / f"files-{number}", run),
+            "shuffle": lambda number: shuffled_collisions(parts, scheme, folder / f"frames-{number}", frames),
+        }
+        found = []
+        for name, step in ways.items():
+            step(0)  # what is compiled, is
+            with Watch() as watch:
+                groups = step(1)
+            found.append({kind: sum(load(path).shape[1] for path in paths) for kind, paths in groups.items()})
+            print(
+                f"{rows:>12,} rows by {name:<8}{watch.wall:>8.1f} s{watch.cpu:>8.1f} processor s"
+                f"{watch.anonymous / 1e9:>8.2f} GB",
+                flush=True,
+            )
+        assert found[0] == found[1]
+
+
+@contextlib.contextmanager
+def written(rows: int) -> Iterator[tuple[Client, Path, list[Part]]]:
+    """Yield two workers, a folder, and the keys of so many rows in it."""
     folder = Path(tempfile.mkdtemp(prefix="growth-"))
     try:
         with dask_client(Cluster(workers=2)) as client:
-
-            def run(function: Callable[[Any], Any], jobs: Sequence[Any]) -> list[Any]:
-                began = clocks()
-                done = run_parts(client, function, jobs, stage="duplicates")
-                steps[function.__name__] = steps.get(function.__name__, np.zeros(3)) + clocks() - began
-                return done
-
             (folder / "keys").mkdir()
-            starts = range(0, rows, PART)
             parts = [
                 Part(path=folder / f"keys/part-{number:05d}.parquet", start=start, rows=min(PART, rows - start))
-                for number, start in enumerate(starts)
+                for number, start in enumerate(range(0, rows, PART))
             ]
-            run(write_keys, parts)
-            steps.clear()
-            began = clocks()
-            with Watch() as watch:
-                done = decide(parts, Dedup(), folder / "work", run)
-            steps["between the steps"] = clocks() - began - sum(steps.values(), np.zeros(3))
-            return int(done.removed.sum()), watch
+            run_parts(client, write_keys, parts, stage="keys")
+            yield client, folder, parts
     finally:
         shutil.rmtree(folder)
 

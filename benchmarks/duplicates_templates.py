@@ -29,6 +29,7 @@ from pipeline.config import Dedup, Fuzzy
 from pipeline.curate.dedup.collisions import Part
 from pipeline.curate.dedup.comparisons import CENTRES
 from pipeline.curate.dedup.decide import decide
+from pipeline.curate.dedup.work import here
 from pipeline.curate.keys import sketch_column
 from pipeline.curate.parquet import write_parquet
 from pipeline.engines import engine_for
@@ -115,7 +116,7 @@ def decided(sketches: NDArray[np.uint32], centres: int) -> tuple[NDArray[np.bool
         write_parquet(path, table, KEYS)
         part = Part(path=path, start=0, rows=count)
         dedup = Dedup.model_validate({"exact": False})
-        done = decide([part], dedup, work, lambda function, jobs: [function(job) for job in jobs], centres=centres)
+        done = decide([part], dedup, work, here, centres=centres)
         edges = sum(np.load(file, mmap_mode="r").shape[1] for file in (work / "edges").glob("*.npy"))
     removed = np.zeros(count, np.bool_)
     removed[done.candidates.rows[done.removed]] = True

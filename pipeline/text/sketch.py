@@ -13,8 +13,9 @@ values are the same, and no text takes more than a few times its length. Where b
 two over the text cost less than the table would.
 
 On a processor shingles are hashed many at a time, in a loop that becomes vector instructions, and those of a row that
-fit the table are kept there for the rounds to come. A thread of a GPU would only go to its memory for that: it offers
-each shingle as it finds it. The values are the same.
+fit the table are kept there for the rounds to come. These cost so little that the different ones are gathered only
+where `LATE` rounds were not enough. A thread of a GPU would only go to its memory for that: it offers each shingle as
+it finds it. The values are the same.
 """
 
 from __future__ import annotations
@@ -39,6 +40,9 @@ MIXED = 1024
 
 FEW = 16
 """Shingles for which that is not worth its beginning."""
+
+LATE = 12
+"""Rounds over kept shingles that cost about what gathering the different ones does: a row of ten words has as many."""
 
 FREE = np.uint64(0xFFFFFFFFFFFFFFFF)
 LOW = np.uint64(0xFFFFFFFF)
@@ -89,7 +93,7 @@ def sketch(
     while free > 0 and turn < 2 * buckets:
         if turn < buckets or best[turn - buckets] == FREE:
             bucket = -1 if turn < buckets else turn - buckets
-            if different == -2 and free > left:
+            if different == -2 and free > left and (kept == 0 or turn >= LATE):
                 different = gather(buffer, start, end, tokens, width, window, table)
                 kept = max(different, 0)
             if keeps and kept == 0 and tokens:

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from pipeline.config import Dedup
 from pipeline.curate.dedup.collisions import Part, hashes_of
 from pipeline.curate.dedup.decide import Decisions, decide
+from pipeline.curate.dedup.work import here as serial
 from pipeline.curate.keys import sketch_column
 from pipeline.schema import KEYS
 
@@ -21,11 +22,6 @@ __all__ = ["DEDUP", "VALUES", "as_parts", "by_id", "decided", "families", "keys_
 
 VALUES = 16
 DEDUP = {"fuzzy": {"sketch": VALUES, "threshold": 0.75, "bands": {"count": 4, "rows": 4}}}
-
-
-def serial(function: Any, jobs: Sequence[Any]) -> list[Any]:
-    """Run every job here, one after the other."""
-    return [function(job) for job in jobs]
 
 
 def families(seed: int, rows: int, *, alphabet: int = 50, kin: float = 0.7, values: int = VALUES) -> np.ndarray:
@@ -73,9 +69,12 @@ def as_parts(table: pa.Table, folder: Path, cuts: Sequence[int] = ()) -> list[Pa
 
 
 def decided(table: pa.Table, folder: Path, *, cuts: Sequence[int] = (), **changes: Any) -> dict[str, tuple[Any, ...]]:
-    """Row id → what was decided of it."""
+    """Row id → what was decided of it: by one task in memory, and by many with files, the same."""
     dedup = Dedup.model_validate({**DEDUP, **changes})
-    return by_id(table, decide(as_parts(table, folder / "keys", cuts), dedup, folder / "work", serial))
+    parts = as_parts(table, folder / "keys", cuts)
+    found = by_id(table, decide(parts, dedup, folder / "work", serial))
+    assert by_id(table, decide(parts, dedup, folder / "work", serial, few=0)) == found
+    return found
 
 
 def by_id(table: pa.Table, decisions: Decisions) -> dict[str, tuple[Any, ...]]:

@@ -60,7 +60,7 @@ def test_the_larger_way_is_taken_where_ranks_do_not_fit(tmp_path: Path, monkeypa
 
     monkeypatch.setattr("pipeline.curate.dedup.decide.components", forced)
     assert decided(table, tmp_path / "other") == one
-    assert ran == ["components"]
+    assert ran == ["components", "components"]  # in memory, and with files
     assert sorted((tmp_path / "other/work/components").glob("star-*"))
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from pipeline.config import Dedup
 from pipeline.curate import curated, duplicates
-from pipeline.curate.dedup.decide import decide
+from pipeline.curate.dedup.decide import FEW, decide
 from tests.curate.conftest import MODEL, Curated
 from tests.curate.planted import DEDUP, as_parts, by_id, families, keys_table, serial
 from tests.curate.test_curate import Curation, corpus, edited, prose
@@ -29,7 +29,7 @@ def test_stopped_after_any_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     table = keys_table(families(6, 120, alphabet=4))
     parts = as_parts(table, tmp_path / "keys", [50])
     dedup = Dedup.model_validate(DEDUP)
-    whole = decide(parts, dedup, tmp_path / "whole", serial)
+    whole = decide(parts, dedup, tmp_path / "whole", serial, few=0)
     expected = _bytes(tmp_path / "whole")
     assert {name.split("/")[0] for name in expected} == {"keys", "groups", "candidates", "edges", "state-00.npy"} | {
         name for name in expected if name.startswith("state-")
@@ -47,10 +47,10 @@ def test_stopped_after_any_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         left, work = stop, tmp_path / f"stopped-{stop}"
         monkeypatch.setattr(os, "replace", killed)
         with pytest.raises(Killed):
-            decide(parts, dedup, work, serial)
+            decide(parts, dedup, work, serial, few=0)
         monkeypatch.undo()
         assert len(_bytes(work)) == stop
-        again = decide(parts, dedup, work, serial)
+        again = decide(parts, dedup, work, serial, few=0)
         assert by_id(table, again) == by_id(table, whole)
         assert _bytes(work) == expected
 
@@ -62,17 +62,24 @@ APPEND = ["identify_part", "append_part"]
 
 
 @pytest.mark.parametrize(
-    ("module", "fuzzy", "expected_steps"),
+    ("module", "fuzzy", "few", "expected_steps"),
     [
-        (duplicates, {}, [*DECIDE, "write_part", *APPEND]),
+        (duplicates, {}, FEW, ["decide_few", "write_part", *APPEND]),
+        (duplicates, {}, 0, [*DECIDE, "write_part", *APPEND]),
         (
             duplicates,
             {"ignore_shared": 0.5, "verify": "exact"},
+            FEW,  # texts are read again, by many tasks
             ["draw", "count", "sketch", *DECIDE, "write_sets", "verify_edges", "write_part", *APPEND],
         ),
-        (curated, {}, ["decide_part", "place_part", "scan", "collide", "compare_group"]),  # with the leakage figure
+        (
+            curated,
+            {},
+            FEW,
+            ["decide_part", "place_part", "scan", "collide", "compare_group"],
+        ),  # with the leakage figure
     ],
-    ids=["sketches", "shared-exact", "leakage"],
+    ids=["few", "sketches", "shared-exact", "leakage"],
 )
 def test_stopped_in_any_step_of_the_stage(
     run_curation: Curation,
@@ -80,8 +87,10 @@ def test_stopped_in_any_step_of_the_stage(
     tmp_path: Path,
     module: ModuleType,
     fuzzy: dict[str, Any],
+    few: int,
     expected_steps: list[str],
 ) -> None:
+    monkeypatch.setitem(decide.__kwdefaults__, "few", few)
     rows = [row for row in corpus() if isinstance(row, dict)]
 
     def run(name: str) -> Curated:

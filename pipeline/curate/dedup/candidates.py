@@ -119,7 +119,8 @@ def gather(
     rank = np.empty(len(rows), dtype=np.int64)
     rank[order] = np.arange(len(rows))
     named = np.unique(np.concatenate([np.zeros(0, np.int64), *(load(path)[1] for path in groups["id"])]))
-    _check_ids(table.take(pa.array(np.searchsorted(rows, named))))
+    if len(named):
+        _check_ids(table.take(pa.array(np.searchsorted(rows, named))))
     return Candidates(
         rows=rows,
         rank=rank,
@@ -179,7 +180,7 @@ def gather_part(job: _Gather) -> None:
     own = job.part.batch < 0
     named = [by for by in job.dedup.order if isinstance(by, str) and by != "id"] if own else ["cluster"]
     sketched = ["sketch"] if job.dedup.fuzzy else []
-    whole = read_parquet(job.part.path, ["id", "digest", *named, *sketched])
+    whole = job.part.read(["id", "digest", *named, *sketched])
     table = whole.select(["id", "digest", *named]).take(take)
     digests = digests_of(table["digest"])
     columns = {"id": table["id"], "digest": digests[:, 1], "sketch": np.zeros(len(take), np.uint64)}

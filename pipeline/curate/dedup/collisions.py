@@ -44,6 +44,7 @@ class Part:
         rows: how many it has.
         batch: of the index, counted from 0; -1 for a part of this run.
         documents: the rows themselves, `schema.DOCUMENTS`; None for a part of the index.
+        table: what is in the file, where that is in memory.
     """
 
     path: Path
@@ -51,6 +52,13 @@ class Part:
     rows: int
     batch: int = -1
     documents: Path | None = None
+    table: pa.Table | None = None
+
+    def read(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """Some columns of the file, or all of them."""
+        if self.table is None:
+            return read_parquet(self.path, columns)
+        return self.table.select(columns)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,11 +101,14 @@ def collisions(
         For each kind of keys (`id`, `digest`, `sketch`, `bands`) the files of its groups: int64 [2, entries], the
         group's number in that file (ascending) and the row's number.
     """
-    keys = folder / "keys"
-    run(scan, [_Scan(part=part, number=number, scheme=scheme, folder=keys) for number, part in enumerate(parts)])
     total = sum(part.rows for part in parts)
     shares = min(_FIRST, -(-total // entries))
     edges = [_FIRST * share // shares for share in range(shares + 1)] if shares else [0]
+    scans = [
+        _Scan(part=part, number=number, scheme=scheme, whole=shares == 1, folder=folder / "keys")
+        for number, part in enumerate(parts)
+    ]
+    run(scan, scans)
     at_once = max(1, entries // max(1, total))
     tables = scheme.tables(at_once)
     together = sum(len(numbers) for _, numbers in tables) <= at_once
@@ -119,21 +130,27 @@ class _Scan:
     part: Part
     number: int
     scheme: Scheme
+    whole: bool  # whether no table is read in shares
     folder: Path
 
 
 def scan(job: _Scan) -> None:
-    """Write the keys of one part, table by table, those with the same first byte together."""
+    """Write the keys of one part, table by table, those with the same first byte together; as it comes, if `whole`."""
     path = job.folder / f"part-{job.number:05d}.npy"
     if path.exists():
         return
     keys, rows, counts = [], [], []
     for key, row in tables_of(job.part, job.scheme, engine_for("cpu")):
-        first = (key >> np.uint64(56)).astype(np.uint8)
-        order = np.argsort(first, kind="stable")  # of bytes: a radix sort
-        keys.append(key[order])
-        rows.append(row[order])
-        counts.append(np.bincount(first, minlength=_FIRST))
+        count = np.zeros(_FIRST, np.int64)
+        if job.whole:
+            count[0] = len(key)
+        else:
+            first = (key >> np.uint64(56)).astype(np.uint8)
+            order = np.argsort(first, kind="stable")  # of bytes: a radix sort
+            key, row, count = key[order], row[order], np.bincount(first, minlength=_FIRST)
+        keys.append(key)
+        rows.append(row)
+        counts.append(count)
     save(path, _packed(np.concatenate(keys), np.concatenate(rows), np.concatenate(counts)))
 
 
@@ -156,7 +173,7 @@ def tables_of(part: Part, scheme: Scheme, engine: Engine) -> Iterator[tuple[NDAr
     """The keys of every table of one part, and the rows of the part that have them."""
     every = np.arange(part.rows, dtype=np.uint32)
     wanted = {"id": part.batch < 0, "digest": scheme.exact, "sketch": scheme.values > 0}
-    columns = read_parquet(part.path, [name for name in wanted if wanted[name]])
+    columns = part.read([name for name in wanted if wanted[name]])
     if part.batch < 0:
         ids = columns["id"].combine_chunks().cast(pa.large_string())
         yield engine.digest(ids, normalised=True).view(np.uint64)[:, 0], every
@@ -168,8 +185,8 @@ def tables_of(part: Part, scheme: Scheme, engine: Engine) -> Iterator[tuple[NDAr
         sketches = sketches_of(columns["sketch"], scheme.values)
         del columns  # or all sketches would be held twice below
         # Texts without a shingle have nothing to be alike in.
-        filled = np.flatnonzero((sketches != EMPTY).any(axis=1)).astype(np.uint32)
-        sketches = sketches[filled]
+        filled = every[sketches[:, 0] != EMPTY]
+        sketches = sketches if len(filled) == part.rows else sketches[filled]
         yield hashes_of(sketches, engine)[:, 0], filled
         keys = engine.band_keys(sketches, scheme.bands, scheme.rows)
         for band in range(scheme.bands):

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from pipeline.curate.dedup.candidates import Sketches
 from pipeline.curate.dedup.overfull import finer_buckets
-from pipeline.curate.dedup.sorting import order_of, places_in
+from pipeline.curate.dedup.sorting import distinct, each_pair_once, order_of, places_in
 from pipeline.curate.dedup.work import Map, load, save
 from pipeline.engines import Engine, engine_for
 from pipeline.text.centres import STATE, begin_bucket, compare_row
@@ -135,11 +135,7 @@ def compare_group(job: _Compare) -> None:
     for finer in finer_buckets(bucket[over], candidate[over], sketches):
         buckets, rows = _taking_part(*finer, part[finer[1]])
         found.append(_search(buckets, rows, rank, sketches, job.agreement, max(1, job.centres // _FINER), engine)[0])
-    edges = np.concatenate(found, axis=1)
-    edges = edges[:, order_of(edges[0], edges[1])]
-    fresh = np.ones(edges.shape[1], dtype=np.bool_)
-    fresh[1:] = (edges[:2, 1:] != edges[:2, :-1]).any(axis=0)
-    save(job.path, edges[:, fresh])
+    save(job.path, each_pair_once(np.concatenate(found, axis=1)))
 
 
 def _search(
@@ -206,13 +202,13 @@ def _search_here(
     step = _at_once(agreement)
     for start in range(0, len(bucket), step):
         here = slice(start, start + step)
-        distinct, place = np.unique(candidate[here], return_inverse=True)
+        rows, place = distinct(candidate[here])
         found.append(
             _edges(  # type: ignore[no-untyped-call]
                 np.ascontiguousarray(bucket[here]),
                 rank[candidate[here]],
                 place,
-                sketches[distinct],
+                sketches[rows],
                 agreement.array(),
                 current,
                 state,

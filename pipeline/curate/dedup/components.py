@@ -17,7 +17,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from pipeline.curate.dedup.sorting import order_of
+from pipeline.curate.dedup.sorting import each_pair_once
 from pipeline.curate.dedup.work import Map, load, save
 
 __all__ = ["alternating_stars", "components", "union_find"]
@@ -107,7 +107,7 @@ def star(job: _Star) -> tuple[int, int]:
     for path in job.sources:
         arcs = load(path)
         pieces.append(arcs[:, slice(*np.searchsorted(arcs[0], [job.low, job.high]))])
-    arcs = _distinct(np.concatenate(pieces, axis=1))
+    arcs = each_pair_once(np.concatenate(pieces, axis=1))
     source, target = arcs
     mixed = (source.astype(np.uint64) << np.uint64(32)) ^ (target.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15))
     mixed = (mixed ^ (mixed >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -126,14 +126,7 @@ def star(job: _Star) -> tuple[int, int]:
 
 def _both_ways(edges: NDArray[np.int64]) -> NDArray[np.int64]:
     edges = edges[:, edges[0] != edges[1]]
-    return _distinct(np.concatenate([edges, edges[::-1]], axis=1))
-
-
-def _distinct(arcs: NDArray[np.int64]) -> NDArray[np.int64]:
-    arcs = arcs[:, order_of(arcs[0], arcs[1])]
-    fresh = np.ones(arcs.shape[1], dtype=np.bool_)
-    fresh[1:] = (arcs[:, 1:] != arcs[:, :-1]).any(axis=0)
-    return arcs[:, fresh]
+    return each_pair_once(np.concatenate([edges, edges[::-1]], axis=1))
 
 
 @njit(cache=True, nogil=True)

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from pipeline.curate.dedup.candidates import Sketches
 from pipeline.curate.dedup.collisions import group_keys
+from pipeline.curate.dedup.sorting import distinct
 
 __all__ = ["BLOCK", "finer_buckets"]
 
@@ -47,10 +48,10 @@ def finer_buckets(
     bounds = np.flatnonzero(np.diff(bucket, prepend=-1, append=-1))
     if len(bounds) < 2:
         return
-    distinct, place = np.unique(candidate, return_inverse=True)
+    rows, place = distinct(candidate)
     counts = np.empty(_slots(int(np.diff(bounds).max())), np.uint8)
     for first in range(0, sketches.values, BLOCK):
-        values = sketches.places(distinct, slice(first, first + BLOCK))[place]
+        values = sketches.places(rows, slice(first, first + BLOCK))[place]
         keys = np.zeros(len(bucket), np.uint64)
         _rarest(bounds, values, counts, keys)
         chosen = np.flatnonzero(keys)

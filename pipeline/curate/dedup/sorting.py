@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["order_of", "places_in"]
+__all__ = ["distinct", "each_pair_once", "order_of", "places_in"]
 
 _HALF = 1 << 32
 
@@ -27,6 +27,32 @@ def order_of(first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.int64]:
         return np.lexsort((second, first))
     order: NDArray[np.int64] = np.argsort(first.astype(np.uint64) << np.uint64(32) | second.astype(np.uint64))
     return order
+
+
+def each_pair_once(pairs: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Columns in the order of their first two values, one of those in which these are the same: int64 [rows, pairs].
+
+    Args:
+        pairs: int64 [rows, pairs], none of the first two rows negative.
+    """
+    pairs = pairs[:, order_of(pairs[0], pairs[1])]
+    first, second = pairs[:2]
+    fresh = np.ones(len(first), dtype=np.bool_)
+    fresh[1:] = (first[1:] != first[:-1]) | (second[1:] != second[:-1])
+    return pairs[:, fresh]
+
+
+def distinct(numbers: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """`np.unique(numbers, return_inverse=True)`: int64 [distinct], ascending, and int64 [n], where each stands in it.
+
+    Args:
+        numbers: int64 [n], not negative.
+    """
+    if not len(numbers) or int(numbers.max()) >= 8 * len(numbers):
+        return np.unique(numbers, return_inverse=True)
+    there = np.zeros(int(numbers.max()) + 1, np.bool_)  # a table is no larger than the numbers
+    there[numbers] = True
+    return np.flatnonzero(there), (np.cumsum(there) - 1)[numbers]
 
 
 def places_in(numbers: NDArray[np.int64], asked: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -17,7 +17,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from pipeline.curate.dedup.sorting import order_of
+from pipeline.curate.dedup.sorting import each_pair_once
 from pipeline.curate.dedup.work import load
 
 __all__ = ["Stars", "edge_ranges", "stars"]
@@ -79,10 +79,7 @@ def edge_ranges(edges: Sequence[Path], count: int, batch: int = _EDGES) -> Itera
     cuts = [np.searchsorted(file[0], bounds) for file in files]
     for i in range(len(bounds) - 1):
         part = np.concatenate([file[:, cut[i] : cut[i + 1]] for file, cut in zip(files, cuts, strict=True)], axis=1)
-        part = part[:, order_of(part[0], part[1])]
-        fresh = np.ones(part.shape[1], dtype=np.bool_)
-        fresh[1:] = (part[:2, 1:] != part[:2, :-1]).any(axis=0)
-        yield part[:, fresh]
+        yield each_pair_once(part)
 
 
 @njit(cache=True, nogil=True)

@@ -8,7 +8,7 @@ were not cut are taken over; those of rows that were cut are made anew, and the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -25,7 +25,7 @@ from pipeline.curate.dedup import breaker
 from pipeline.curate.dedup.collisions import Part as Keys
 from pipeline.curate.dedup.decide import Decisions, decide
 from pipeline.curate.dedup.shared import sketched
-from pipeline.curate.dedup.work import Map
+from pipeline.curate.dedup.work import Map, here
 from pipeline.curate.keys import keys_of
 from pipeline.curate.parquet import write_parquet
 from pipeline.curate.substrings.texts import Part, current, replaced
@@ -131,12 +131,8 @@ def _anew(job: _Job) -> pa.Table:
     path = job.path.with_name(f"plain-{job.part.number:05d}.parquet")
     write_parquet(path, keys, KEYS)
     plain = Keys(path=path, start=0, rows=len(keys), documents=job.part.cut_rows)
-    (done,), _ = sketched([plain], job.shared, fuzzy, job.recipe.curate.dedup.on, path.with_suffix(""), _here)
+    (done,), _ = sketched([plain], job.shared, fuzzy, job.recipe.curate.dedup.on, path.with_suffix(""), here)
     return pq.read_table(done.path, schema=KEYS)
-
-
-def _here(function: Callable[[Any], Any], jobs: Sequence[Any]) -> list[Any]:
-    return [function(job) for job in jobs]
 
 
 def _lines(keys: Sequence[Keys], decisions: Decisions, recipe: Recipe) -> list[pa.Table]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.curate.dedup.sorting import order_of, places_in
+from pipeline.curate.dedup.sorting import distinct, each_pair_once, order_of, places_in
 
 NUMBERS = st.lists(st.one_of(st.integers(0, 5), st.integers(2**32 - 2, 2**32 + 2), st.integers(0, 2**62)), max_size=30)
 
@@ -26,6 +26,21 @@ def test_the_largest_that_fits_half_a_key(largest: int) -> None:
     a, b = np.array([largest, 0, largest, 1]), np.array([0, largest, largest, 0])
     order = order_of(a, b)
     assert order.tolist() == [1, 3, 0, 2]
+
+
+@given(pairs=st.lists(st.tuples(st.integers(0, 3), st.one_of(st.integers(0, 3), st.just(2**40)), st.integers(0, 9))))
+def test_every_pair_once(pairs: list[tuple[int, int, int]]) -> None:
+    third = {(first, second): number for first, second, number in pairs}  # what a pair is known by decides the rest
+    columns = np.array([(*pair, third[pair]) for pair in ((first, second) for first, second, _ in pairs)], np.int64)
+    found = each_pair_once(columns.reshape(-1, 3).T)
+    assert found.T.tolist() == [[*pair, third[pair]] for pair in sorted(third)]
+
+
+@given(numbers=st.lists(st.one_of(st.integers(0, 9), st.integers(0, 99), st.integers(0, 2**62)), max_size=40))
+def test_distinct_numbers_and_their_places(numbers: list[int]) -> None:
+    found, place = distinct(np.array(numbers, np.int64))
+    assert found.tolist() == sorted(set(numbers))
+    assert found[place].tolist() == numbers
 
 
 @given(numbers=st.sets(st.integers(-(2**62), 2**62), max_size=30), asked=st.lists(st.integers(-(2**62), 2**62)))

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from pipeline.curate.dedup import work
-from pipeline.curate.dedup.work import load, save, work_folder
+from pipeline.curate.dedup.work import in_memory, load, load_table, save, save_table, work_folder
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def boots(monkeypatch: pytest.MonkeyPatch, path: Path, number: str | None) -> No
     work._boot.cache_clear()
 
 
-@pytest.mark.parametrize(
+ARRAYS = pytest.mark.parametrize(
     "array",
     [
         np.arange(5),
@@ -44,6 +45,9 @@ def boots(monkeypatch: pytest.MonkeyPatch, path: Path, number: str | None) -> No
         np.ones((1, 123456), np.bool_),
     ],
 )
+
+
+@ARRAYS
 def test_an_array_is_written_as_numpy_writes_it_and_read_as_it_was(tmp_path: Path, array: np.ndarray) -> None:
     save(tmp_path / "ours.npy", array)
     np.save(tmp_path / "theirs.npy", array)
@@ -51,6 +55,29 @@ def test_an_array_is_written_as_numpy_writes_it_and_read_as_it_was(tmp_path: Pat
     found = load(tmp_path / "ours.npy")
     assert found.dtype == array.dtype
     assert np.array_equal(found, array)
+
+
+@ARRAYS
+def test_an_array_in_memory_is_as_one_that_is_mapped(tmp_path: Path, array: np.ndarray) -> None:
+    save(tmp_path / "a.npy", array)
+    mapped = load(tmp_path / "a.npy")
+    with in_memory() as folder, in_memory() as other:
+        path = folder / "below/a.npy"
+        save(path, array)
+        save(other / "below/a.npy", np.arange(2))
+        table = pa.table({"a": [1, 2]})
+        save_table(folder / "a.arrow", table)
+        assert load_table(folder / "a.arrow").equals(table)
+        held = load(path)
+        assert np.array_equal(held, mapped)
+        # A kernel is compiled for each kind of array.
+        assert (held.dtype, held.flags.writeable, held.flags.c_contiguous) == (
+            (mapped.dtype, mapped.flags.writeable, mapped.flags.c_contiguous)
+        )
+        assert not path.exists()
+    assert not work._held
+    with pytest.raises(OSError, match="Not a directory"):
+        load(path)
 
 
 def test_what_a_boot_left_is_found_until_the_next(
