@@ -89,6 +89,7 @@ def main() -> None:
     parser.add_argument("--kind", choices=("pair", "text"), default="pair")
     parser.add_argument("--rows-of", metavar="SOURCE", help="a source's keys in YAML, as a recipe has them")
     parser.add_argument("--tokenizer", help="a folder or a name; without it one of 4096 pieces is trained on the rows")
+    parser.add_argument("--pack", default="{}", help="further keys of a recipe's `pack`, in YAML: {loss: last_answer}")
     parser.add_argument("--rounds", type=int, default=4)
     arguments = parser.parse_args()
     source = read(arguments.rows_of) if arguments.rows_of else pairs() if arguments.kind == "pair" else texts()
@@ -99,7 +100,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         (root / "tokenizer").mkdir()
-        pack = Pack(vocab_size=4096, tokenizer=arguments.tokenizer)
+        pack = Pack.model_validate(
+            {"vocab_size": 4096, "tokenizer": arguments.tokenizer, **yaml.safe_load(arguments.pack)}
+        )
         make_tokenizer(pack, lambda: (text for one in contents for text in one), root / "tokenizer")
         tokenizer = load_tokenizer(root / "tokenizer")
         renderer = Renderer(tokenizer)
@@ -115,7 +118,7 @@ def main() -> None:
                 "bare, contents + ids": bare(tokenizer, contents, ids=True),
                 "bare, rendered": bare(tokenizer, rendered),
                 "bare, rendered + ids": bare(tokenizer, rendered, ids=True),
-                "ours": our_stage(root, found),
+                "ours": our_stage(root, found, Targets.of(pack)),
             },
             time.process_time,
         )
@@ -152,7 +155,7 @@ def bare(tokenizer: Any, rows: list[list[str]], *, ids: bool = False) -> Callabl
     return encode
 
 
-def our_stage(root: Path, found: list[Row]) -> Callable[[], None]:
+def our_stage(root: Path, found: list[Row], targets: Targets) -> Callable[[], None]:
     run = RunDirectory(root)
     stage = Stage(run=run, name="tokens", version=1, config={}, inputs={}, folders=("tokens",))
     source = root / "part-00000.parquet"
@@ -164,7 +167,7 @@ def our_stage(root: Path, found: list[Row]) -> Callable[[], None]:
         output="tokens/train/part-00000.arrow",
         tokenizer=root / "tokenizer",
         tokenizer_content="1",
-        targets=Targets(),
+        targets=targets,
         stop_ids=tuple(describe_tokenizer(load_tokenizer(root / "tokenizer"))["stop_ids"]),
     )
     return lambda: void(tokenise_part(job))

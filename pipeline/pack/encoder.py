@@ -38,11 +38,11 @@ def encoder_of(tokenizer: PreTrainedTokenizerBase, *, literal: bool, inner: bool
 def with_border(tokenizer: PreTrainedTokenizerBase, border: str) -> tuple[Tokenizer, int]:
     """A copy of the core in which the character `border` is a token of its own, and that token's id.
 
-    What is between two borders is encoded as if it were a text by itself, save for a blank set before the first word.
+    What is between two borders is encoded as if it were a text by itself, but no blank is set before its first word.
     """
     from tokenizers import AddedToken
 
-    encoder = encoder_of(tokenizer, literal=False, inner=False)
+    encoder = encoder_of(tokenizer, literal=False, inner=True)
     encoder.add_tokens([AddedToken(border, normalized=False)])
     return encoder, cast(int, encoder.token_to_id(border))
 

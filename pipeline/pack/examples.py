@@ -207,9 +207,9 @@ class Renderer:
             cuts=[[place for ends in one.values() for place in ends] for one in merged],
         )
 
-    def tokens_of(self, text: str) -> list[int]:
-        """The tokens of a text by itself, control tokens in it being such."""
-        return list(self._encoder(literal=False, inner=False).encode(text, add_special_tokens=False).ids)
+    def tokens_of(self, text: str, *, inner: bool = False) -> list[int]:
+        """The tokens of a text by itself, control tokens in it being such; `inner`: it goes on from another."""
+        return list(self._encoder(literal=False, inner=inner).encode(text, add_special_tokens=False).ids)
 
     def encodings(self, pieces: Sequence[Piece], *, offsets: bool = False) -> Iterator[tuple[int, Any]]:
         """The number of each piece and its encoding, in an order of their own.

@@ -8,6 +8,10 @@ them: a token of the encoder's own that no text holds. An encoder takes its adde
 encodes what is between them apart, so that the tokens are those of each text alone; and one call for many is faster
 than many calls.
 
+What is learnt or may be cut begins and ends with such a text, or inside one at a content's ends. There the tokens' own
+bytes tell which of them lie in it (`token_bytes`); rows whose tokens are not the bytes of their text, as normalisers
+leave them, are encoded whole.
+
 The first row of each shape is encoded as if it were the only one, and the second both ways: its shape has no outline
 if they differ.
 """
@@ -17,20 +21,25 @@ from __future__ import annotations
 import json
 import re
 from array import array
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from copy import copy
 from functools import cached_property
-from itertools import pairwise
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.errors import InputError
 from pipeline.pack.calls import FILLED, form_of, fullness, to_json
 from pipeline.pack.curated_rows import CuratedRows
 from pipeline.pack.encoder import free_character, stands_alone, with_border
-from pipeline.pack.piece import Encoded
-from pipeline.pack.skeleton import Skeleton
-from pipeline.pack.stand_in import Written
+from pipeline.pack.piece import Encoded, Piece
+from pipeline.pack.stand_in import LookedInto, Written
+from pipeline.pack.stood_in import StoodIn
+from pipeline.pack.targets import Targets
+from pipeline.pack.token_bytes import token_bytes
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -50,6 +59,21 @@ _CONTENT = "\U00100000"
 """Stands for a content in a template's text; skeletons are made of nothing that holds it."""
 
 
+class _Place(NamedTuple):
+    """In a row's text: so many bytes of what the template writes, and of what is written in so many rooms before."""
+
+    fixed: int
+    rooms: int
+
+
+class _Part(NamedTuple):
+    """Of a text with contents: what is learnt of it, or may be cut."""
+
+    first: _Place
+    last: _Place
+    cut: bool
+
+
 class _Outline(NamedTuple):
     parts: list[str]
     """At even places what the template writes, with borders in it, at odd places room for contents."""
@@ -63,11 +87,22 @@ class _Outline(NamedTuple):
     """Of each segment."""
     constants: NDArray[np.uint32]
     """Tokens of the other segments."""
+    inside: list[_Part]
+    """In their order."""
+    bare: list[int]
+    """Numbers of strings whose places are known only where no blanks stand around them."""
 
-    def filled(self, strings: Sequence[str]) -> str:
+    def filled(self, strings: Sequence[str]) -> list[str]:
         parts = self.parts.copy()
         parts[1::2] = [way.of(strings[number]) if way else strings[number] for number, way in self.written]
-        return "".join(parts)
+        return parts
+
+
+class _Unproved(Exception):
+    """Tokens of some rows are not the bytes of their text."""
+
+    def __init__(self, rows: set[int]) -> None:
+        self.rows = rows
 
 
 class Outlines:
@@ -87,7 +122,9 @@ class Outlines:
         added = renderer.tokenizer.added_tokens_decoder.values()
         # Two characters that a text with neither in it cannot hold: what stands for contents, and the border.
         self._border = free_character(renderer.tokenizer, but=_CONTENT)
-        control = [one.content for one in added if one.special]
+        self._control = control = [one.content for one in added if one.special]
+        if renderer.blanks == "always":  # set behind each of them: no text with one may be filled in
+            control = [one.content for one in added]
         quoted = [to_json(text)[1:-1] for text in control]
         sought = dict.fromkeys([*control, *quoted, self._border, _CONTENT])
         self._special = re.compile("|".join(map(re.escape, sought)))
@@ -96,10 +133,18 @@ class Outlines:
 
     @property
     def _able(self) -> bool:
-        """Whether what is learnt is what stands between the template's tags, and nothing else is asked of its text."""
-        renderer, targets = self._renderer, self._renderer.targets
-        plain = renderer.template.tagged and not (renderer.template.trusts or renderer.fields or renderer.blanks)
-        return plain and not targets.locate and targets.loss in ("answer", "all") and targets.train_on_eos == "turn"
+        """Whether strings change nothing around them: none is a control token, and no blank is set inside them."""
+        renderer = self._renderer
+        added = renderer.tokenizer.added_tokens_decoder.values()
+        inexact = renderer.blanks == "always" and (self._partly or any(one.normalized for one in added))
+        return not (renderer.template.trusts or renderer.fields or inexact)
+
+    @property
+    def _partly(self) -> bool:
+        """Whether more is asked of the text than what stands between the template's tags."""
+        targets = self._renderer.targets
+        whole = Targets(loss="all" if targets.loss == "all" else "answer")
+        return not self._renderer.template.tagged or targets != whole
 
     def encode(self, rows: CuratedRows, numbers: Sequence[int]) -> tuple[list[int], Encoded]:
         """Encode those of the rows whose shape has an outline.
@@ -116,7 +161,7 @@ class Outlines:
         """
         mine: list[int] = []
         outlines: list[_Outline] = []
-        texts: list[str] = []
+        texts: list[list[str]] = []
         if self._able and numbers:
             shapes = self._shapes(rows)
             quoting = self._special.search("\0".join(rows.contents)) is not None
@@ -131,7 +176,12 @@ class Outlines:
                     mine.append(number)
                     outlines.append(known[0])
                     texts.append(known[0].filled(known[1]))
-        return mine, self._encoded(outlines, texts)
+        try:
+            return mine, self._encoded(outlines, texts)
+        except _Unproved as error:
+            proved = [place for place in range(len(mine)) if place not in error.rows]
+            some = self._encoded([outlines[place] for place in proved], [texts[place] for place in proved])
+            return [mine[place] for place in proved], some
 
     def _known_of(
         self, rows: CuratedRows, number: int, roles: bytes, contents: list[str]
@@ -160,6 +210,8 @@ class Outlines:
                 return self._known_of(rows, number, roles, contents)
         if (outline := self._known.get(shape)) is None:
             return None
+        if any(strings[one] != strings[one].strip() for one in outline.bare):
+            return None
         others = any(map(outline.asked.intersection, messages)) if messages else rows.may_have(outline.asked)[number]
         return None if others else (outline, strings)
 
@@ -177,68 +229,140 @@ class Outlines:
 
     def _make(self, shape: _Shape, row: dict[str, Any], strings: Sequence[str]) -> None:
         """Learn the outline of a shape from a row, or that it has none; neither where the row cannot tell."""
-        conversation = self._renderer.row(row["messages"], row["tools"])
-        skeleton = self._renderer.template.skeleton(conversation.messages, shape[1], self._wanted)
-        if skeleton is None:
+        renderer = copy(self._renderer)
+        conversation = renderer.row(row["messages"], row["tools"])
+        try:
+            renderer.template = template = StoodIn(renderer.template, conversation.messages, shape[1], self._wanted)
+            pieces = renderer.example(conversation)[0]
+        except (LookedInto, InputError):
             self._known[shape] = None
             return
-        if not self._wanted.issuperset(skeleton.asked & FILLED):
-            self._wanted |= skeleton.asked & FILLED
+        if not self._wanted.issuperset(template.asked & FILLED):
+            self._wanted |= template.asked & FILLED
             return
-        if any((skeleton.asked - FILLED).intersection(message) for message in conversation.messages):
+        if any((template.asked - FILLED).intersection(message) for message in conversation.messages):
             if self._tried[shape] > _TRIES:
                 self._known[shape] = None
             return
-        outline = self._outline(skeleton)
+        outline = self._outline(pieces, template)
+        if outline is None or any(strings[one] != strings[one].strip() for one in outline.bare):
+            if outline is None or self._tried[shape] > _TRIES:
+                self._known[shape] = None
+            return
         whole = self._renderer.encode([self._renderer.example(conversation)[0]])
-        own = self._encoded([outline], [outline.filled(strings)])
+        try:
+            own = self._encoded([outline], [outline.filled(strings)])
+        except _Unproved:
+            if self._tried[shape] > _TRIES:
+                self._known[shape] = None
+            return
         same = all(
             np.array_equal(a, b)
             for a, b in ((own.tokens, whole.tokens), (own.loss, whole.loss), (own.lengths, whole.lengths))
         )
-        self._known[shape] = outline if same else None
+        self._known[shape] = outline if same and own.cuts == whole.cuts else None
 
-    def _outline(self, skeleton: Skeleton) -> _Outline:
-        """Cut what the template writes where answers begin and end, and at its control tokens."""
-        text = _CONTENT.join(skeleton.literals)
-        learnt = {(first, last) for first, _, last, _ in skeleton.spans}
+    def _outline(self, pieces: Sequence[Piece], template: StoodIn) -> _Outline | None:
+        """Cut what the template writes at its control tokens too; None where a text's tokens depend on more than it."""
         texts: list[str] = []
         sizes: list[int] = []
         targets: list[bool] = []
         constants: list[int] = []
-        for piece in pairwise(sorted({0, len(text), *(place for span in learnt for place in span)})):
-            for segment in self._apart.split(text[slice(*piece)]):
+        spans: list[tuple[int, int, int]] = []
+        """First and last character in the joined texts; number of what may be cut, -1: learnt."""
+        written = template.written
+        begins = True
+        for piece in pieces:
+            place = 0
+            for segment in self._apart.split(piece.text):
                 if not segment:
                     continue
-                targets.append(piece in learnt)
-                if _CONTENT in segment:
-                    texts.append(segment)
+                first, last = place, place + len(segment)
+                place = last
+                varies = any(one in written for one in segment)
+                blank = self._blank(piece, begins, segment)
+                begins = False
+                if blank and (segment[0] in written or segment[0] in " ▁"):
+                    return None
+                learnt = [(0, len(piece.text))] if piece.target else piece.partly
+                targets.append(any(a <= first and last <= b for a, b in learnt))
+                inside = [(-1, a, b) for a, b in learnt if not targets[-1] and a < last and b > first]
+                inside += [(field, a, b) for field, a, b in piece.cuts if a < last and b > first]
+                if varies:
+                    head = sum(map(len, texts)) + len(texts) + len(blank) - first
+                    spans += [(max(a, first) + head, min(b, last) + head, field) for field, a, b in inside]
+                    texts.append(blank + segment)
                     sizes.append(-1)
+                elif inside:
+                    return None
                 else:
-                    tokens = self._renderer.tokens_of(segment)
+                    tokens = self._renderer.tokens_of(blank + segment, inner=self._renderer.blanks is not None)
                     constants += tokens
                     sizes.append(len(tokens))
-        literals = self._border.join(texts).split(_CONTENT)
+        text = self._border.join(texts)
+        rooms = [place for place, one in enumerate(text) if one in written]
+        literals = [text[a + 1 : b] for a, b in zip([-1, *rooms], [*rooms, len(text)], strict=True)]
+        # An answer that no control token ends, ends before the blanks of its content.
+        ended = template.tagged or not any(piece.text[-1:] in written for piece in pieces)
+        if self._partly and (not ended or any(map(self._forms, literals[1:-1]))):
+            return None
+
+        def at(place: int) -> _Place:
+            before = bisect_left(rooms, place)
+            return _Place(len(text[:place].encode()) - sum(len(text[one].encode()) for one in rooms[:before]), before)
+
         return _Outline(
             parts=[part for literal in literals for part in (literal, "")][:-1],
-            written=skeleton.written,
-            asked=skeleton.asked - FILLED,
+            written=[written[text[place]] for place in rooms],
+            asked=template.asked - FILLED,
             sizes=np.array(sizes, np.int64),
             targets=np.array(targets, np.bool_),
             constants=np.array(constants, np.uint32),
+            inside=[_Part(at(a), at(b), field >= 0) for a, b, field in spans],
+            bare=[number for number, way in written.values() if way is None and self._sought(number, template)],
         )
 
-    def _encoded(self, outlines: Sequence[_Outline], texts: Sequence[str]) -> Encoded:
-        """Rows from what differs between them."""
+    def _blank(self, piece: Piece, begins: bool, segment: str) -> str:
+        """The blank that is set before a segment; the border's encoder sets none."""
+        blanks = self._renderer.blanks
+        if blanks is None or piece.inner or (blanks == "first" and not begins) or self._apart.fullmatch(segment):
+            return ""
+        return " "
+
+    def _sought(self, number: int, template: StoodIn) -> bool:
+        """Whether what is learnt or cut depends on where a string stands, without the blanks around it."""
+        targets = self._renderer.targets
+        role, field = template.strings.get(number, ("", ""))
+        if field == "reasoning":
+            return targets.mask_reasoning
+        named = {role, {"user": "input", "assistant": "output"}.get(role, role)}
+        learnt = isinstance(targets.loss, tuple) and role in targets.loss and role != "assistant"
+        return field == "content" and (learnt or not named.isdisjoint(targets.fields))
+
+    def _forms(self, literal: str) -> bool:
+        """Whether a control token may stand in a row that is partly this text of the template, partly contents."""
+        return any(
+            literal in token
+            or any(literal.endswith(token[:cut]) or literal.startswith(token[cut:]) for cut in range(1, len(token)))
+            for token in self._control
+        )
+
+    def _encoded(self, outlines: Sequence[_Outline], filled: Sequence[list[str]]) -> Encoded:
+        """Rows from what differs between them.
+
+        Raises:
+            _Unproved: what is learnt of some rows, or may be cut, cannot be told.
+        """
         if not outlines:
             none = np.empty(0, np.int64)
             return Encoded(none.astype(np.uint32), none.astype(np.bool_), none, [])
         encoder, border = self._encoder
+        texts = ["".join(parts) + self._border for parts in filled]
         chunks: list[str] = []
         waiting: list[str] = []
         size = 0
         for text in texts:
-            waiting += text, self._border
+            waiting.append(text)
             size += len(text)
             if size >= _CHARACTERS:
                 chunks.append("".join(waiting))
@@ -262,12 +386,63 @@ class Outlines:
         ends = np.cumsum(segments)
         first = total[ends - segments]
         lengths = total[ends] - first
+        cuts: list[list[int]] = [[] for _ in outlines]
+        if any(one.inside for one in outlines):
+            among = np.append(np.flatnonzero(place), 0)[np.cumsum(ids != border) - (ids != border)]  # all the tokens
+            for row, begin, end, cut in self._inside(outlines, filled, texts, flat):
+                if begin == end:
+                    continue
+                if cut:
+                    cuts[row] += int(among[begin] - first[row]), int(among[end - 1] - first[row]) + 1
+                else:
+                    loss[among[begin] : among[end - 1] + 1] = True
         loss[first[lengths > 0]] = False
-        return Encoded(tokens=tokens, loss=loss, lengths=lengths, cuts=[[] for _ in outlines])
+        return Encoded(tokens=tokens, loss=loss, lengths=lengths, cuts=cuts)
+
+    def _inside(
+        self, outlines: Sequence[_Outline], filled: Sequence[list[str]], texts: Sequence[str], ids: array[int]
+    ) -> Iterator[tuple[int, int, int, bool]]:
+        """What is learnt inside texts, or may be cut: row, first and last of the encoded tokens, whether it is cut.
+
+        Raises:
+            _Unproved: tokens are not the bytes of their text.
+        """
+        pieces = list(map(self._bytes.__getitem__, ids))
+        data = list(map(str.encode, texts))
+        if b"".join(pieces) != b"".join(data):
+            raise _Unproved(self._unproved(outlines, data, pieces, ids))
+        ends = np.cumsum(np.fromiter(map(len, pieces), np.int64, len(pieces)))
+        begins = np.concatenate([[0], ends[:-1]])
+        rows, cuts, places = [], [], []
+        base = 0
+        for row, (outline, parts) in enumerate(zip(outlines, filled, strict=True)):
+            if outline.inside:
+                before = list(accumulate((len(text.encode()) for text in parts[1::2]), initial=base))
+                for part in outline.inside:
+                    rows.append(row)
+                    cuts.append(part.cut)
+                    places.append([fixed + before[rooms] for fixed, rooms in part[:2]])
+            base += len(data[row])
+        first, last = np.array(places, np.int64).T
+        begin, end = np.searchsorted(begins, first), np.searchsorted(ends, last, side="right")
+        yield from zip(rows, begin.tolist(), np.maximum(begin, end).tolist(), cuts, strict=True)
+
+    def _unproved(
+        self, outlines: Sequence[_Outline], data: Sequence[bytes], pieces: Sequence[bytes], ids: array[int]
+    ) -> set[int]:
+        """The rows whose tokens are not the bytes of their text."""
+        borders = np.flatnonzero(np.array(ids) == self._encoder[1])
+        last = borders[np.cumsum([int((one.sizes < 0).sum()) for one in outlines]) - 1] + 1
+        spans = zip([0, *last.tolist()], last.tolist(), data, strict=False)
+        return {row for row, (a, b, own) in enumerate(spans) if b"".join(pieces[a:b]) != own}
 
     @cached_property
     def _encoder(self) -> tuple[Tokenizer, int]:
         return with_border(self._renderer.tokenizer, self._border)
+
+    @cached_property
+    def _bytes(self) -> list[bytes]:
+        return token_bytes(self._encoder[0])
 
 
 def _written(tools: str) -> list[str] | None:

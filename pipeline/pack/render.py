@@ -16,7 +16,7 @@ from itertools import count
 from typing import Any, NamedTuple
 
 from pipeline.errors import InputError
-from pipeline.pack.skeleton import Skeleton, Skeletons
+from pipeline.pack.skeleton import Skeletons
 
 __all__ = ["REASONING", "Located", "Message", "Rendered", "Span", "Template", "plain_message"]
 
@@ -83,7 +83,7 @@ class Template:
         self.trusts = trusts
         self.tagged = GENERATION.search(source) is not None
         self._special = dict(special)
-        self._skeletons = Skeletons(source, special, tagged=self.tagged)
+        self.skeletons = Skeletons(source, special, tagged=self.tagged)
         ordered = sorted(control, key=len, reverse=True)
         self._longest = len(ordered[0]) if ordered else 0
         self._control = re.compile("|".join(map(re.escape, ordered)) or "(?!)")
@@ -110,7 +110,7 @@ class Template:
             InputError: the template refuses the messages, or does not let text stand as it is.
         """
         messages, tools, fields = [dict(message) for message in messages], tools or None, dict(fields or {})
-        if not (locate or tools) and (known := self._skeletons.filled(messages, fields, add_generation_prompt)):
+        if not (locate or tools) and (known := self.skeletons.filled(messages, fields, add_generation_prompt)):
             # What the template never looks at cannot hold what looks like a control token in the text.
             strings = "\0".join([*(message["content"] for message in messages), *fields.values()])
             if self.trusts or self._control.search(strings) is None:
@@ -125,7 +125,7 @@ class Template:
         if not marked:
             if tools:
                 return Rendered(*whole(), [], None)
-            return Rendered(*self._skeletons.render(messages, fields, add_generation_prompt, whole), [], None)
+            return Rendered(*self.skeletons.render(messages, fields, add_generation_prompt, whole), [], None)
         bare, spans = whole()
         texts += self.source
         free = (chr(code) for code in count(_PRIVATE) if chr(code) not in texts)
@@ -148,18 +148,6 @@ class Template:
             where=_where(messages),
             mend="give a template that writes contents as they are, or leave such rows out of the source",
         )
-
-    def skeleton(self, messages: Sequence[Message], tools: int, wanted: frozenset[str]) -> Skeleton | None:
-        """What stands around the strings of rows like this, unchecked; None where they are looked into.
-
-        Args:
-            messages: with any keys.
-            tools: how many the row has.
-            wanted: keys of messages that are filled in.
-        """
-        found = self._skeletons.asking(messages, tools, wanted)
-        # Whichever of these a message has, transformers gives it the others too.
-        return found and found._replace(asked=found.asked.union(REASONING))
 
     def control_spans(self, rendered: Rendered, first: int, last: int) -> list[Span]:
         """Control tokens that the template wrote between two places."""

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from pipeline.pack.calls import filled_in, form_of, fullness
 from pipeline.pack.stand_in import Asked, JsonStandIn, LookedInto, Places, StandIn, Unlooked, Written, filters, tests
 
-__all__ = ["Skeleton", "Skeletons"]
+__all__ = ["Shown", "Skeleton", "Skeletons"]
 
 Span = tuple[int, int]
 Render = Callable[[], tuple[str, list[Span]]]
@@ -40,8 +40,6 @@ class Skeleton(NamedTuple):
     spans: list[tuple[int, int, int, int]]
     """What the generation tags enclose: place (a content counts as one character) and contents before it, of the
     beginning and of the end."""
-    asked: frozenset[str] = frozenset()
-    """Of `asking`: the keys that the template asks a message for which has none of them."""
 
     def filled(self, strings: Sequence[str]) -> tuple[str, list[Span]]:
         """The text with a row's strings in it, and what the generation tags enclose."""
@@ -52,6 +50,17 @@ class Skeleton(NamedTuple):
             parts += string, literal
             longer.append(longer[-1] + len(string) - 1)
         return "".join(parts), [(first + longer[a], last + longer[b]) for first, a, last, b in self.spans]
+
+
+class Shown(NamedTuple):
+    """A row with stand-ins for its strings."""
+
+    messages: list[Asked]
+    tools: list[JsonStandIn]
+    asked: set[str]
+    """The keys that the template has asked a message for which has none of them."""
+    strings: dict[int, tuple[int, str]]
+    """Number of a string → message, and `content` or `reasoning`."""
 
 
 class Skeletons:
@@ -102,8 +111,8 @@ class Skeletons:
         self._known[shape] = skeleton if right else None
         return found
 
-    def asking(self, messages: Sequence[Mapping[str, Any]], tools: int, wanted: frozenset[str]) -> Skeleton | None:
-        """A new skeleton for rows of one shape, whatever other keys they have, but those that it `asked` for.
+    def shown(self, messages: Sequence[Mapping[str, Any]], tools: int, wanted: frozenset[str]) -> Shown | None:
+        """What the template sees of a row, whatever other keys its messages have; None where it cannot be shown.
 
         Args:
             messages: with any keys.
@@ -120,17 +129,29 @@ class Skeletons:
                 return StandIn(next(numbers), value)
             return JsonStandIn(next(numbers), value) if isinstance(value, dict | list) else value
 
-        shown = []
+        shown, strings = [], dict[int, tuple[int, str]]()
         for number, message in enumerate(messages):
+            strings[number] = number, "content"
             more = filled_in(message, wanted, leaf)
-            if more.get("reasoning_content") is not None:
-                more["thinking"] = more["reasoning_content"]  # as transformers has it
+            if (reasoning := more.get("reasoning_content")) is not None:
+                more["thinking"] = reasoning  # as transformers has it
+                if isinstance(reasoning, StandIn):
+                    strings[reasoning.stand_in_parts[0][0]] = number, "reasoning"  # type: ignore[index]
             shown.append(
                 Asked({**more, "role": message["role"], "content": StandIn(number, message["content"])}, asked)
             )
         given = [JsonStandIn(number, {"type": "function"}) for number in range(len(messages), len(messages) + tools)]
-        made = self._made(shown, given, {}, False)
-        return made and made._replace(asked=frozenset(asked))
+        return Shown(shown, given, asked, strings)
+
+    def of(self, shown: Shown, first: int, prompt: bool) -> Skeleton | None:
+        """A new skeleton of the first messages of what is shown; the keys asked for are added to `shown.asked`.
+
+        Args:
+            shown: of these skeletons.
+            first: how many messages.
+            prompt: `add_generation_prompt`.
+        """
+        return self._made(shown.messages[:first], shown.tools, {}, prompt)
 
     def _made(
         self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any], fields: Mapping[str, Any], prompt: bool

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -13,7 +14,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import AddedToken
+from tokenizers import AddedToken, Tokenizer
 
 from pipeline.errors import InputError
 from pipeline.pack.curated_rows import COLUMNS, CuratedRows
@@ -21,6 +22,7 @@ from pipeline.pack.encoder import stands_alone
 from pipeline.pack.examples import Renderer
 from pipeline.pack.outline import Outlines
 from pipeline.pack.targets import Targets
+from pipeline.pack.template import choose_template
 from pipeline.pack.tokenise import _encode, pieces_of
 from pipeline.schema import CURATED
 
@@ -218,7 +220,7 @@ def test_plain_rows_have_outlines_and_no_others(renderer: Renderer) -> None:
     assert outlines.encode(rows, [0])[0] == []  # the first of a shape: there may be no other
     for _ in range(3):
         found, encoded = outlines.encode(rows, range(5))
-    assert found == ([0, 1, 3] if renderer.blanks is None else [])
+    assert found == [0, 1, 3]
     assert len(encoded.lengths) == len(found)
 
 
@@ -237,26 +239,117 @@ def test_calls_are_filled_in(renderer: Renderer, text: bool) -> None:
     outlines = Outlines(renderer)
     for _ in range(2):
         found, encoded = outlines.encode(rows, range(4))
-    assert found == ([0, 1, 2] if renderer.blanks is None else [])
+    assert found == [0, 1, 2]
     whole = renderer.encode([pieces_of(renderer, rows[number])[0] for number in found])
     assert np.array_equal(encoded.tokens, whole.tokens)
     assert np.array_equal(encoded.loss, whole.loss)
 
 
-@pytest.mark.parametrize(
-    "targets",
-    [
-        Targets(loss="last_answer"),
-        Targets(train_on_eos="none"),
-        Targets(mask_reasoning=True),
-        Targets(loss=("user",)),
-        Targets(fields=("user",)),
-    ],
-)
-def test_what_is_learnt_otherwise_is_encoded_whole(tmp_path: Path, targets: Targets) -> None:
+TARGETS = {
+    "answer": Targets(),
+    "all": Targets(loss="all"),
+    "last": Targets(loss="last_answer"),
+    "eos none": Targets(train_on_eos="none"),
+    "eos last": Targets(train_on_eos="last"),
+    "reasoning": Targets(mask_reasoning=True, train_on_eos="last"),
+    "user": Targets(loss=("user",)),
+    "roles": Targets(loss=("user", "tool", "assistant"), mask_reasoning=True, train_on_eos="none"),
+    "fields": Targets(fields=("user", "tool")),
+    "fields of a role": Targets(fields=("input", "output"), loss=("system", "user"), train_on_eos="last"),
+}
+UNTAGGED = re.compile(r"\{%-? *(end)?generation *-?%\}")
+OTHERS = ["chatml", "chatml-untagged", "llama3-untagged", "plain-gpt2", "plain-gpt2-untagged", "mistral-first"]
+BLANKS = {
+    "first": {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "first", "split": False},
+    "always": {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": True},
+}
+PREPEND = [{"type": "Prepend", "prepend": "▁"}, {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}]
+
+
+@pytest.fixture(scope="module", params=[*OTHERS, "mistral-always", "chatml-always", "plain-always", "plain-prepend"])
+def other(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Renderer:
+    """Templates without tags, tokenizers without control tokens, and those that set blanks before texts."""
+    name, *more = request.param.split("-")
+    if name == "mistral" or {"always", "prepend"}.intersection(more):
+        tokenizer = copy.deepcopy(models.mistral(request.getfixturevalue("data")))
+        core = json.loads(tokenizer.backend_tokenizer.to_str())
+        core["pre_tokenizer"] = BLANKS.get(more[0])
+        core["normalizer"] = {"type": "Sequence", "normalizers": PREPEND} if "prepend" in more else None
+        tokenizer._tokenizer = Tokenizer.from_str(json.dumps(core))
+    elif "gpt2" in more:
+        tokenizer = models.gpt2(request.getfixturevalue("data"))
+    else:
+        tokenizer = models.trained(tmp_path_factory.mktemp("bpe"), Path(__file__).read_text())
+    if name == "plain":
+        tokenizer.chat_template = choose_template("plain", tokenizer)
+    else:
+        tokenizer = models.with_control(tokenizer, name)
+    if "untagged" in more:
+        tokenizer.chat_template = UNTAGGED.sub("", str(tokenizer.chat_template)).replace(
+            "message.content + '<|eot", "message.content | trim + '<|eot"
+        )
+    return Renderer(tokenizer)
+
+
+@pytest.fixture(scope="module")
+def of_targets(other: Renderer) -> dict[str, Outlines]:
+    return {name: Outlines(other.learning(targets)) for name, targets in TARGETS.items()}
+
+
+@pytest.mark.parametrize("name", TARGETS)
+@given(st.lists(st.tuples(st.booleans(), tools, talks), min_size=1, max_size=8), st.randoms(use_true_random=False))
+@settings(deadline=None, max_examples=12)
+def test_whatever_is_learnt_every_row_is_as_if_it_were_encoded_whole(
+    other: Renderer,
+    of_targets: dict[str, Outlines],
+    name: str,
+    drawn: list[tuple[bool, Any, list[tuple[str, str | None]]]],
+    random: Random,
+) -> None:
+    system, tools, said = drawn[0]
+    for _ in range(3):
+        others = [
+            (another(content, random), extra and json.dumps(another(json.loads(extra), random), ensure_ascii=False))
+            for content, extra in said
+        ]
+        drawn.append((system, tools, others))
+    check(of_targets[name]._renderer, of_targets[name], drawn)
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_whatever_is_learnt_plain_rows_have_outlines(
+    other: Renderer, of_targets: dict[str, Outlines], name: str
+) -> None:
+    rows = rows_of(
+        [(False, None, [(one, None), ("Because.\n    So." + one, None)]) for one in ("Why?", "naïve 🙂", "x")]
+    )
+    outlines = of_targets[name]
+    for _ in range(2):
+        found, encoded = outlines.encode(rows, range(3))
+    exact = other.blanks != "always" or (other.template.tagged and name in ("answer", "all"))
+    assert found == ([0, 1, 2] if exact else [])
+    if found:
+        whole = outlines._renderer.encode([pieces_of(outlines._renderer, rows[number])[0] for number in found])
+        assert all(np.array_equal(one, two) for one, two in zip(encoded[:3], whole[:3], strict=True))
+        assert encoded.cuts == whole.cuts
+        assert any(encoded.cuts) == bool(TARGETS[name].fields)
+
+
+def test_tokens_that_are_not_the_bytes_of_their_text_are_encoded_whole(tmp_path: Path) -> None:
     tokenizer = models.with_control(models.trained(tmp_path, Path(__file__).read_text()), "chatml")
-    rows = rows_of([(False, None, [("Why?", None), ("Because.", None)])])
-    assert Outlines(Renderer(tokenizer, targets)).encode(rows, [0])[0] == []
+    core = json.loads(tokenizer.backend_tokenizer.to_str())
+    core["normalizer"] = {"type": "NFC"}
+    tokenizer._tokenizer = Tokenizer.from_str(json.dumps(core))
+    renderer = Renderer(tokenizer, Targets(loss=("user",)))
+    rows = rows_of([(False, None, [(one, None), ("Because.", None)]) for one in ("Why?", "cafe\u0301", "é")])
+    outlines = Outlines(renderer)
+    for _ in range(2):
+        found, encoded = outlines.encode(rows, range(3))
+    assert found == [0, 2]
+    whole = renderer.encode([pieces_of(renderer, rows[number])[0] for number in found])
+    assert np.array_equal(encoded.tokens, whole.tokens)
+    assert np.array_equal(encoded.loss, whole.loss)
+    assert encoded.loss.any()
 
 
 def test_a_token_that_another_reaches_over_does_not_cut() -> None:

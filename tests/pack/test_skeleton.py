@@ -82,7 +82,7 @@ def test_every_row_is_as_if_it_were_rendered(name: str, drawn: list[list[tuple[s
 def test_only_a_template_that_looks_into_no_content_is_filled_in(name: str, expected: bool) -> None:
     template = Template({**FILLED_IN, **RENDERED}[name], {"eos_token": "</s>"}, ["</s>"])
     template.render([{"role": "user", "content": "one"}, {"role": "assistant", "content": "two"}])
-    assert any(template._skeletons._known.values()) == expected
+    assert any(template.skeletons._known.values()) == expected
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -94,7 +94,7 @@ def test_every_template_of_ours_is_filled_in(name: str) -> None:
         messages = [{"role": "user", "content": f" {number}"}, {"role": "assistant", "content": f"a{number}\n"}]
         found = template.render(messages)
         assert (found.text, found.generated) == rendered(template, messages, False)
-    assert any(template._skeletons._known.values())
+    assert any(template.skeletons._known.values())
 
 
 def test_fields_of_a_prompt_template_are_filled_in() -> None:
@@ -106,7 +106,7 @@ def test_fields_of_a_prompt_template_are_filled_in() -> None:
         expected = template._jinja(messages, None, fields, add_generation_prompt=False, roles=[])
         found = template.render(messages, fields=fields)
         assert (found.text, found.generated) == expected
-    assert any(template._skeletons._known.values())
+    assert any(template.skeletons._known.values())
 
 
 LOOKED_AT = {
@@ -152,4 +152,4 @@ def test_other_keys_that_no_template_looks_at_cost_no_rendering(name: str, expec
     template = Template({**FILLED_IN, **LOOKED_AT}[name], {"eos_token": "</s>"}, ["</s>"])
     for frames in ("one", "two"):
         template.render([{"role": "user", "content": frames, "frames": frames}])
-    assert [skeleton is not None for skeleton in template._skeletons._known.values()] == [expected]
+    assert [skeleton is not None for skeleton in template.skeletons._known.values()] == [expected]
