@@ -30,7 +30,7 @@ from pipeline.engines import CLEANING_ROUNDS, Engine
 from pipeline.engines.columns import from_arrow
 from pipeline.engines.conversations import only, taken
 from pipeline.ingest.formats.chat import must_speak
-from pipeline.schema import DOCUMENTS, LEDGER, ROWS, SIGNALS, VERDICTS
+from pipeline.schema import DOCUMENTS, LEDGER, SIGNALS, VERDICTS
 
 __all__ = ["Processed", "Settled", "process", "settle"]
 
@@ -128,15 +128,17 @@ def process(
     signals |= {"language": languages.codes, "language_score": languages.scores}
     ids, sources = one_array(table["id"]), one_array(table["source"])
     verdicts = judge(rules_for(recipe.curate.rules, kind), signals, ids, sources)
-    for name, dtype in SIGNALS.items():
-        table = table.append_column(VERDICTS.field(name), pa.array(signals[name], dtype))
-    measured = table.append_column(VERDICTS.field("failed"), verdicts.names()).select(VERDICTS.names)
+    columns = [pa.array(signals[name], dtype) for name, dtype in SIGNALS.items()]
+    measured = pa.Table.from_arrays(
+        [table["id"], table["source"], table["kind"], *columns, verdicts.names()], schema=VERDICTS
+    )
+    table = pa.Table.from_arrays([*table.columns, *columns], schema=DOCUMENTS)
     failed, passed = verdicts.lines, np.flatnonzero(verdicts.passed)
     if evaluation is not None and recipe.curate.decontaminate.action == "drop":
         lines, clean = _contaminated(only(table, verdicts.passed, engine), recipe, engine, evaluation)
         failed, passed = pa.concat_tables([failed, lines]), passed[clean]
     return Processed(
-        kept=(table if len(passed) == len(table) else taken([table], passed, engine)).cast(DOCUMENTS),
+        kept=table if len(passed) == len(table) else taken([table], passed, engine),
         measured=measured,
         reached=reached[filled],
         passed=passed,
@@ -178,8 +180,9 @@ def _cut(
 def settle(table: pa.Table, kind: str, recipe: Recipe, engine: Engine) -> Settled:
     """Clean and redact rows until neither changes them.
 
-    A tag may complete what a cleaner looks for, and what a cleaner joins may be an address; rows that redaction
-    changed are therefore cleaned and redacted once more.
+    A tag may complete what a cleaner looks for, and what a cleaner joins may be an address. Cleaning twice is cleaning
+    once, and so is redaction: only rows that redaction changed are cleaned again, and of these only those that cleaning
+    changed are redacted again.
 
     Args:
         table: `schema.ROWS`, of one kind.
@@ -191,40 +194,49 @@ def settle(table: pa.Table, kind: str, recipe: Recipe, engine: Engine) -> Settle
     cleaners = getattr(curate.clean, kind) if curate.clean else []
     ledger: list[pa.Table] = []
     counts: Counter[str] = Counter()
-    done, places = [ROWS.empty_table()], [np.zeros(0, np.int64)]
+    done, places = [], []
     here = np.arange(len(table))
-    for _ in range(_ROUNDS):
-        messages = one_array(table["messages"])
+    changed = np.ones(len(table), np.bool_)  # rows of the table that redaction has changed last
+    for turn in range(_ROUNDS):
+        some = only(table, changed, engine)
+        messages = one_array(some["messages"])
         contents, calm = engine.clean_until_stable(contents_of(messages), cleaners)
-        table = _with_messages(table, with_contents(messages, contents))
-        del messages, contents  # a long row is held no longer than it is used
+        moving = _rows_where(messages, ~calm)
+        if turn:
+            moved = moving | _changed(messages, contents)
+            if not moved.any():
+                break
+            stays = ~changed
+            stays[changed] = ~moved
+            done.append(only(table, stays, engine))
+            places.append(here[stays])
+            here, moving = here[~stays], moving[moved]
+            table = only(_with_messages(some, with_contents(messages, contents)), moved, engine)
+        else:
+            table = _with_messages(some, with_contents(messages, contents))
+        del some, messages, contents  # a long row is held no longer than it is used
         _give_back(table)
-        if not calm.all():
-            moving = np.zeros(len(table), np.bool_)
-            moving[rows_of(one_array(table["messages"]))[~calm]] = True
+        if moving.any():
             rounds: dict[str, float] = {"value": CLEANING_ROUNDS, "threshold": CLEANING_ROUNDS}
             ledger.append(_lines(table, moving, stage="clean", rule="restless", **rounds))
             table, here = only(table, ~moving, engine), here[~moving]
         if curate.pii is None:
-            done.append(table)
-            places.append(here)
             break
         redacted = redact(table, curate.pii, engine)
         counts.update(redacted.counts)
         if redacted.failed.any():
             ledger.append(ledger_of(table, redacted))
             table, here = only(table, ~redacted.failed, engine), here[~redacted.failed]
-        # Cleaning twice is cleaning once, so only what redaction changed can change again.
-        changed = _changed(one_array(table["messages"]), one_array(redacted.table["messages"]))
+        changed = _changed(one_array(table["messages"]), contents_of(one_array(redacted.table["messages"])))
         table = redacted.table
         del redacted
-        done.append(only(table, ~changed, engine))
-        places.append(here[~changed])
         if not changed.any():
             break
-        table, here = only(table, changed, engine), here[changed]
     else:
-        ledger.append(_lines(table, np.ones(len(table), np.bool_), stage="redact", rule="restless"))
+        ledger.append(_lines(table, changed, stage="redact", rule="restless"))
+        table, here = only(table, ~changed, engine), here[~changed]
+    done.append(table)
+    places.append(here)
     at = np.concatenate(places)
     done = [rows for rows in done if len(rows)] or done[:1]
     # Where several rounds have rows, back into their order.
@@ -242,11 +254,18 @@ def _with_messages(table: pa.Table, messages: pa.ListArray) -> pa.Table:
     return table.set_column(place, table.schema.field("messages"), messages)
 
 
-def _changed(before: pa.ListArray, after: pa.ListArray) -> NDArray[np.bool_]:
-    """Rows in which some content differs: bool [rows]."""
-    differs = pc.not_equal(contents_of(before), contents_of(after)).to_numpy(zero_copy_only=False)
-    found = np.zeros(len(before), np.bool_)
-    found[rows_of(before)[differs]] = True
+def _changed(before: pa.ListArray, after: pa.LargeStringArray) -> NDArray[np.bool_]:
+    """Rows in which some content is not what it was: bool [rows]; after, contents are in the same order."""
+    contents = contents_of(before)
+    if contents.equals(after):
+        return np.zeros(len(before), np.bool_)
+    return _rows_where(before, pc.not_equal(contents, after).to_numpy(zero_copy_only=False))
+
+
+def _rows_where(messages: pa.ListArray, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Rows of which some message is chosen: bool [rows]."""
+    found = np.zeros(len(messages), np.bool_)
+    found[rows_of(messages)[chosen]] = True
     return found
 
 

@@ -74,7 +74,7 @@ __all__ = [
     "tally_windows",
 ]
 
-slice_bytes = 4 << 20
+slice_bytes = 8 << 20
 """Few enough to stay near the processor; what an operation makes of them comes on top."""
 
 read_bytes = 0

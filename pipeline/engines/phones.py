@@ -30,6 +30,7 @@ def unknown_countries(countries: Sequence[str]) -> list[str]:
     return [code for code in countries if code not in phonenumbers.SUPPORTED_REGIONS]
 
 
+@lru_cache(1 << 14)
 def is_phone(number: str, announced: bool, countries: tuple[str, ...]) -> bool:
     """Whether a candidate is a telephone number.
 

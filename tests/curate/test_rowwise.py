@@ -48,20 +48,28 @@ def texts_of(table: pa.Table) -> list[str]:
 
 
 class Peeling:
-    """The engine, but a round of redaction takes one `(` only: what it leaves is found in the next round."""
+    """The engine, but a cleaner makes a `[` of one `(` and redaction takes it off: each finds what the other leaves."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(cpu, name)
 
+    def clean_until_stable(
+        self, contents: pa.LargeStringArray, cleaners: Sequence[str]
+    ) -> tuple[pa.LargeStringArray, np.ndarray]:
+        """Make a `[` of the first `(` where there is no `[`."""
+        texts, calm = cpu.clean_until_stable(contents, cleaners)
+        turned = pc.replace_substring(texts, "(", "[", max_replacements=1)
+        return pc.if_else(pc.match_substring(texts, "["), texts, turned), calm
+
     def redact(self, texts: pa.LargeStringArray, entities: Sequence[str], **options: Any) -> Redaction:
-        """Take the first bracket off, where there is one."""
+        """Take every `[` off."""
         found = np.zeros((len(texts), len(cpu.ENTITIES)), np.int64)
-        found[:, 0] = pc.count_substring(texts, "(").to_numpy() > 0
-        peeled = pc.replace_substring(texts, "(", "", max_replacements=1)
+        found[:, 0] = pc.count_substring(texts, "[").to_numpy()
+        peeled = pc.replace_substring(texts, "[", "")
         return Redaction(texts=peeled, counts=found, settled=np.ones(len(texts), np.bool_))
 
 
-def test_a_row_is_redacted_again_while_redaction_changes_it() -> None:
+def test_a_row_is_redacted_again_while_cleaning_changes_what_redaction_left() -> None:
     done = settle(rows(["plain", "((two", "(((three", "last\r\n"]), "text", RECIPE, Peeling())
     assert texts_of(done.table) == ["plain", "two", "three", "last"]
     assert done.table["id"].to_pylist() == [f"s/a#{number}" for number in range(4)]

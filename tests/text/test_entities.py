@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.engines import ENTITIES, cpu
+from pipeline.text.find import find_candidates
 from tests.text.columns import HOSTILE, column
 from tests.text.entity_texts import BASE64, CUT, FOUND, LOOK_ALIKES, found
 
@@ -170,3 +172,27 @@ def test_spans_are_sorted_and_apart_and_of_the_row_alone(pieces: list[str]) -> N
 def test_what_else_is_looked_for_does_not_matter(pair: tuple[str, str], before: int, after: int) -> None:
     entity, value = pair
     assert found("x " * before + value + " y" * after, (entity,)) == [(entity, value)]
+
+
+PIECES = [value for values in FOUND.values() for value in values] + LOOK_ALIKES
+CHARACTERS = "(+)-./ :=@_AJSKefghikpstxyz0123456789\"'\\\n"
+
+
+@given(
+    st.lists(
+        st.sampled_from(PIECES)
+        | st.text(CHARACTERS, max_size=12)
+        | st.sampled_from(["words ", "snake_case_name", "\n"]),
+        min_size=8,
+        max_size=40,
+    ),
+    st.integers(0, 70),
+)
+def test_what_is_asked_of_many_bytes_at_once_loses_nothing(pieces: list[str], before: int) -> None:
+    row = np.frombuffer((" " * before + "".join(pieces)).encode(), np.uint8)
+    found = []
+    for blocks in (0, 1):
+        spans = np.zeros(999, np.int64), np.zeros(999, np.int64), np.zeros(999, np.int8)
+        count = find_candidates(row, 0, len(row), (1 << len(ENTITIES)) - 1, blocks, *spans, 0)
+        found.append([span[:count].tolist() for span in spans])
+    assert found[0] == found[1]

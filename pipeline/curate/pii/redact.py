@@ -58,10 +58,12 @@ def redact(table: pa.Table, pii: Pii, engine: Engine) -> Redacted:
     looked_for = entities_of(pii)
     finder = names.finder(pii.ner) if pii.ner else None
     every = (*ENTITIES, *(finder.names if finder else ()))
+    numbered = any(pii.operator_of(name) == "pseudonym" for name in every)
 
     def attempt(rows: pa.Table) -> Redacted:
         try:
-            stand_ins = operators_of(pii, every, _taken(rows, every))  # its numbers begin anew with every attempt
+            # Its numbers begin anew with every attempt.
+            stand_ins = operators_of(pii, every, _taken(rows, every) if numbered else None)
             options = {
                 "countries": COUNTRIES if pii.countries is None else pii.countries,
                 "also": finder,

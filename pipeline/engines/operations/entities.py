@@ -83,13 +83,14 @@ def _confirmed(column: TextColumn, wanted: int, countries: tuple[str, ...]) -> S
 def _candidates(column: TextColumn, wanted: int) -> Spans:
     """What the kernels find, in memory that suffices for most texts; if it does not, they look again."""
     counts = np.empty(column.rows, np.int64)
+    blocks = int(not launcher().parallel)
     # Rows that are looked at side by side know where to write only when all of them have been counted.
     room = 0 if launcher().parallel else int(column.bounds[-1] - column.bounds[0]) // 64 + 64
     places = NOWHERE
     while True:
         starts, ends, kinds = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.int8)
         outputs = Out(counts), Out(starts), Out(ends), Out(kinds)
-        launcher().run(find_rows, np.diff(column.bounds), *column, wanted, places, *outputs)
+        launcher().run(find_rows, np.diff(column.bounds), *column, wanted, blocks, places, *outputs)
         found = int(counts.sum())
         if found <= room:
             return Spans(np.repeat(np.arange(column.rows), counts), starts[:found], ends[:found], kinds[:found])
@@ -118,6 +119,7 @@ def find_rows(
     buffer: np.ndarray,
     bounds: np.ndarray,
     wanted: int,
+    blocks: int,
     places: np.ndarray,
     counts: np.ndarray,
     starts: np.ndarray,
@@ -132,7 +134,7 @@ def find_rows(
     for row in range(first, last):
         if len(places):
             at = places[row]
-        counts[row] = find_candidates(buffer, bounds[row], bounds[row + 1], wanted, starts, ends, kinds, at)
+        counts[row] = find_candidates(buffer, bounds[row], bounds[row + 1], wanted, blocks, starts, ends, kinds, at)
         at += counts[row]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.text.signs import AHEAD, BEHIND, BLOCK
 from tests.text.cases.rows import TEXT, as_bytes, as_row, as_rows
 
 __all__ = ["cases"]
@@ -41,9 +42,12 @@ def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
     """Yield (kernel, arguments)."""
     for row in (*as_rows(), *map(as_row, MORE)):
         for wanted in (ALL, 2, 1 << 10):
-            for room in (0, 12):
+            for room, blocks in ((0, 0), (12, 1)):
                 spans = np.zeros(room, np.int64), np.zeros(room, np.int64), np.zeros(room, np.int8)
-                yield "find.find_candidates", (*row, wanted, *spans, room // 4)
+                yield "find.find_candidates", (*row, wanted, blocks, *spans, room // 4)
+    for at in range(BEHIND, len(PLACES) - BLOCK - AHEAD, 31):
+        for name in ("has_sign", "signs_of", "has_key", "has_secret", "has_group"):
+            yield f"signs.{name}", (as_bytes(PLACES), at)
     disguised = (
         "j\u200ban\xade%40co\ufeffrp ＊ｊ＠４．～ 100%4\u2060",
         "é\u200cé，。％",
