@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 import pytest
 
 from pipeline.curate import duplicates
+from pipeline.curate.dedup.decide import decide
 from pipeline.engines import engine_for
 from pipeline.errors import InputError
 from pipeline.report.drops import read_drops
@@ -251,6 +252,7 @@ def test_the_breaker_stops_a_run_that_would_remove_too_much(run_curation: Curati
 def test_steps_are_kept_for_the_try_that_allows_more(
     run_curation: Curation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setitem(decide.__kwdefaults__, "few", 0)  # few rows are decided on anew
     rows = [{"text": edited(prose(1), seed)} for seed in range(40)]
     with pytest.raises(InputError, match="max_removed"):
         run_curation(rows, curate={"dedup": {"fuzzy": {"max_removed": 0.5}}})

@@ -107,11 +107,11 @@ def test_a_full_bucket_is_the_same_in_any_parts_and_order_of_rows(
     rows[:, :4] = 7
     table = keys_table(rows)
     dedup = Dedup.model_validate({"exact": False, "fuzzy": FUZZY})
-    one = decide(as_parts(table, tmp_path / "one", []), dedup, tmp_path / "one", serial, centres=5)
+    one = decide(as_parts(table, tmp_path / "one", []), dedup, tmp_path / "one", serial, centres=5, few=0)
     shuffled = table.take(pa.array(np.random.default_rng(len(cuts)).permutation(900)))
     monkeypatch.setattr(collisions.collisions, "__kwdefaults__", {"entries": 300})
     parts = as_parts(shuffled, tmp_path / "other", cuts)
-    other = decide(parts, dedup, tmp_path / "other", serial, centres=5)
+    other = decide(parts, dedup, tmp_path / "other", serial, centres=5, few=0)
     assert len(list((tmp_path / "other/groups").iterdir())) > len(list((tmp_path / "one/groups").iterdir()))
     assert by_id(table, other) == by_id(table, one)
     assert 0 < one.removed.sum() < 900
