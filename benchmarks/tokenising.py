@@ -1,6 +1,6 @@
 """Tokenising: our stage beside the bare tokenizer, and beside `datasets` with the tokenizer's own masks.
 
-    python benchmarks/tokenising.py [--rows 4000] [--kind pair|text]
+    python benchmarks/tokenising.py [--rows 4000] [--kind pair|text] [--pack "{loss: last_answer}"]
     python benchmarks/tokenising.py --rows-of '{kind: chat, format: sharegpt, path: "data/*.json.gz"}'
 
 The rows are functions of the standard library (docstring → source), its modules in pieces, or what a recipe's source

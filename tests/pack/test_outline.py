@@ -298,7 +298,7 @@ def of_targets(other: Renderer) -> dict[str, Outlines]:
 
 @pytest.mark.parametrize("name", TARGETS)
 @given(st.lists(st.tuples(st.booleans(), tools, talks), min_size=1, max_size=8), st.randoms(use_true_random=False))
-@settings(deadline=None, max_examples=12)
+@settings(deadline=None, max_examples=4)
 def test_whatever_is_learnt_every_row_is_as_if_it_were_encoded_whole(
     other: Renderer,
     of_targets: dict[str, Outlines],
@@ -327,7 +327,9 @@ def test_whatever_is_learnt_plain_rows_have_outlines(
     for _ in range(2):
         found, encoded = outlines.encode(rows, range(3))
     exact = other.blanks != "always" or (other.template.tagged and name in ("answer", "all"))
-    assert found == ([0, 1, 2] if exact else [])
+    # Mistral's template writes a blank where such a tokenizer sets one.
+    doubled = other.blanks == "always" and "[INST]" in str(other.tokenizer.chat_template)
+    assert found == ([0, 1, 2] if exact and not doubled else [])
     if found:
         whole = outlines._renderer.encode([pieces_of(outlines._renderer, rows[number])[0] for number in found])
         assert all(np.array_equal(one, two) for one, two in zip(encoded[:3], whole[:3], strict=True))
