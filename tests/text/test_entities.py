@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from pipeline.engines import ENTITIES, cpu
 from pipeline.text.find import find_candidates
+from pipeline.text.signs import STEP
 from tests.text.columns import HOSTILE, column
 from tests.text.entity_texts import BASE64, CUT, FOUND, LOOK_ALIKES, found
 
@@ -178,21 +179,21 @@ PIECES = [value for values in FOUND.values() for value in values] + LOOK_ALIKES
 CHARACTERS = "(+)-./ :=@_AJSKefghikpstxyz0123456789\"'\\\n"
 
 
-@given(
-    st.lists(
-        st.sampled_from(PIECES)
-        | st.text(CHARACTERS, max_size=12)
-        | st.sampled_from(["words ", "snake_case_name", "\n"]),
-        min_size=8,
-        max_size=40,
-    ),
-    st.integers(0, 70),
-)
-def test_what_is_asked_of_many_bytes_at_once_loses_nothing(pieces: list[str], before: int) -> None:
-    row = np.frombuffer((" " * before + "".join(pieces)).encode(), np.uint8)
-    found = []
-    for blocks in (0, 1):
-        spans = np.zeros(999, np.int64), np.zeros(999, np.int64), np.zeros(999, np.int8)
-        count = find_candidates(row, 0, len(row), (1 << len(ENTITIES)) - 1, blocks, *spans, 0)
-        found.append([span[:count].tolist() for span in spans])
-    assert found[0] == found[1]
+def candidates(text: str, blocks: int) -> list[list[int]]:
+    row = np.frombuffer(text.encode(), np.uint8)
+    spans = np.zeros(999, np.int64), np.zeros(999, np.int64), np.zeros(999, np.int8)
+    count = find_candidates(row, 0, len(row), (1 << len(ENTITIES)) - 1, blocks, *spans, 0)
+    return [span[:count].tolist() for span in spans]
+
+
+@pytest.mark.parametrize("value", PIECES)
+def test_blocks_without_a_sign_hold_nothing_wherever_a_value_begins(value: str) -> None:
+    for before in range(80, 80 + STEP):
+        text = " " * before + value + " " * 120
+        assert candidates(text, 1) == candidates(text, 0)
+
+
+@given(st.lists(st.sampled_from(PIECES) | st.text(CHARACTERS, max_size=12) | st.integers(1, 130).map(" quiet".__mul__)))
+def test_what_is_asked_of_many_bytes_at_once_loses_nothing(pieces: list[str]) -> None:
+    text = "".join(pieces)
+    assert candidates(text, 1) == candidates(text, 0)
