@@ -64,7 +64,7 @@ def lengthen(
         longer[count] = 0
         count += places[k + 1] == places[k] + 1
     bits = 2
-    while 3 << bits < 4 * count:  # at most three quarters of the slots are taken
+    while 1 << bits < 4 * count and 2 << bits <= len(table):
         bits += 1
     for free in range(1 << bits):
         table[free] = 0
@@ -72,23 +72,27 @@ def lengthen(
     shift = np.uint64(64 - bits)
     mask = np.uint64((1 << bits) - 1)
     found = 0
+    # Whether a pair came before, a processor would guess wrong too often: the only branch is on pairs that differ.
     for j in range(count):
         k = int64(pairs[j])
         a = numbers[k]
         b = numbers[k + 1]
         slot = (np.uint64(a) << np.uint64(32) | np.uint64(b)) * factor >> shift
-        while table[slot] != 0:
-            first = int64(table[slot]) - 1
-            other = int64(pairs[first])
-            if numbers[other] == a and numbers[other + 1] == b:
-                if longer[first] == 0:
-                    found += 1
-                    longer[first] = found
-                longer[j] = longer[first]
-                break
+        entry = int64(table[slot])
+        first = entry - 1 if entry else j  # at a free slot the pair is the first of its like
+        other = int64(pairs[first])
+        while (numbers[other] ^ a) | (numbers[other + 1] ^ b):
             slot = (slot + np.uint64(1)) & mask
-        if table[slot] == 0:
-            table[slot] = j + 1
+            entry = int64(table[slot])
+            first = entry - 1 if entry else j
+            other = int64(pairs[first])
+        table[slot] = first + 1
+        number = int64(longer[first])
+        again = (first != j) & (number == 0)
+        found += again
+        number = found if again else number
+        longer[first] = number
+        longer[j] = number
     kept = 0
     for j in range(count):
         numbers[kept] = longer[j]
