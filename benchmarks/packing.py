@@ -164,6 +164,7 @@ def from_rows(rows: int) -> None:
     from tokenising import compare, datasets_masks, numbered, our_stage, pairs
 
     from pipeline.config import Pack
+    from pipeline.pack.targets import Targets
     from pipeline.pack.tokenizer import load_tokenizer, make_tokenizer
 
     found = numbered(pairs(), rows)
@@ -173,7 +174,7 @@ def from_rows(rows: int) -> None:
         root = Path(folder)
         (root / "tokenizer").mkdir()
         make_tokenizer(Pack(vocab_size=4096), lambda: iter(contents), root / "tokenizer")
-        tokenise = our_stage(root, found)
+        tokenise = our_stage(root, found, Targets())
         tokenizer = load_tokenizer(root / "tokenizer")
         theirs, masks = datasets_masks(found, tokenizer)
         print(f"{len(found)} conversations into bins of {capacity}, masks included, processor time of one core")
