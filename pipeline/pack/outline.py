@@ -51,7 +51,7 @@ __all__ = ["Outlines"]
 _SHAPES = 4096
 _TRIES = 4
 """Rows of a shape that are looked at until one can be compared. The first is not: many shapes never come again."""
-_CHARACTERS = 2048
+_CHARACTERS = 1024
 """Of texts that are encoded as one, or a little more: the encoder's memory for longer ones leaves the caches."""
 _Shape = tuple[bytes, int, str]
 """Two bytes a message, how many tools, and the `calls.form_of` the messages."""
