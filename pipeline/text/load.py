@@ -11,7 +11,7 @@ import numpy as np
 
 from pipeline.text.kernel import declare, int64
 
-__all__ = ["EACH", "HIGH", "differ", "is_plain", "load", "load_whole"]
+__all__ = ["EACH", "HIGH", "differ", "is_plain", "load"]
 
 EACH = np.uint64(0x0101010101010101)
 """1 in every byte; times a byte, that byte everywhere."""
@@ -39,41 +39,19 @@ def is_plain(word: np.uint64) -> int:
 def load(buffer: np.ndarray, at: int, end: int) -> np.uint64:
     """Return the eight bytes at `at`, little-endian; bytes from `end` on are 0."""
     if at + 8 <= end:
-        return load_whole(buffer, np.uint64(at))
-    # No loop: a compiler would make vector instructions of it, which are not worth their beginning.
-    left = max(end - at, 0)
+        # An unsigned index is used as it is (a signed one may count from the end), so this is one read of memory.
+        k = np.uint64(at)
+        return (
+            np.uint64(buffer[k])
+            | np.uint64(buffer[k + _ONE]) << np.uint64(8)
+            | np.uint64(buffer[k + np.uint64(2)]) << np.uint64(16)
+            | np.uint64(buffer[k + np.uint64(3)]) << np.uint64(24)
+            | np.uint64(buffer[k + np.uint64(4)]) << np.uint64(32)
+            | np.uint64(buffer[k + np.uint64(5)]) << np.uint64(40)
+            | np.uint64(buffer[k + np.uint64(6)]) << np.uint64(48)
+            | np.uint64(buffer[k + np.uint64(7)]) << _TOP
+        )
     value = np.uint64(0)
-    k = np.uint64(at)
-    shift = np.uint64(0)
-    if left & 4:
-        value = np.uint64(buffer[k]) | np.uint64(buffer[k + _ONE]) << np.uint64(8)
-        value |= np.uint64(buffer[k + np.uint64(2)]) << np.uint64(16) | np.uint64(
-            buffer[k + np.uint64(3)]
-        ) << np.uint64(24)
-        k += np.uint64(4)
-        shift = np.uint64(32)
-    if left & 2:
-        value |= (np.uint64(buffer[k]) | np.uint64(buffer[k + _ONE]) << np.uint64(8)) << shift
-        k += np.uint64(2)
-        shift += np.uint64(16)
-    if left & 1:
-        value |= np.uint64(buffer[k]) << shift
+    for more in range(end - at):
+        value |= np.uint64(buffer[at + more]) << np.uint64(8 * more)
     return value
-
-
-@declare("uint64(uint8[::1], uint64)", inline=True)
-def load_whole(buffer: np.ndarray, k: np.uint64) -> np.uint64:
-    """Return the eight bytes at `k`, all of them the row's.
-
-    An unsigned index is used as it is (a signed one may count from the end), so this is one read of memory.
-    """
-    return (
-        np.uint64(buffer[k])
-        | np.uint64(buffer[k + _ONE]) << np.uint64(8)
-        | np.uint64(buffer[k + np.uint64(2)]) << np.uint64(16)
-        | np.uint64(buffer[k + np.uint64(3)]) << np.uint64(24)
-        | np.uint64(buffer[k + np.uint64(4)]) << np.uint64(32)
-        | np.uint64(buffer[k + np.uint64(5)]) << np.uint64(40)
-        | np.uint64(buffer[k + np.uint64(6)]) << np.uint64(48)
-        | np.uint64(buffer[k + np.uint64(7)]) << _TOP
-    )

@@ -1,6 +1,6 @@
 r"""Lines, paragraphs and blocks that came before: each is one 64-bit hash in a table.
 
-A line's hash is made where it ends. A paragraph's (a part at `\n\n`, NeMo Curator's) and a block's (a part at
+A line's hash is made while it is read. A paragraph's (a part at `\n\n`, NeMo Curator's) and a block's (a part at
 `\n{2,}` of the stripped text, datatrove's) is the hash of its lines' hashes, so that every byte is hashed once.
 """
 
@@ -32,8 +32,6 @@ from pipeline.text.measures import (
     FILLED_PARAGRAPHS,
     PARAGRAPH_BREAKS,
 )
-from pipeline.text.word_lists import count_characters
-from pipeline.text.words import hash_bytes
 
 __all__ = ["LINES_COMPARED", "STATE", "end_block", "part_slots", "part_table_size", "repeat_line", "start_lines"]
 
@@ -124,16 +122,18 @@ def start_lines(
 
 
 @declare(
-    "int64(uint8[::1], int64, int64, int64, int64, int64, int64, uint64[::1], int64[::1], uint64[::1], int64[::1])"
+    "int64(int64, int64, int64, int64, int64, int64, uint64, uint64, uint64[::1], int64[::1], uint64[::1], int64[::1])",
+    inline=True,
 )
 def repeat_line(
-    buffer: np.ndarray,
     line: int,
-    first: int,
     stop: int,
-    end: int,
+    filled: int,
     final: int,
     characters: int,
+    indent_characters: int,
+    indent: np.uint64,
+    body: np.uint64,
     parts: np.ndarray,
     state: np.ndarray,
     folds: np.ndarray,
@@ -142,13 +142,14 @@ def repeat_line(
     """Count a line, and the paragraph and block that end with it, if they came before.
 
     Args:
-        buffer: Bytes of the column; the row ends at `end`.
-        line: The line's first byte.
-        first: Where its first word begins; -1 in a line of whitespace.
+        line: Its first byte.
         stop: Its line feed, or the end of the text.
-        end: One past the row's last byte.
+        filled: 1 if it holds more than whitespace.
         final: 1 if it ends at the end of the text.
         characters: How many it has.
+        indent_characters: How many of them stand before its first word.
+        indent: Their hash.
+        body: The hash of the others.
         parts: The table.
         state: From `start_lines`.
         folds: From `start_lines`.
@@ -157,7 +158,6 @@ def repeat_line(
     Returns:
         1 if repeats were looked for, 0 behind the cut.
     """
-    filled = first >= 0
     pair = stop == line and state[PARAGRAPH_BREAK] != 0 and not final
     if pair or final:
         measures[FILLED_PARAGRAPHS] += 1 if state[PARAGRAPH_FILLED] or filled else 0
@@ -169,7 +169,7 @@ def repeat_line(
     if line > state[CUT]:
         return 0
 
-    key = part_key(buffer, line, stop, end, folds[KEY])
+    key = line_key(indent, body)
     last = stop == state[CUT]
     measures[COMPARED_CHARACTERS] += characters if last else characters + 1
     measures[COMPARED_BREAKS] += 0 if last else 1
@@ -201,27 +201,28 @@ def repeat_line(
             if state[BLOCK_LINES] > 0:
                 count_block(parts, state, folds, measures)
         elif filled and measures[FILLED_LINES] == 1:  # the text is stripped
-            key = part_key(buffer, first, stop, end, folds[KEY])
-            add_to_block(key, count_characters(buffer, first, stop), state, folds)
+            add_to_block(line_key(folds[KEY], body), characters - indent_characters, state, folds)
         else:
             add_to_block(key, characters, state, folds)
     return 1
 
 
-@declare("int64(uint8[::1], int64, int64, int64, uint64[::1], int64[::1], uint64[::1], int64[::1])")
+@declare("int64(int64, int64, uint64, uint64, uint64[::1], int64[::1], uint64[::1], int64[::1])")
 def end_block(
-    buffer: np.ndarray,
-    first: int,
-    stop: int,
-    end: int,
+    characters: int,
+    indent_characters: int,
+    indent: np.uint64,
+    body: np.uint64,
     parts: np.ndarray,
     state: np.ndarray,
     folds: np.ndarray,
     measures: np.ndarray,
 ) -> int:
-    """Count the last block, at the end of the last word, which is `stop`; its last line begins at `first`."""
-    key = part_key(buffer, first, stop, end, folds[KEY])
-    add_to_block(key, count_characters(buffer, first, stop), state, folds)
+    """Count the last block, at the end of the last word; the arguments are those of its line so far."""
+    if measures[FILLED_LINES] == 0:
+        add_to_block(line_key(folds[KEY], body), characters - indent_characters, state, folds)
+    else:
+        add_to_block(line_key(indent, body), characters, state, folds)
     return count_block(parts, state, folds, measures)
 
 
@@ -247,10 +248,10 @@ def count_block(parts: np.ndarray, state: np.ndarray, folds: np.ndarray, measure
     return again
 
 
-@declare("uint64(uint8[::1], int64, int64, int64, uint64)", inline=True)
-def part_key(buffer: np.ndarray, first: int, last: int, end: int, key: np.uint64) -> np.uint64:
-    """Return the hash of the line `[first, last)`, or of what is left of it, of a row that ends at `end`."""
-    return mix(hash_bytes(buffer, first, last, end, key ^ np.uint64(last - first)))
+@declare("uint64(uint64, uint64)")
+def line_key(indent: np.uint64, body: np.uint64) -> np.uint64:
+    """Return the hash of a line whose whitespace before the first word and whose rest have these."""
+    return mix((indent ^ mix(body)) * FACTOR)
 
 
 @declare("int64(uint64, uint64[::1], int64[::1])")

@@ -15,8 +15,6 @@ from pipeline.text.measures import MEASURES
 from pipeline.text.phrases import derive_phrases
 from pipeline.text.repeats import STATE, part_table_size
 from pipeline.text.signals import WORDS_COMPARED, measure
-from pipeline.text.windows import WINDOW
-from pipeline.text.word_lists import LISTED
 
 __all__ = ["signals"]
 
@@ -64,15 +62,12 @@ def _words(longest: int) -> int:
 _SCRATCH = (
     Scratch(lambda longest: (_words(longest),), np.uint32),
     Scratch(lambda longest: (_words(longest),), np.uint32),
-    Scratch(lambda longest: (_words(longest) + 1,), np.uint64),
+    Scratch(lambda longest: (_words(longest),), np.uint64),
     Scratch(lambda longest: (table_size(_words(longest)),), np.uint32),
     Scratch(lambda longest: (4, _words(longest)), np.uint32),
     Scratch(lambda longest: (part_table_size(longest),), np.uint64),
     Scratch(lambda longest: (STATE,), np.int64),
     Scratch(lambda longest: (3,), np.uint64),
-    Scratch(lambda longest: (WINDOW,), np.uint64),
-    Scratch(lambda longest: (3, LISTED + 1), np.int64),
-    Scratch(lambda longest: (2, LISTED), np.uint64),
 )
 """What `measure` writes into, in its order; for a text of one-letter words and empty lines."""
 
@@ -92,9 +87,6 @@ def measure_rows(
     parts: np.ndarray,
     state: np.ndarray,
     folds: np.ndarray,
-    window: np.ndarray,
-    listed: np.ndarray,
-    hashes: np.ndarray,
     measures: np.ndarray,
     code_measures: np.ndarray,
 ) -> None:
@@ -102,21 +94,5 @@ def measure_rows(
     for row in range(first, last):
         start = bounds[row]
         end = bounds[row + 1]
-        measure(
-            buffer,
-            start,
-            end,
-            words,
-            lengths,
-            vocabulary,
-            table,
-            grams,
-            parts,
-            state,
-            folds,
-            window,
-            listed,
-            hashes,
-            measures[row],
-        )
+        measure(buffer, start, end, words, lengths, vocabulary, table, grams, parts, state, folds, measures[row])
         measure_code(buffer, start, end, families[row], code_measures[row])

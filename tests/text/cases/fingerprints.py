@@ -64,8 +64,6 @@ def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
         yield "shingles.power", (width,)
     for at in range(0, len(TEXT), 5):
         yield "load.load", (as_bytes(TEXT), at, len(TEXT))
-        if at + 8 <= len(TEXT):
-            yield "load.load_whole", (as_bytes(TEXT), np.uint64(at))
     yield "load.load", (as_bytes(TEXT), len(TEXT) - 3, len(TEXT))
     for word in WORDS_OF_EIGHT:
         number = np.uint64(int.from_bytes(word, "little"))

@@ -10,8 +10,8 @@ import numpy as np
 from pipeline.text.hashing import slots_for
 from pipeline.text.measures import MEASURES
 from pipeline.text.repeats import STATE, part_slots
-from pipeline.text.windows import WINDOW
-from pipeline.text.word_lists import LISTED
+from pipeline.text.unicode_classes import LETTER, PLAIN
+from pipeline.text.words import HASH
 from tests.text.cases.rows import ROWS, TEXT, as_bytes, as_row, as_rows
 
 __all__ = ["cases"]
@@ -40,7 +40,6 @@ def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
     for byte in range(256):
         yield "urls.is_hexadecimal", (np.uint8(byte),)
     yield from characters()
-    yield from windows()
     yield from words()
     yield from lines()
     yield from ngrams()
@@ -52,15 +51,12 @@ def scratch(size: int) -> tuple[np.ndarray, ...]:
     return (
         np.zeros(words, np.uint32),
         np.zeros(words, np.uint32),
-        np.zeros(words + 1, np.uint64),
+        np.zeros(words, np.uint64),
         np.zeros(slots_for(words), np.uint32),
         np.zeros((4, words), np.uint32),
         np.zeros(part_slots(size), np.uint64),
         np.zeros(STATE, np.int64),
         np.zeros(3, np.uint64),
-        np.zeros(WINDOW, np.uint64),
-        np.zeros((3, LISTED + 1), np.int64),
-        np.zeros((2, LISTED), np.uint64),
         np.zeros(MEASURES, np.int64),
     )
 
@@ -75,53 +71,28 @@ def characters() -> Iterator[tuple[str, tuple[Any, ...]]]:
         yield "unicode_classes.code_point", (as_bytes(text), at, len(text))
 
 
-def windows() -> Iterator[tuple[str, tuple[Any, ...]]]:
-    for bits in (0, 1, 0x8000000000000000, 0x0123456789ABCDEF, 0xFFFFFFFFFFFFFFFF):
-        for kernel in ("bits.ones", "bits.lowest", "windows.gather", "word_lists.with_letter", "word_lists.with_digit"):
-            yield kernel, (np.uint64(bits),)
-    for place in (0, 1, 63, 64):
-        yield "bits.below", (place,)
-    for row in (*as_rows(), as_row(MARKED), as_row(b'So? "(Yes.)" \t\x1cNo #1! ' * 6)):
-        for at, open_, ending in ((row[1], 0, 0), (row[2] - 3, 1, 1), (row[2], 2, 2)):
-            if row[1] <= at:
-                for kernel, begin in (("windows.classify_characters", ()), ("windows.classify_ascii", (row[1],))):
-                    window = np.array([0, 0, 0, 0, open_, ending], np.uint64)
-                    yield kernel, (row[0], *begin, at, row[2], window, np.zeros(MEASURES, np.int64))
-    for ending in (0, 1, 2):
-        bits = (np.uint64(bits) for bits in (0b0010001, 0b0100110, 0b1001000))
-        yield "windows.end_sentences", (*bits, 7, np.uint64(ending), np.zeros(MEASURES, np.int64))
-    yield "windows.end_sentences", (KEY, ~KEY, np.uint64(0), 64, np.uint64(2), np.zeros(MEASURES, np.int64))
-
-
 def words() -> Iterator[tuple[str, tuple[Any, ...]]]:
-    text = "the with ... ## a longer#word## 漢, 1é (...) withstanding0123456789".encode()
-    ends = [at for at in range(len(text) + 1) if at == len(text) or text[at] == 32]
-    begins = [0, *(at + 1 for at in ends[:-1])]
-    listed = np.zeros((3, LISTED + 1), np.int64)
-    listed[0, : len(begins)], listed[1, : len(ends)] = begins, ends
-    hashes, measures = np.zeros((2, LISTED), np.uint64), np.zeros(MEASURES, np.int64)
-    yield "word_lists.count_words", (as_bytes(text), len(text), KEY, len(ends), -1, listed, hashes, measures)
-    for first, last in zip(begins, ends, strict=True):
+    text = b"the with ... ## a longer#word##"
+    for first, last in ((0, 3), (4, 8), (9, 12), (13, 15), (16, 17), (18, 31)):
         word = text[first:last]
         yield "words.hash_runs", (as_bytes(text), first, last)
         yield "words.hash_bytes", (as_bytes(text), first, last, len(text), KEY)
-        yield "word_lists.count_characters", (as_bytes(text), first, last)
-        eight = np.uint64(int.from_bytes(word[:8], "little"))
+        eight = np.uint64(int.from_bytes(word, "little") if len(word) < 8 else 0)
         yield "words.fold", (KEY, eight)
-        yield "words.stop_word", (eight, last - first)
-        for beside in (0, 1):
+        traits = (LETTER | PLAIN if word[-1:].isalpha() else 0) | (HASH if b"#" in word else 0)
+        for measured in (0, 1):
             measures = np.zeros(MEASURES, np.int64)
-            yield "words.count_odd_word", (as_bytes(text), first, last, last - first, beside, measures)
-            measures = np.zeros(MEASURES, np.int64)
-            yield "word_lists.count_other_word", (as_bytes(text), first, last, len(text), beside, measures)
-    vocabulary, lengths = np.zeros(9, np.uint64), np.zeros(8, np.uint32)
-    vocabulary[1:4] = (7, 15, 23)
+            yield "words.count_word", (as_bytes(text), first, last, last - first, eight, traits, measured, measures)
+    vocabulary, lengths = np.zeros(8, np.uint64), np.zeros(8, np.uint32)
+    vocabulary[:3] = (7, 15, 23)
     table, size = np.zeros(16, np.uint32), np.zeros(11, np.int64)
     yield "words.clear_words", (3, np.ones(16, np.uint32), size)
     yield "words.enter_words", (vocabulary, 3, table, 8)
     table[7], table[0], table[1], size[:2] = 1, 2, 3, (3, 8)
-    hashes[0, :6] = (7, 15, 23, 31, 4, 31)
-    yield "words.number_words", (listed, hashes, 6, -1, vocabulary, lengths, table, size, np.zeros(9, np.uint32), 2)
+    for word in (7, 15, 23, 31, 4):
+        yield "words.number_word", (np.uint64(word), 5, vocabulary, lengths, table, size)
+    size[:2] = (4, 8)
+    yield "words.number_word", (np.uint64(4), 5, vocabulary, lengths, table, size)
     marked = as_bytes(MARKED)
     for last in range(len(MARKED)):
         yield "ellipses.ends_with_ellipsis", (marked, 0, last)
@@ -143,17 +114,15 @@ def lines() -> Iterator[tuple[str, tuple[Any, ...]]]:
     for text in (*ROWS, MARKED):
         row = as_row(text)
         yield "repeats.start_lines", (*row, text.count(b"\n"), *parts(0))
-    line = as_bytes(b"012345 789\n12345678 012 4567890")
-    for stop, first, final in ((9, 7, 0), (5, -1, 0), (9, 5, 1), (30, -1, 0)):
-        yield "repeats.repeat_line", (line, 5, first, stop, len(line), final, 4, *parts(1))
-    yield "repeats.repeat_line", (line, 21, -1, 30, len(line), 0, 4, *parts(1))
-    yield "repeats.end_block", (line, 4, 15, len(line), *parts(0))
-    yield "repeats.end_block", (line, 4, 30, len(line), *parts(1))
-    for stop in (4, 12, 20, 21, len(line)):
-        yield "repeats.part_key", (line, 4, stop, len(line), KEY)
+    for stop, filled, final in ((9, 1, 0), (5, 0, 0), (9, 1, 1), (30, 0, 0)):
+        yield "repeats.repeat_line", (5, stop, filled, final, 4, 1, KEY, np.uint64(stop), *parts(1))
+    yield "repeats.repeat_line", (21, 30, 0, 0, 4, 1, KEY, KEY, *parts(1))
+    yield "repeats.end_block", (4, 1, KEY, KEY, *parts(0))
+    yield "repeats.end_block", (4, 1, KEY, KEY, *parts(1))
     table, state, folds, measures = parts(1)
     yield "repeats.add_to_block", (KEY, 4, state, folds)
     yield "repeats.count_block", (table, state, folds, measures)
+    yield "repeats.line_key", (KEY, np.uint64(3))
     for key in (0, 1, 5, 9, 13):
         yield "repeats.came_before", (np.uint64(key), table, state)
 
