@@ -74,11 +74,16 @@ def best_of(times: int, call: Callable[[], object]) -> float:
 def best_of_each(
     times: int, calls: dict[str, Callable[[], object]], clock: Callable[[], float] = time.perf_counter
 ) -> dict[str, float]:
-    """Seconds of the fastest of several calls of each; they take turns, so that all see the machine's bad moments."""
+    """Seconds of the fastest of several calls of each.
+
+    They take turns, so that all see the machine's bad moments, each time in another order, so that none always finds
+    the heap and the caches as the same other one leaves them.
+    """
     seconds = dict.fromkeys(calls, float("inf"))
+    rng = random.Random(0)
     for _ in range(times):
-        for name, call in calls.items():
+        for name in rng.sample(list(calls), len(calls)):
             begin = clock()
-            call()
+            calls[name]()
             seconds[name] = min(seconds[name], clock() - begin)
     return seconds
