@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -59,6 +60,9 @@ def stands_alone(token: AddedToken, added: Collection[AddedToken]) -> bool:
     Of several that match, the core takes the one that begins first, and of these the longest.
     """
     own = token.content
+    beside_words = any(re.match(r"\w", one) for one in (own[:1], own[-1:]))
+    if beside_words and any(other.single_word for other in added):
+        return False  # whether such a one is a word depends on what stands beside it
     if token.normalized or token.lstrip or token.rstrip or token.single_word or not token.special:
         return False
     for text in (other.content for other in added if other.content != own):
@@ -67,10 +71,15 @@ def stands_alone(token: AddedToken, added: Collection[AddedToken]) -> bool:
     return True
 
 
-def leading_blank(tokenizer: PreTrainedTokenizerBase) -> Literal["first", "always"] | None:
-    """Whether the core sets a blank before a text: its first word's, or also after every control token."""
+def leading_blank(tokenizer: PreTrainedTokenizerBase) -> Literal["first", "always", "words"] | None:
+    """Whether the core sets a blank before a text: before the first word, or also behind every control token.
+
+    Or before all `words` that an earlier step has cut off (`WhitespaceSplit`, then `Metaspace`, as in XLM-R).
+    """
     core = tokenizer.backend_tokenizer
     parts = [json.loads(part.__getstate__()) for part in (core.normalizer, core.pre_tokenizer) if part is not None]
+    if any(_blanks(inner) for part in parts for inner in part.get("pretokenizers", [])[1:]):
+        return "words"
     found = {kind for part in parts for kind in _blanks(part)}
     return "always" if "always" in found else "first" if "first" in found else None
 

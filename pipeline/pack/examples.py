@@ -270,7 +270,14 @@ class Renderer:
         """Whether no blank is set before what begins at `place`, as none would be in the whole text."""
         if place == 0 or self.blanks is None:
             return False
-        return self.blanks == "first" or not self.template.control_ends(rendered, place)
+        goes_on = self.blanks == "first" or not self.template.control_ends(rendered, place)
+        if goes_on and self.blanks == "words":
+            raise InputError(
+                "the tokenizer sets a blank before every word, so a text cannot be cut between control tokens",
+                where=f"at {place} of {len(rendered.text)} characters",
+                mend="use a template that writes a control token where an answer begins and ends, or another tokenizer",
+            )
+        return goes_on
 
 
 def adds_bos(tokenizer: PreTrainedTokenizerBase) -> bool:

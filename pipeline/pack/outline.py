@@ -124,7 +124,7 @@ class Outlines:
         self._border = free_character(renderer.tokenizer, but=_CONTENT)
         self._control = control = [one.content for one in added if one.special]
         if renderer.blanks == "always":  # set behind each of them: no text with one may be filled in
-            control = [one.content for one in added]
+            self._control = control = [one.content for one in added]
         quoted = [to_json(text)[1:-1] for text in control]
         sought = dict.fromkeys([*control, *quoted, self._border, _CONTENT])
         self._special = re.compile("|".join(map(re.escape, sought)))
@@ -137,6 +137,7 @@ class Outlines:
         renderer = self._renderer
         added = renderer.tokenizer.added_tokens_decoder.values()
         inexact = renderer.blanks == "always" and (self._partly or any(one.normalized for one in added))
+        inexact |= renderer.blanks == "words"
         return not (renderer.template.trusts or renderer.fields or inexact)
 
     @property
@@ -234,6 +235,7 @@ class Outlines:
         try:
             renderer.template = template = StoodIn(renderer.template, conversation.messages, shape[1], self._wanted)
             pieces = renderer.example(conversation)[0]
+            told = template.tagged or template.finds_answers(conversation)
         except (LookedInto, InputError):
             self._known[shape] = None
             return
@@ -244,7 +246,7 @@ class Outlines:
             if self._tried[shape] > _TRIES:
                 self._known[shape] = None
             return
-        outline = self._outline(pieces, template)
+        outline = self._outline(pieces, template) if told else None
         if outline is None or any(strings[one] != strings[one].strip() for one in outline.bare):
             if outline is None or self._tried[shape] > _TRIES:
                 self._known[shape] = None
@@ -304,8 +306,11 @@ class Outlines:
         literals = [text[a + 1 : b] for a, b in zip([-1, *rooms], [*rooms, len(text)], strict=True)]
         # An answer that no control token ends, ends before the blanks of its content.
         ended = template.tagged or not any(piece.text[-1:] in written for piece in pieces)
-        if self._partly and (not ended or any(map(self._forms, literals[1:-1]))):
+        seams = self._partly or self._renderer.blanks == "always"
+        if (self._partly and not ended) or (seams and self._forms(literals)):
             return None
+        if self._renderer.blanks == "always" and any(token in one for token in self._control for one in literals):
+            return None  # a blank is set behind it, too
 
         def at(place: int) -> _Place:
             before = bisect_left(rooms, place)
@@ -339,11 +344,12 @@ class Outlines:
         learnt = isinstance(targets.loss, tuple) and role in targets.loss and role != "assistant"
         return field == "content" and (learnt or not named.isdisjoint(targets.fields))
 
-    def _forms(self, literal: str) -> bool:
-        """Whether a control token may stand in a row that is partly this text of the template, partly contents."""
+    def _forms(self, literals: Sequence[str]) -> bool:
+        """Whether a control token may stand partly in what the template writes, partly in the contents between."""
         return any(
-            literal in token
-            or any(literal.endswith(token[:cut]) or literal.startswith(token[cut:]) for cut in range(1, len(token)))
+            any(literal in token for literal in literals[1:-1])
+            or any(literal.endswith(token[:cut]) for literal in literals[:-1] for cut in range(1, len(token)))
+            or any(literal.startswith(token[cut:]) for literal in literals[1:] for cut in range(1, len(token)))
             for token in self._control
         )
 

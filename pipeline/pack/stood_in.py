@@ -2,7 +2,8 @@
 
 What is learnt of a row is found in its text (`targets`, `examples`). Here the same code finds it in a text that stands
 for all rows of one shape, so that it is found once. Where it says that one text begins with another, or where an answer
-ends, that holds of every row: the strings change nothing of what stands around them.
+ends, that holds of every row: the strings change nothing of what stands around them. Where it says that one does *not*
+begin with another, that holds of some rows only (trimmed and as it was, a string without blanks around it is the same).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 from pipeline.pack.render import REASONING, Located, Message, Rendered, Template
 from pipeline.pack.skeleton import Shown
 from pipeline.pack.stand_in import LookedInto, Written
+from pipeline.pack.targets import Conversation, answers
 
 __all__ = ["StoodIn"]
 
@@ -60,6 +62,11 @@ class StoodIn(Template):
     def written(self) -> dict[str, Written]:
         """What each character stands for."""
         return {character: written for written, character in self._characters.items()}
+
+    def finds_answers(self, row: Conversation) -> bool:
+        """Whether the place of every answer is told, without which it may be told of some rows of this shape."""
+        asked = [message for message in row.messages if message["role"] == "assistant"]
+        return len(answers(self, row, self.render(row.messages, row.tools, row.fields))) == len(asked)
 
     def render(
         self,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pipeline.text.api_key import is_long, may_end_prefix
 from pipeline.text.kernel import declare
 
 __all__ = ["AHEAD", "BEHIND", "BLOCK", "STEP", "has_sign"]
@@ -68,7 +69,7 @@ def signs_of(buffer: np.ndarray, at: int) -> int:
         sign |= digit & (((n == 40) & digit2) | ((n == 41) & (digit2 | (m == 40) | (between2 & (digit3 | (o == 40))))))
         sign |= digit & long  # a wallet
         sign |= (a == 64) & (p > 36) & (n >= 48)  # x@x
-        sign |= ((a == 65) | (a == 83)) & ((n == 75) | (n == 67) | (n == 83) | (n == 73)) & long  # AK AC AS AI SK
+        sign |= ((a == 65) | (a == 83)) & ((n == 75) | (n == 66) | (n == 67) | (n == 83) | (n == 73)) & long  # AK AB …
         hexadecimal1 = ((n >= 48) & (n <= 58)) | (((n | 32) >= 97) & ((n | 32) <= 102))  # or :
         sign |= (a == 58) & (((n == 47) & (m == 47)) | ((p >= 48) & hexadecimal1))  # :// x:0
         sign |= (a == 45) & (n == 45) & (buffer[i + _FIVE] == 66) & (f == 69)  # -----BE
@@ -85,32 +86,15 @@ def signs_of(buffer: np.ndarray, at: int) -> int:
     return (1 if sign else 0) | more
 
 
-@declare("int64(uint8[::1], int64)", inline=True)
+@declare("int64(uint8[::1], int64)")
 def has_key(buffer: np.ndarray, at: int) -> int:
-    """Return 1 if the `BLOCK` from `at` on has the end of a vendor's prefix.
-
-    The bytes `r`, `q`, `p`, `a` follow each other.
-    """
-    sign = False
-    for k in range(at, at + BLOCK):
-        i = np.uint64(k)
-        r = buffer[i - _THREE]
-        q = buffer[i - _TWO]
-        p = buffer[i - _ONE]
+    """Return 1 if the `BLOCK` from `at` on has what may end a vendor's prefix and be followed by a key."""
+    for i in range(at, at + BLOCK):
         a = buffer[i]
-        # gh?_ hf_ live_ _test_ npm_ _v1_; pat_ pat-; oxa- … sk- ypi-; a29. SG.; eyJ: the ends of prefixes.
-        after_h = (q == 104) & ((p == 112) | (p == 111) | (p == 117) | (p == 115) | (p == 114) | (p == 102))
-        pat = (r == 112) & (q == 97) & (p == 116)
-        live = (r == 105) & (q == 118) & (p == 101)
-        test = (q == 115) & (p == 116) & (buffer[i - _FIVE] == 95)
-        npm = (r == 110) & (q == 112) & (p == 109)
-        version = (r == 95) & (q == 118) & (p == 49)
-        sign |= (a == 95) & (after_h | pat | live | test | npm | version)
-        hyphened = ((r == 111) & (q == 120)) | ((q == 115) & (p == 107)) | ((r == 121) & (q == 112) & (p == 105)) | pat
-        sign |= (a == 45) & hyphened
-        sign |= (a == 46) & (((q == 50) & (p == 57) & (r == 97)) | ((q == 83) & (p == 71)))
-        sign |= (a == 74) & (q == 101) & (p == 121)
-    return 1 if sign else 0
+        mark = (a == 95) | (a == 45) | (a == 46) | (a == 74)  # _ - . J
+        if mark and may_end_prefix(buffer, at - BEHIND, i) and is_long(buffer, i + 1, at + BLOCK + AHEAD):
+            return 1
+    return 0
 
 
 @declare("int64(uint8[::1], int64)", inline=True)

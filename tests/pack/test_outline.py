@@ -354,6 +354,89 @@ def test_tokens_that_are_not_the_bytes_of_their_text_are_encoded_whole(tmp_path:
     assert encoded.loss.any()
 
 
+TRIMMED = (
+    "{% for m in messages %}{{ m.role }}: "
+    "{{ m.content | trim if m.role == 'assistant' and not loop.last else m.content }}"
+    "{{ eos_token if m.role == 'assistant' else '\n' }}{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}"
+)
+LAST = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content if loop.last else m.content | trim }}<|im_end|>\n"
+    "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+@pytest.mark.parametrize("targets", ["all", "last", "user", "fields"])
+@pytest.mark.parametrize(("template", "said"), [(TRIMMED, ["Hi", "", "And?", "So."]), (LAST, ["Hi", ""])])
+def test_an_answer_that_only_some_rows_locate_is_cut_where_it_is_in_each(
+    template: str, said: list[str], targets: str, data: Path
+) -> None:
+    tokenizer = models.with_control(copy.deepcopy(models.gpt2(data)), "chatml")
+    tokenizer.chat_template = template
+    renderer = Renderer(tokenizer, TARGETS[targets])
+    rows = rows_of(
+        [
+            (False, None, [(one or answer, None) for one in said])
+            for answer in ("a\n", "Yes.\n", "Because", "Yes", "\n\n\nx")
+        ]
+    )
+    assert_as_whole(renderer, rows)
+
+
+@pytest.mark.parametrize("opening", ["<q>", "<q"])
+def test_a_blank_behind_any_added_token_is_set(opening: str, tmp_path: Path) -> None:
+    tokenizer = models.with_control(models.trained(tmp_path, Path(__file__).read_text()), "chatml")
+    core = json.loads(tokenizer.backend_tokenizer.to_str())
+    core["pre_tokenizer"]["add_prefix_space"] = True
+    tokenizer._tokenizer = Tokenizer.from_str(json.dumps(core))
+    tokenizer.add_tokens([AddedToken("<q>", normalized=False, special=False)])
+    tokenizer.chat_template = (
+        "{% for m in messages %}<|im_start|>{{ m.role }}\n{% if m.role == 'assistant' %}{% generation %}{{ m.content }}"
+        "<|im_end|>{% endgeneration %}{% else %}" + opening + "{{ m.content }}<|im_end|>{% endif %}\n{% endfor %}"
+    )
+    said = (" yes", " yes", "yes", ">yes", "x>yes")
+    assert_as_whole(Renderer(tokenizer), rows_of([(False, None, [(one, None), ("So.", None)]) for one in said]))
+
+
+def test_a_word_of_its_own_beside_a_control_token(tmp_path: Path) -> None:
+    tokenizer = models.with_control(models.trained(tmp_path, Path(__file__).read_text()), "chatml")
+    tokenizer.add_tokens([AddedToken("foo", single_word=True, normalized=False, special=False)])
+    tokenizer.add_special_tokens({"extra_special_tokens": ["END"]})  # type: ignore[dict-item]
+    tokenizer.chat_template = (
+        "{% for m in messages %}{% if m.role == 'assistant' %}{% generation %}{{ m.content }}END{% endgeneration %}"
+        "{% else %}{{ m.content }}\n{% endif %}{% endfor %}"
+    )
+    assert_as_whole(
+        Renderer(tokenizer),
+        rows_of([(False, None, [("Hi", None), (one, None)]) for one in ("a", "a", "a foo", "foo")]),
+    )
+
+
+def test_a_tokenizer_that_sets_a_blank_before_every_word_is_not_cut_inside_a_text(tmp_path: Path) -> None:
+    tokenizer = models.with_control(models.trained(tmp_path, Path(__file__).read_text()), "chatml")
+    core = json.loads(tokenizer.backend_tokenizer.to_str())
+    space = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": True}
+    core["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, space]}
+    tokenizer._tokenizer = Tokenizer.from_str(json.dumps(core))
+    rows = rows_of([(False, None, [("Why?", None), ("So it is.", None)])] * 3)
+    with pytest.raises(InputError, match="blank before every word"):  # between `assistant\n` and the answer
+        pieces_of(Renderer(tokenizer), rows[0])
+
+
+def assert_as_whole(renderer: Renderer, rows: CuratedRows) -> None:
+    """Every row, one after the other and again, is as if it were encoded by itself."""
+    outlines = Outlines(renderer)
+    for number in [*range(len(rows)), *range(len(rows))]:
+        found, encoded = outlines.encode(rows, [number])
+        try:
+            whole = renderer.encode([pieces_of(renderer, rows[number])[0]])
+        except InputError:
+            assert not found
+            continue
+        if found:
+            assert encoded.tokens.tolist() == whole.tokens.tolist(), number
+            assert encoded.loss.tolist() == whole.loss.tolist(), number
+
+
 def test_a_token_that_another_reaches_over_does_not_cut() -> None:
     end = AddedToken("<|end|>", special=True, normalized=False)
     plain = [end, AddedToken("<|begin|>", special=True, normalized=False), AddedToken(">>", special=False)]

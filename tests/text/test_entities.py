@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.engines import ENTITIES, cpu
+from pipeline.text.api_key import _SHAPES
 from pipeline.text.find import find_candidates
-from pipeline.text.signs import STEP
+from pipeline.text.signs import STEP, has_sign
 from tests.text.columns import HOSTILE, column
 from tests.text.entity_texts import BASE64, CUT, FOUND, LOOK_ALIKES, found
 
@@ -191,6 +192,14 @@ def test_blocks_without_a_sign_hold_nothing_wherever_a_value_begins(value: str) 
     for before in range(80, 80 + STEP):
         text = " " * before + value + " " * 120
         assert candidates(text, 1) == candidates(text, 0)
+
+
+@pytest.mark.parametrize("prefix", [shape[0] for shape in _SHAPES])
+def test_a_vendor_s_prefix_is_a_sign_whatever_follows(prefix: str) -> None:
+    mark = len(prefix) - 1 if prefix[-1] in "-_.J" else 0
+    for place in range(STEP):
+        row = np.frombuffer((" " * (20 + place - mark) + prefix + "abcdefghijklmnop" + " " * 120).encode(), np.uint8)
+        assert has_sign(row, 20), place
 
 
 @given(st.lists(st.sampled_from(PIECES) | st.text(CHARACTERS, max_size=12) | st.integers(1, 130).map(" quiet".__mul__)))
