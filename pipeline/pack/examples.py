@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.errors import InputError
 from pipeline.pack.encoder import encoder_of, leading_blank
 from pipeline.pack.piece import Encoded, Piece, within
 from pipeline.pack.prompt_template import named_fields, row_fields
