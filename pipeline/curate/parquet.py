@@ -1,7 +1,7 @@
 """One way to write a Parquet part: exact schema, equal bytes for equal tables written one after the other.
 
 Texts are compressed by zstd, numbers by LZ4: a file has many columns of few numbers, and to begin with zstd takes
-longer than all of them.
+longer than all of them. Curated rows, which others read, are zstd throughout: older readers do not know Parquet's LZ4.
 
 And one to read a few columns of it.
 """
@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from pipeline.atomic import atomic_file
 from pipeline.errors import cannot_write
+from pipeline.schema import CURATED
 
 __all__ = ["ParquetPart", "parquet_part", "read_parquet", "write_parquet"]
 
@@ -94,10 +95,11 @@ class ParquetPart:
 
 def _compression(schema: pa.Schema) -> dict[str, Any]:
     codecs: dict[str, str] = {}
+    fast = "zstd" if schema.equals(CURATED) else "lz4"
     for field in schema:
         for path, kind in _leaves(field.name, field.type):
             number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
-            codecs[path] = "none" if path == _RANDOM else "lz4" if number else "zstd"
+            codecs[path] = "none" if path == _RANDOM else fast if number else "zstd"
     # Level 3 takes nearly twice as long as level 1 over a whole part, and saves a tenth of the bytes.
     return {"compression": codecs, "compression_level": {path: 1 for path, codec in codecs.items() if codec == "zstd"}}
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.text.api_key import is_long, may_end_prefix
-from pipeline.text.kernel import declare
+from pipeline.text.api_key import BEFORE_MARK, is_long, may_end_prefix
+from pipeline.text.kernel import declare, int64
 
 __all__ = ["AHEAD", "BEHIND", "BLOCK", "STEP", "has_sign"]
 
@@ -28,7 +28,7 @@ KEY, SECRET, GROUP = 2, 4, 8
 """What a block may have, which is to be asked of it."""
 
 _ONE, _TWO, _THREE, _FIVE, _SIX = (np.uint64(k) for k in (1, 2, 3, 5, 6))
-_SEVEN, _EIGHT, _NINE, _TWELVE, _SIXTEEN = (np.uint64(k) for k in (7, 8, 9, 12, 16))
+_SEVEN, _EIGHT, _NINE, _TWELVE, _FOURTEEN, _SIXTEEN = (np.uint64(k) for k in (7, 8, 9, 12, 14, 16))
 
 
 @declare("int64(uint8[::1], int64)")
@@ -74,7 +74,9 @@ def signs_of(buffer: np.ndarray, at: int) -> int:
         sign |= (a == 58) & (((n == 47) & (m == 47)) | ((p >= 48) & hexadecimal1))  # :// x:0
         sign |= (a == 45) & (n == 45) & (buffer[i + _FIVE] == 66) & (f == 69)  # -----BE
         mark = (a == 95) | (a == 45) | (a == 46) | (a == 74)  # _ - . J
-        key |= mark & (p >= 48) & long & (buffer[i + _TWELVE] >= 45)
+        longer = (buffer[i + _FIVE] >= 45) & (buffer[i + _SEVEN] >= 45) & (buffer[i + _EIGHT] >= 45)
+        longest = (buffer[i + _TWELVE] >= 45) & (buffer[i + _FOURTEEN] >= 45) & (buffer[i + _SIXTEEN] >= 45)
+        key |= mark & (p >= 48) & long & longer & longest
         group |= (digit & digit1 & (p >= 65)) | ((a == 45) & (o == 45) & (p >= 48))  # x00 x-xx-
         group |= (a == 46) & (buffer[i + _FIVE] == 46) & (n >= 48) & (m >= 48) & (o >= 48)  # .xxxx.
         seventh = buffer[i + _SEVEN] > 32
@@ -86,13 +88,25 @@ def signs_of(buffer: np.ndarray, at: int) -> int:
     return (1 if sign else 0) | more
 
 
-@declare("int64(uint8[::1], int64)")
+@declare("int64(uint8[::1], int64)", inline=True)
 def has_key(buffer: np.ndarray, at: int) -> int:
-    """Return 1 if the `BLOCK` from `at` on has what may end a vendor's prefix and be followed by a key."""
-    for i in range(at, at + BLOCK):
+    """Return 1 if the `BLOCK` from `at` on has what may end a vendor's prefix and be followed by a key.
+
+    First of all places without a branch; hardly a block goes on from there.
+    """
+    known = int64(0)
+    for k in range(at, at + BLOCK):
+        i = np.uint64(k)
         a = buffer[i]
         mark = (a == 95) | (a == 45) | (a == 46) | (a == 74)  # _ - . J
-        if mark and may_end_prefix(buffer, at - BEHIND, i) and is_long(buffer, i + 1, at + BLOCK + AHEAD):
+        long = mark & (buffer[i + _TWO] >= 45) & (buffer[i + _FIVE] >= 45) & (buffer[i + _SIXTEEN] >= 45)
+        known |= (BEFORE_MARK[buffer[i - _TWO] & 31] >> (buffer[i - _ONE] & 31)) & long
+    if known == 0:
+        return 0
+    for k in range(at, at + BLOCK):
+        a = buffer[k]
+        mark = (a == 95) | (a == 45) | (a == 46) | (a == 74)
+        if mark and may_end_prefix(buffer, at - BEHIND, k) and is_long(buffer, k + 1, at + BLOCK + AHEAD):
             return 1
     return 0
 
