@@ -160,8 +160,8 @@ def _search(
         if bounds[-1] - bounds[0] > rows:
             edges, over[here] = _search_here(bucket[here], candidate[here], rank, sketches, agreement, width)
         else:
-            distinct, place = np.unique(candidate[here], return_inverse=True)
-            ranks, values = rank[candidate[here]], sketches[distinct]
+            different, place = distinct(candidate[here])
+            ranks, values = rank[candidate[here]], sketches[different]
             edges, over[here] = engine.compare_buckets(
                 bounds - bounds[0], ranks, place, values, agreement.array(), width
             )
