@@ -49,8 +49,6 @@ if TYPE_CHECKING:
 __all__ = ["Outlines"]
 
 _SHAPES = 4096
-_TRIES = 4
-"""Rows of a shape that are looked at until one can be compared. The first is not: many shapes never come again."""
 _CHARACTERS = 1024
 """Of texts that are encoded as one, or a little more: the encoder's memory for longer ones leaves the caches."""
 _Shape = tuple[bytes, int, str]
@@ -202,12 +200,14 @@ class Outlines:
         strings = [*contents, *tools, *calls]
         shape = roles, len(tools), form
         if shape not in self._known:
-            self._tried[shape] = self._tried.get(shape, 0) + 1
-            if self._tried[shape] == 1:
+            # Many shapes never come again; where no row could be compared yet, ever fewer are looked at.
+            self._tried[shape] = tried = self._tried.get(shape, 0) + 1
+            if tried == 1 or tried & (tried - 1):
                 return None
             wanted = self._wanted
             self._make(shape, rows[number], strings)
             if self._wanted != wanted:
+                self._tried[shape] = 1
                 return self._known_of(rows, number, roles, contents)
         if (outline := self._known.get(shape)) is None:
             return None
@@ -243,20 +243,17 @@ class Outlines:
             self._wanted |= template.asked & FILLED
             return
         if any((template.asked - FILLED).intersection(message) for message in conversation.messages):
-            if self._tried[shape] > _TRIES:
-                self._known[shape] = None
             return
         outline = self._outline(pieces, template) if told else None
-        if outline is None or any(strings[one] != strings[one].strip() for one in outline.bare):
-            if outline is None or self._tried[shape] > _TRIES:
-                self._known[shape] = None
+        if outline is None:
+            self._known[shape] = None
+            return
+        if any(strings[one] != strings[one].strip() for one in outline.bare):
             return
         whole = self._renderer.encode([self._renderer.example(conversation)[0]])
         try:
             own = self._encoded([outline], [outline.filled(strings)])
         except _Unproved:
-            if self._tried[shape] > _TRIES:
-                self._known[shape] = None
             return
         same = all(
             np.array_equal(a, b)
