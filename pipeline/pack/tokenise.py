@@ -22,7 +22,7 @@ from pipeline.pack.curated_rows import COLUMNS, CuratedRows
 from pipeline.pack.cut_fields import ROLE_COUNTS
 from pipeline.pack.examples import Renderer
 from pipeline.pack.guard import MASKS, check_rows
-from pipeline.pack.outline import Outlines
+from pipeline.pack.outlines import Outlines
 from pipeline.pack.piece import Encoded, Piece
 from pipeline.pack.render import Rendered
 from pipeline.pack.slices import consecutive
