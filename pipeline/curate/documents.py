@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["run_stage", "stage", "stage_as_read", "survey_sources"]
 
-VERSION = 11
+VERSION = 12
 
 
 def survey_sources(recipe: Recipe) -> list[Survey]:
