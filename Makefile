@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test test-extras test-gpu test-image check format bench bench-gpu lock clean
+.PHONY: setup demo test soak test-extras test-gpu test-image check format bench bench-gpu lock clean
 
 setup: .venv/.runtime
 
@@ -44,6 +44,10 @@ test-extras: .venv/.extras
 
 test: .venv/.test check test-extras
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
+# The property tests, on other examples each time: repeat it after a change of what they test.
+soak: .venv/.test
+	$(BIN)/python -m pytest -m hypothesis --hypothesis-profile soak -n auto --maxprocesses 4 --dist loadfile
 
 # The container image, built for real; apart, because it takes minutes, root, buildah and debootstrap.
 test-image: .venv/.test

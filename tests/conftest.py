@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -21,6 +22,11 @@ TINY = ROOT / "data" / "tiny.yaml"
 # Of the tests, and of all that they start: torch's threads that wait for each other on busy cores make a step of
 # milliseconds one of seconds.
 os.environ["OMP_NUM_THREADS"] = "1"
+
+# The same source passes or fails every time, so that a failure is the change's; `make soak` draws examples anew.
+settings.register_profile("same", derandomize=True)
+settings.register_profile("soak", print_blob=True)
+settings.load_profile("same")
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
