@@ -97,7 +97,10 @@ def _too_many(run: RunDirectory, recipe: Recipe, rejected: int, read: int) -> In
     sources = counts.most_common()
     each = max(1, _EXAMPLES // max(1, len(sources)))
     shown = [example for source, _ in sources for example in examples[source][:each]][:_EXAMPLES]
-    columns = "where the file has other names for a format's keys, give them under `columns`; else "
+    columns = (
+        "where the file has other names for a format's keys, give them under `columns`; where a .json file holds its "
+        "rows under a key, name that as `field`; else "
+    )
     return InputError(
         f"{rejected} of {read} rows ({rejected / read:.1%}) are malformed, more than "
         f"ingest.max_rejected allows ({recipe.ingest.max_rejected:.1%}):\n"
