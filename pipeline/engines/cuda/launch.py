@@ -15,8 +15,9 @@ from pipeline.engines.cuda.kernels import WARP, kernel_of, mover
 from pipeline.engines.cuda.mirrors import Mirrors
 from pipeline.engines.cuda.pieces import Pieces, pieces_of
 from pipeline.engines.cuda.resident import Resident
-from pipeline.engines.cuda.schedule import Plan, plan
+from pipeline.engines.cuda.schedule import Plan, cut, plan
 from pipeline.engines.launch import Loop, Out, Scratch, Some, bounds_of, on_host
+from pipeline.engines.segments import WHOLE, Segments
 
 __all__ = ["Gpu"]
 
@@ -53,6 +54,10 @@ class Gpu:
         if rows:
             self.left[reason] += rows
 
+    def cut(self, work: np.ndarray) -> Segments:
+        """Cut the long rows for a loop that can work on segments."""
+        return cut(work)
+
     def run(self, loop: Loop, work: np.ndarray, *arguments: Any) -> None:
         """Run a loop on every row."""
         if not len(work):
@@ -77,6 +82,7 @@ class Gpu:
         kinds: Sequence[type[np.generic]],
         *arguments: Any,
         stays: bool = False,
+        segments: Segments = WHOLE,
     ) -> tuple[list[Any], np.ndarray]:
         """Write each row where it has room, then move the rows together."""
         whose = self._plan(work, arguments)
@@ -100,6 +106,7 @@ class Gpu:
                 if lengths[row]:
                     own = source[places[row] : places[row] + lengths[row]]
                     target[bounds[row] : bounds[row + 1]].copy_to_device(own)
+        bounds = segments.bounds(bounds)
         if stays:
             return [Resident(one, bounds) for one in packed], bounds
         return [self._fetched(one) for one in packed], bounds
