@@ -72,7 +72,7 @@ class Launcher(Protocol):
             work: int64 (n), the bytes of each row.
         """
 
-    def run(self, loop: Loop, work: np.ndarray, *arguments: Any) -> None:
+    def run(self, loop: Loop, work: np.ndarray, *arguments: Any, segments: Segments = WHOLE) -> None:
         """Run a loop on every row.
 
         Args:
@@ -80,6 +80,7 @@ class Launcher(Protocol):
             work: int64 (n), the bytes that each row reads.
             arguments: Its arguments behind `first` and `last`: integers, arrays that it reads, `Out`, `Some` and
                 `Scratch`.
+            segments: Where rows are cut, these are what the loop and `work` mean by rows.
         """
 
     def pack(
@@ -103,8 +104,7 @@ class Launcher(Protocol):
             kinds: Of the values of each output.
             arguments: The loop's arguments before `places`.
             stays: The outputs are read by other loops only, so the host needs no copy of them.
-            segments: Where rows are cut, these are what the loop, `work` and `room` mean by rows; what is returned are
-                whole rows.
+            segments: As of `run`, for `room` too; what is returned are whole rows.
 
         Returns:
             The outputs, arrays save those that stay where they are, which only loops take; and int64 (n + 1): row k is
@@ -133,7 +133,7 @@ class Host:
         """One thread reads everything: rows stay whole."""
         return WHOLE
 
-    def run(self, loop: Loop, work: np.ndarray, *arguments: Any) -> None:
+    def run(self, loop: Loop, work: np.ndarray, *arguments: Any, segments: Segments = WHOLE) -> None:
         """Run a loop on every row, one after another."""
         loop(0, len(work), *on_host(arguments, int(work.max(initial=0))))
 

@@ -42,6 +42,10 @@ class Segments(NamedTuple):
         """The bytes of each segment: of each row, as given, where none is cut."""
         return self.highs - self.lows if len(self.firsts) else work
 
+    def rows_of(self, items: np.ndarray) -> np.ndarray:
+        """The rows of some segments, or of these rows where none is cut, ascending, each once."""
+        return np.unique(self.rows[items] if len(self.firsts) else items)
+
     def bounds(self, bounds: np.ndarray) -> np.ndarray:
         """The bounds of rows, given those of segments that lie one behind the other."""
         return bounds[self.firsts] if len(self.firsts) else bounds

@@ -103,9 +103,9 @@ def test_every_segment_of_a_sketch_is_launched_once() -> None:
     counted: list[tuple[str, int]] = []
 
     class Counting(Cut):
-        def run(self, loop: Any, work: np.ndarray, *arguments: Any) -> None:
+        def run(self, loop: Any, work: np.ndarray, *arguments: Any, segments: Segments = WHOLE) -> None:
             counted.append((loop.__name__, len(work)))
-            super().run(loop, work, *arguments)
+            super().run(loop, work, *arguments, segments=segments)
 
     with launched_by(Counting(100)):
         cpu.sketch(pa.array(["short", "x" * 1050, "", "y" * 199], pa.large_string()))

@@ -1,4 +1,4 @@
-"""How many threads of a GPU a row takes, which rows one launch works on, longest first, and which the processor does.
+"""How many threads of a GPU a row takes, which rows a launch works on, longest first, and which the processor does.
 
 A kernel reads from front to back, so what it reads takes one thread, and a launch lasts at least as long as the longest
 of that. Where a kernel can begin anywhere in a row (`text.segments`), rows of `2 * SEGMENT` bytes and more are cut, and
@@ -7,9 +7,10 @@ and stay beside each other, so a warp reads one stretch of one text, and no laun
 two segments. Threads that share nothing run the loops that the processor runs; a warp that took a text together would
 need kernels of its own, whose bits would have to be proved equal once more.
 
-Other kernels take a thread a row, however long. A core of the processor reads a single row many times as fast as one thread of a GPU. So a few rows that are much
-longer than all others are left to it, and where all rows are long none is: thousands of them side by side are work for
-a GPU. Neighbouring threads get rows of about the same length, since those of a warp wait for each other.
+Other kernels take a thread a row, however long. A core of the processor reads a single row many times as fast as one
+thread of a GPU. So a few rows that are much longer than all others are left to it, and where all rows are long none is:
+thousands of them side by side are work for a GPU. Neighbouring threads get rows of about the same length, since those
+of a warp wait for each other.
 """
 
 from __future__ import annotations

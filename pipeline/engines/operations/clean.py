@@ -111,7 +111,8 @@ def flags_of(texts: pa.LargeStringArray) -> np.ndarray:
     segments = launcher().cut(lengths)
     work = segments.work(lengths)
     flags = np.empty(len(work), np.int64)
-    launcher().run(suspect_rows, work, *column, *segments.places, characters(), follow(), Out(flags))
+    arguments = *column, *segments.places, characters(), follow()
+    launcher().run(suspect_rows, work, *arguments, Out(flags), segments=segments)
     return segments.either(flags) | ALWAYS
 
 

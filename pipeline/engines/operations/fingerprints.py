@@ -50,7 +50,7 @@ def _normal(texts: pa.LargeStringArray, *, stays: bool) -> TextColumn:
     segments = launcher().cut(lengths)
     work = segments.work(lengths)
     flags = np.empty(len(work), np.bool_)
-    launcher().run(flag_rows, work, *column, *segments.places, Out(flags))
+    launcher().run(flag_rows, work, *column, *segments.places, Out(flags), segments=segments)
     flags = segments.either(flags)
     launcher().leave("normal forms", int(flags.sum()))
     others = from_arrow(normal_form(texts if flags.all() else texts.filter(pa.array(flags)), "NFKC"))
@@ -62,9 +62,7 @@ def _normal(texts: pa.LargeStringArray, *, stays: bool) -> TextColumn:
     places = np.full(column.rows, -1, np.int64)
     places[flags] = np.arange(others.rows)
     arguments = *column, *others, places, *segments.places
-    (output,), bounds = launcher().pack(
-        fold_rows, work, room, [np.uint8], *arguments, stays=stays, segments=segments
-    )
+    (output,), bounds = launcher().pack(fold_rows, work, room, [np.uint8], *arguments, stays=stays, segments=segments)
     for array in (output, bounds) if isinstance(output, np.ndarray) else (bounds,):
         array.flags.writeable = False  # as of any column: for Numba that is a type of its own
     return TextColumn(output, bounds)
@@ -160,7 +158,8 @@ def _sketches(column: TextColumn, values: int, shingle: int, unit: Unit) -> np.n
     slots[np.isin(segments.rows, cut)] = np.arange(len(bests))
     scratch = (_words(size) for size in (shingle + SCRATCH, TABLE, 1 if launcher().parallel else MIXED, values))
     arguments = *column, *segments.places, slots, UNITS[unit], shingle, *scratch
-    launcher().run(sketch_rows, segments.work(lengths), *arguments, Out(bests), Out(sketches))
+    work = segments.work(lengths)
+    launcher().run(sketch_rows, work, *arguments, Out(bests), Out(sketches), segments=segments)
     if len(cut):  # as few bytes as the sketches of many short rows, so they are merged here
         best = np.minimum.reduceat(bests, merged[:-1])
         sketches[cut] = np.where(best == FREE, EMPTY, np.minimum(best & LOW, LOW - 1))
