@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.engines import cpu
@@ -44,6 +44,7 @@ def of_segments(texts: list[str], unit: Any, shingle: int) -> Any:
 TEXT = st.lists(st.sampled_from(CHARACTERS), max_size=120).map("".join)
 
 
+@settings(deadline=None)  # machine code is loaded by the first example
 @given(
     st.lists(TEXT | st.tuples(st.text("a b", max_size=3), st.integers(0, 60)).map(lambda made: made[0] * made[1])),
     st.integers(1, 40),
