@@ -3,7 +3,8 @@
 A *loop over rows* is a compiled function `loop(first, last, …)` that runs a kernel on the rows `first…last - 1` of its
 arguments. Every operation is host code over such loops and Arrow columns, and the same for all engines. An engine's
 *launcher* decides what runs a loop and where its arrays live: the processor calls it once, for all rows, on the arrays
-as they are; a GPU calls it from thousands of threads, for a row each, on copies in its own memory.
+as they are; a GPU calls it from thousands of threads, for a row (or a segment of a long one) each, on copies in its own
+memory.
 """
 
 from __future__ import annotations
