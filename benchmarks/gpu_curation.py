@@ -28,6 +28,7 @@ from texts import best_of, changed_texts, write_rows
 
 from pipeline.config import Clean, Recipe
 from pipeline.engines import ENTITIES, Engine, cpu, cuda
+from pipeline.engines.cuda import schedule
 from pipeline.engines.cuda.launch import Gpu
 from pipeline.gpus import needs
 
@@ -51,6 +52,7 @@ def main(megabytes: float = 256.0, of_the_stage: float = 256.0) -> None:
     texts = pa.array(list(changed_texts(megabytes)), pa.large_string())
     print(f"{len(texts)} texts, {texts.nbytes / 1e6:.1f} MB")
     kernels(texts)
+    one_book(texts)
     beside_cudf(texts)
     if cudf_is_there("duplicates"):
         duplicates()
@@ -104,6 +106,38 @@ def kernels(texts: pa.LargeStringArray) -> None:
         )
     print(f"signals + sketch: {size / both:.2f} GB/s (target: 10)")
     print("left to the host, in all runs:", cuda.left_to_host())
+
+
+def one_book(texts: pa.LargeStringArray, share: int = 8) -> None:
+    """Tweets, and a book that is one of so many parts of all bytes: its sketch by a thread, a core, by segments."""
+    pieces = cpu.normalise(texts).to_pylist()
+    text = " ".join(pieces)
+    book = len(text) // share
+    tweets = [text[at : at + 200] for at in range(book, len(text), 200)]
+    rows = pa.array([*tweets, text[:book]], pa.large_string())
+    expected = cpu.sketch(rows, values=K)
+    whole = schedule.LONG, schedule.SEGMENT
+    never = 1 << 62
+    print(f"\nsketches of {len(tweets)} tweets and a book of {book / 1e6:.1f} MB")
+    print(f"{'the book':<30}{'kernels GB/s':>14}{'engine GB/s':>13}")
+    for name, bounds in (
+        ("by one thread", (never, never)),
+        ("left to the processor", (whole[0], never)),
+        (f"by segments of {whole[1]} bytes", whole),
+    ):
+        schedule.LONG, schedule.SEGMENT = bounds
+        cuda.GPU = gpu = Timed()
+        if not np.array_equal(cuda.sketch(rows, values=K), expected):
+            raise SystemExit(f"{name}: the sketches are not the processor's")
+        took = []
+        for _ in range(3):
+            gpu.seconds = 0.0
+            begin = time.perf_counter()
+            cuda.sketch(rows, values=K)
+            took.append((time.perf_counter() - begin, gpu.seconds))
+        engine, kernel = map(min, zip(*took, strict=True))
+        print(f"{name:<30}{rows.nbytes / 1e9 / kernel:>14.3f}{rows.nbytes / 1e9 / engine:>13.3f}")
+    schedule.LONG, schedule.SEGMENT = whole
 
 
 def copy_seconds(size: int) -> float:

@@ -3,7 +3,8 @@
 A *loop over rows* is a compiled function `loop(first, last, …)` that runs a kernel on the rows `first…last - 1` of its
 arguments. Every operation is host code over such loops and Arrow columns, and the same for all engines. An engine's
 *launcher* decides what runs a loop and where its arrays live: the processor calls it once, for all rows, on the arrays
-as they are; a GPU calls it from thousands of threads, for a row each, on copies in its own memory.
+as they are; a GPU calls it from thousands of threads, for a row (or a segment of a long one) each, on copies in its own
+memory.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from pipeline.engines.columns import TextColumn
+from pipeline.engines.segments import WHOLE, Segments
 from pipeline.engines.write import NOWHERE
 
 __all__ = ["Host", "Launcher", "Loop", "Out", "Scratch", "Some", "bounds_of", "launched_by", "launcher"]
@@ -64,7 +66,14 @@ class Launcher(Protocol):
     parallel: bool
     """Rows are worked on side by side, so that none can be written behind the one before it in a single pass."""
 
-    def run(self, loop: Loop, work: np.ndarray, *arguments: Any) -> None:
+    def cut(self, work: np.ndarray) -> Segments:
+        """Say how to cut the long rows for a loop that can work on segments.
+
+        Args:
+            work: int64 (n), the bytes of each row.
+        """
+
+    def run(self, loop: Loop, work: np.ndarray, *arguments: Any, segments: Segments = WHOLE) -> None:
         """Run a loop on every row.
 
         Args:
@@ -72,6 +81,7 @@ class Launcher(Protocol):
             work: int64 (n), the bytes that each row reads.
             arguments: Its arguments behind `first` and `last`: integers, arrays that it reads, `Out`, `Some` and
                 `Scratch`.
+            segments: Where rows are cut, these are what the loop and `work` mean by rows.
         """
 
     def pack(
@@ -82,6 +92,7 @@ class Launcher(Protocol):
         kinds: Sequence[type[np.generic]],
         *arguments: Any,
         stays: bool = False,
+        segments: Segments = WHOLE,
     ) -> tuple[list[Any], np.ndarray]:
         """Run a loop that can only tell what a row comes to by writing it, and return the rows one behind the other.
 
@@ -94,6 +105,7 @@ class Launcher(Protocol):
             kinds: Of the values of each output.
             arguments: The loop's arguments before `places`.
             stays: The outputs are read by other loops only, so the host needs no copy of them.
+            segments: As of `run`, for `room` too; what is returned are whole rows.
 
         Returns:
             The outputs, arrays save those that stay where they are, which only loops take; and int64 (n + 1): row k is
@@ -118,7 +130,11 @@ class Host:
 
     parallel = False
 
-    def run(self, loop: Loop, work: np.ndarray, *arguments: Any) -> None:
+    def cut(self, work: np.ndarray) -> Segments:
+        """One thread reads everything: rows stay whole."""
+        return WHOLE
+
+    def run(self, loop: Loop, work: np.ndarray, *arguments: Any, segments: Segments = WHOLE) -> None:
         """Run a loop on every row, one after another."""
         loop(0, len(work), *on_host(arguments, int(work.max(initial=0))))
 
@@ -130,12 +146,13 @@ class Host:
         kinds: Sequence[type[np.generic]],
         *arguments: Any,
         stays: bool = False,
+        segments: Segments = WHOLE,
     ) -> tuple[list[Any], np.ndarray]:
         """Write each row behind the one before it."""
         total = int(room.sum())  # memory that is never touched costs nothing
         lengths, outputs = np.empty(len(work), np.int64), [np.empty(total, kind) for kind in kinds]
         self.run(loop, work, *arguments, NOWHERE, Out(lengths), *map(Out, outputs))
-        bounds = bounds_of(lengths)
+        bounds = segments.bounds(bounds_of(lengths))
         return [output[: bounds[-1]] for output in outputs], bounds
 
     def follow(self, result: TextColumn, sources: Sequence[TextColumn], places: np.ndarray) -> None:

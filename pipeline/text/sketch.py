@@ -75,10 +75,11 @@ def sketch(
         window: Scratch, `width + shingles.SCRATCH` values.
         table: Scratch, a power of two of values: `TABLE`, or fewer.
         mixed: Scratch, as many values as shingles are hashed at a time; of one, each is offered as it is found.
-        best: Scratch, as long as
-        values: where to write, K values.
+        best: K values; behind this `turn << 32 | value` of each bucket, so that of texts cut from one (`segments`) the
+            smaller is that of the whole.
+        values: Where to write, K values, or none where `best` is all that is wanted.
     """
-    buckets = len(values)
+    buckets = len(best)
     for k in range(buckets):
         best[k] = FREE
     # Of ASCII a character is a byte, and bytes are the faster way to the same hashes.
@@ -115,7 +116,7 @@ def sketch(
         for k in range(buckets):
             if best[k] == FREE:
                 free += 1
-    for k in range(buckets):
+    for k in range(len(values)):
         # The round stands above the value while the smallest is sought; equal values of different rounds are an
         # accident of one in 2³². The largest value makes way for `EMPTY`.
         values[k] = EMPTY if best[k] == FREE else np.uint32(min(best[k] & LOW, LOW - np.uint64(1)))

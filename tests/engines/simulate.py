@@ -27,9 +27,11 @@ def main(path: str) -> None:
     warnings.filterwarnings("ignore", "overflow", RuntimeWarning)  # hashes wrap around
     mirrors._SMALL = 1  # the batch is small
     found = []
-    # Fewer threads than rows; then hardly scratch for one, and long rows left to the processor.
-    for gpu, long in ((Gpu(threads=5), 1 << 20), (Gpu(scratch=48 << 10, kept=8 << 10, threads=3), 100)):
-        cuda.GPU, schedule.LONG = gpu, long
+    # Fewer threads than rows, long ones cut; then hardly scratch for one, and long rows and segments left to the
+    # processor.
+    small = Gpu(scratch=48 << 10, kept=8 << 10, threads=3)
+    for gpu, long, segment in ((Gpu(threads=5), 1 << 20, 50), (small, 100, 150)):
+        cuda.GPU, schedule.LONG, schedule.SEGMENT = gpu, long, segment
         found.append((results(cuda), cuda.left_to_host()))
         for array, copy in gpu.mirrors._kept.values():
             assert np.array_equal(array, copy.copy_to_host().view(array.dtype)), "a copy is not what the host has"

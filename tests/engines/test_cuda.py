@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from pipeline.curate.slices import curate_slice
 from pipeline.engines import cpu
 from pipeline.engines.launch import Host, Loop, Out, Scratch, Some, launched_by
+from pipeline.engines.segments import WHOLE, Segments
 from tests.engines.a_slice import BACK, OF_FILE, READ, THERE, recipe, slice_of_rows, slices_of_file
 from tests.engines.operations import OPERATIONS, results
 
@@ -84,10 +85,10 @@ class _Recorded(Host):
     def __init__(self) -> None:
         self.launches: dict[tuple[Loop, tuple[bool, ...], tuple[Any, ...]], None] = {}
 
-    def run(self, loop: Loop, work: np.ndarray, *arguments: Any) -> None:
+    def run(self, loop: Loop, work: np.ndarray, *arguments: Any, segments: Segments = WHOLE) -> None:
         own = tuple(isinstance(one, Scratch) for one in arguments)
         self.launches[loop, own, tuple(_type_of(one) for one in arguments)] = None
-        super().run(loop, work, *arguments)
+        super().run(loop, work, *arguments, segments=segments)
 
 
 def _type_of(argument: Any) -> Any:

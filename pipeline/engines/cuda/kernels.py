@@ -1,4 +1,4 @@
-"""CUDA kernels: any loop over rows with a row a thread, and pieces of rows moved with a warp each.
+"""CUDA kernels: any loop over rows with a row or segment a thread, and pieces of rows moved with a warp each.
 
 They are kept on disk, beside the processor's, and compiled once a machine. Numba keeps a kernel under the file of its
 function, so the source that `launched` makes is written to one; and as for the processor (`text.kernel.compiled`) the

@@ -15,8 +15,9 @@ from pipeline.engines.cuda.kernels import WARP, kernel_of, mover
 from pipeline.engines.cuda.mirrors import Mirrors
 from pipeline.engines.cuda.pieces import Pieces, pieces_of
 from pipeline.engines.cuda.resident import Resident
-from pipeline.engines.cuda.schedule import Plan, plan
+from pipeline.engines.cuda.schedule import Plan, cut, plan
 from pipeline.engines.launch import Loop, Out, Scratch, Some, bounds_of, on_host
+from pipeline.engines.segments import WHOLE, Segments
 
 __all__ = ["Gpu"]
 
@@ -53,7 +54,11 @@ class Gpu:
         if rows:
             self.left[reason] += rows
 
-    def run(self, loop: Loop, work: np.ndarray, *arguments: Any) -> None:
+    def cut(self, work: np.ndarray) -> Segments:
+        """Cut the long rows for a loop that can work on segments."""
+        return cut(work)
+
+    def run(self, loop: Loop, work: np.ndarray, *arguments: Any, segments: Segments = WHOLE) -> None:
         """Run a loop on every row."""
         if not len(work):
             return
@@ -61,7 +66,7 @@ class Gpu:
         there = [self._put(one) for one in arguments]
         self._launch(loop, whose, work, arguments, there)
         _read_back(arguments, there)
-        self._run_here(loop, whose.host, work, arguments)
+        self._run_here(loop, whose.host, work, arguments, segments)
         for one, copy in zip(arguments, there, strict=True):
             if isinstance(one, Out) and one.array.dtype == np.uint8 and one.array.size:
                 if one.bounds is not None:
@@ -77,6 +82,7 @@ class Gpu:
         kinds: Sequence[type[np.generic]],
         *arguments: Any,
         stays: bool = False,
+        segments: Segments = WHOLE,
     ) -> tuple[list[Any], np.ndarray]:
         """Write each row where it has room, then move the rows together."""
         whose = self._plan(work, arguments)
@@ -92,7 +98,7 @@ class Gpu:
             _read_back((*arguments, places), there)
         # Memory that is never touched costs nothing: only rows that are left to the host are written here.
         here = [np.empty(total if len(whose.host) else 0, kind) for kind in kinds]
-        self._run_here(loop, whose.host, work, (*arguments, places, lengths, *here))
+        self._run_here(loop, whose.host, work, (*arguments, places, lengths, *here), segments)
         bounds = bounds_of(lengths)
         packed = [self._together(one, places, lengths, bounds, whose) for one in written]
         for source, target in zip(here, packed, strict=True):
@@ -100,6 +106,7 @@ class Gpu:
                 if lengths[row]:
                     own = source[places[row] : places[row] + lengths[row]]
                     target[bounds[row] : bounds[row + 1]].copy_to_device(own)
+        bounds = segments.bounds(bounds)
         if stays:
             return [Resident(one, bounds) for one in packed], bounds
         return [self._fetched(one) for one in packed], bounds
@@ -159,10 +166,13 @@ class Gpu:
         for stream in streams:
             stream.synchronize()
 
-    def _run_here(self, loop: Loop, rows: np.ndarray, work: np.ndarray, arguments: Sequence[Any]) -> None:
-        """Run the loop on some rows on the processor; scratch is made for the longest of them."""
+    def _run_here(
+        self, loop: Loop, rows: np.ndarray, work: np.ndarray, arguments: Sequence[Any], segments: Segments
+    ) -> None:
+        """Run the loop on some rows, or segments, on the processor; scratch is made for the longest of them."""
         if len(rows):
-            here = [one.on_host(rows) if isinstance(one, Resident) else one for one in arguments]
+            read = segments.rows_of(rows)
+            here = [one.on_host(read) if isinstance(one, Resident) else one for one in arguments]
             passed = on_host(here, int(work[rows].max()))
             for row in rows.tolist():
                 loop(row, row + 1, *passed)

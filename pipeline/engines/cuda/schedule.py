@@ -1,9 +1,16 @@
-"""Which rows a GPU works on in one launch, longest first, and which long ones are left to the processor.
+"""How many threads of a GPU a row takes, which rows a launch works on, longest first, and which the processor does.
 
-A kernel reads its row from front to back, so a row takes one thread, and a launch lasts at least as long as its longest
-row. A core of the processor reads a single row many times as fast as one thread of a GPU. So a few rows that are much
-longer than all others are left to it, and where all rows are long none is: thousands of them side by side are work for
-a GPU. Neighbouring threads get rows of about the same length, since those of a warp wait for each other.
+A kernel reads from front to back, so what it reads takes one thread, and a launch lasts at least as long as the longest
+of that. Where a kernel can begin anywhere in a row (`text.segments`), rows of `2 * SEGMENT` bytes and more are cut, and
+each segment takes a thread: a row of 32 is a warp's work, one of 128 a block's. All but a row's last are of one length
+and stay beside each other, so a warp reads one stretch of one text, and no launch lasts longer than it takes to read
+two segments. Threads that share nothing run the loops that the processor runs; a warp that took a text together would
+need kernels of its own, whose bits would have to be proved equal once more.
+
+Other kernels take a thread a row, however long. A core of the processor reads a single row many times as fast as one
+thread of a GPU. So a few rows that are much longer than all others are left to it, and where all rows are long none is:
+thousands of them side by side are work for a GPU. Neighbouring threads get rows of about the same length, since those
+of a warp wait for each other.
 """
 
 from __future__ import annotations
@@ -12,7 +19,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["HOST_SPEED", "LONG", "Plan", "plan"]
+from pipeline.engines.segments import Segments, cut_rows
+
+__all__ = ["HOST_SPEED", "LONG", "SEGMENT", "Plan", "cut", "plan"]
+
+SEGMENT = 8 << 10
+"""Bytes of a segment. A sketch of K values leaves 8 K bytes a segment to be merged: for 128 an eighth of its text. What
+is read at once, 256 MiB, has 32 768 of them, however few its rows."""
 
 HOST_SPEED = 16
 """How many times as fast a core works on a row as a thread of a GPU: taken for granted, not measured."""
@@ -37,6 +50,15 @@ class Plan(NamedTuple):
 
     launches: list[np.ndarray]
     host: np.ndarray
+
+
+def cut(work: np.ndarray) -> Segments:
+    """Cut the rows that take several threads, for a loop that can work on segments.
+
+    Args:
+        work: int64 (n), the bytes of each row.
+    """
+    return cut_rows(work, SEGMENT)
 
 
 def plan(work: np.ndarray, *, by_length: bool) -> Plan:

@@ -8,21 +8,25 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.engines.columns import TextColumn, from_arrow, to_arrow
-from pipeline.engines.launch import Out, Scratch, launcher
+from pipeline.engines.launch import Out, Scratch, bounds_of, launcher
 from pipeline.engines.normal_forms import normal_form
 from pipeline.text.bands import band_keys as band_keys_of
 from pipeline.text.bands import count_equal
 from pipeline.text.digest import digest as digest_row
 from pipeline.text.kernel import compiled, int64
 from pipeline.text.normalise import GROWTH, fold, needs_tables
+from pipeline.text.segments import character_start, fold_segment, segment_end, token_start
 from pipeline.text.shingles import CHARACTERS, SCRATCH, WORDS, write_shingles
-from pipeline.text.sketch import MIXED, TABLE
+from pipeline.text.sketch import EMPTY, FREE, LOW, MIXED, TABLE
 from pipeline.text.sketch import sketch as sketch_row
 
 __all__ = ["band_keys", "combine", "digest", "fingerprints", "normalise", "shingles", "similarity", "sketch"]
 
 Unit = Literal["characters", "words"]
 UNITS = {"characters": CHARACTERS, "words": WORDS}
+
+SPILL = 4
+"""Bytes that the normal form of a segment may be of beyond its own: the rest of a character, and a space."""
 
 
 def normalise(texts: pa.LargeStringArray) -> pa.LargeStringArray:
@@ -42,16 +46,23 @@ def normalise(texts: pa.LargeStringArray) -> pa.LargeStringArray:
 def _normal(texts: pa.LargeStringArray, *, stays: bool) -> TextColumn:
     """The normal forms; if only loops read them, their buffer may be what an engine keeps elsewhere."""
     column = from_arrow(texts)
-    flags = np.empty(column.rows, np.bool_)
     lengths = np.diff(column.bounds)
-    launcher().run(flag_rows, lengths, *column, Out(flags))
+    segments = launcher().cut(lengths)
+    work = segments.work(lengths)
+    flags = np.empty(len(work), np.bool_)
+    launcher().run(flag_rows, work, *column, *segments.places, Out(flags), segments=segments)
+    flags = segments.either(flags)
     launcher().leave("normal forms", int(flags.sum()))
     others = from_arrow(normal_form(texts if flags.all() else texts.filter(pa.array(flags)), "NFKC"))
-    lengths[flags] = GROWTH * np.diff(others.bounds)
+    lengths[flags] = np.diff(others.bounds)
+    segments = launcher().cut(lengths)
+    work = segments.work(lengths)
+    room = np.where(flags, GROWTH, 1)
+    room = room[segments.rows] * (work + SPILL) if len(segments.rows) else room * work
     places = np.full(column.rows, -1, np.int64)
     places[flags] = np.arange(others.rows)
-    arguments = *column, *others, places
-    (output,), bounds = launcher().pack(fold_rows, lengths, lengths, [np.uint8], *arguments, stays=stays)
+    arguments = *column, *others, places, *segments.places
+    (output,), bounds = launcher().pack(fold_rows, work, room, [np.uint8], *arguments, stays=stays, segments=segments)
     for array in (output, bounds) if isinstance(output, np.ndarray) else (bounds,):
         array.flags.writeable = False  # as of any column: for Numba that is a type of its own
     return TextColumn(output, bounds)
@@ -138,8 +149,20 @@ def sketch(
 
 def _sketches(column: TextColumn, values: int, shingle: int, unit: Unit) -> np.ndarray:
     sketches = np.empty((column.rows, values), np.uint32)
+    lengths = np.diff(column.bounds)
+    segments = launcher().cut(lengths)
+    cut = segments.cut
+    merged = bounds_of(np.diff(segments.firsts)[cut])  # where those of each row that is cut begin
+    bests = np.empty((merged[-1], values), np.uint64)
+    slots = np.full(len(segments.rows), -1, np.int64)
+    slots[np.isin(segments.rows, cut)] = np.arange(len(bests))
     scratch = (_words(size) for size in (shingle + SCRATCH, TABLE, 1 if launcher().parallel else MIXED, values))
-    launcher().run(sketch_rows, np.diff(column.bounds), *column, UNITS[unit], shingle, *scratch, Out(sketches))
+    arguments = *column, *segments.places, slots, UNITS[unit], shingle, *scratch
+    work = segments.work(lengths)
+    launcher().run(sketch_rows, work, *arguments, Out(bests), Out(sketches), segments=segments)
+    if len(cut):  # as few bytes as the sketches of many short rows, so they are merged here
+        best = np.minimum.reduceat(bests, merged[:-1])
+        sketches[cut] = np.where(best == FREE, EMPTY, np.minimum(best & LOW, LOW - 1))
     return sketches
 
 
@@ -159,8 +182,10 @@ def shingles(
     """
     column = from_arrow(normalised)
     sizes = np.diff(column.bounds)
-    arguments = *column, UNITS[unit], shingle, _words(shingle + SCRATCH)
-    (hashes,), bounds = launcher().pack(shingle_rows, sizes, sizes, [np.uint64], *arguments)
+    segments = launcher().cut(sizes)
+    work = segments.work(sizes)
+    arguments = *column, *segments.places, UNITS[unit], shingle, _words(shingle + SCRATCH)
+    (hashes,), bounds = launcher().pack(shingle_rows, work, work, [np.uint64], *arguments, segments=segments)
     row = np.repeat(np.arange(column.rows), np.diff(bounds))
     order = np.argsort(hashes)
     order = order[np.argsort(row[order], kind="stable")]
@@ -226,10 +251,26 @@ def digest_rows(first: int, last: int, buffer: np.ndarray, bounds: np.ndarray, d
 
 
 @compiled
-def flag_rows(first: int, last: int, buffer: np.ndarray, bounds: np.ndarray, flags: np.ndarray) -> None:
-    """Flag the rows that `fold` does not know the normal form of."""
-    for row in range(first, last):
-        flags[row] = needs_tables(buffer, bounds[row], bounds[row + 1]) != 0
+def flag_rows(
+    first: int,
+    last: int,
+    buffer: np.ndarray,
+    bounds: np.ndarray,
+    rows: np.ndarray,
+    lows: np.ndarray,
+    highs: np.ndarray,
+    flags: np.ndarray,
+) -> None:
+    """Flag the rows, or their `Segments`, that `fold` does not know the normal form of."""
+    for k in range(first, last):
+        row = rows[k] if len(rows) else k
+        start = bounds[row]
+        end = bounds[row + 1]
+        if len(rows):
+            begin = token_start(buffer, start, start + lows[k], end, CHARACTERS)
+            flags[k] = needs_tables(buffer, begin, character_start(buffer, start + highs[k], end)) != 0
+        else:
+            flags[k] = needs_tables(buffer, start, end) != 0
 
 
 @compiled
@@ -241,21 +282,31 @@ def fold_rows(
     others: np.ndarray,
     other_bounds: np.ndarray,
     which: np.ndarray,
+    rows: np.ndarray,
+    lows: np.ndarray,
+    highs: np.ndarray,
     places: np.ndarray,
     lengths: np.ndarray,
     output: np.ndarray,
 ) -> None:
-    """Write the normal form of every row, of one whose `which` is not negative from `others`; for `Launcher.pack`."""
+    """Write the normal form of every row, of one whose `which` is not negative from `others`; for `Launcher.pack`.
+
+    Of rows that are cut, that of each of the `Segments`.
+    """
     at = int64(0)  # not a literal, for which the kernel would be compiled a second time
-    for row in range(first, last):
+    for k in range(first, last):
         if len(places):
-            at = places[row]
+            at = places[k]
+        row = rows[k] if len(rows) else k
         other = which[row]
-        if other >= 0:
-            lengths[row] = fold(others, other_bounds[other], other_bounds[other + 1], output, at)
+        source = others if other >= 0 else buffer
+        start = other_bounds[other] if other >= 0 else bounds[row]
+        end = other_bounds[other + 1] if other >= 0 else bounds[row + 1]
+        if len(rows) and highs[k] - lows[k] < end - start:
+            lengths[k] = fold_segment(source, start + lows[k], start + highs[k], end, output, at)
         else:
-            lengths[row] = fold(buffer, bounds[row], bounds[row + 1], output, at)
-        at += lengths[row]
+            lengths[k] = fold(source, start, end, output, at)
+        at += lengths[k]
 
 
 @compiled
@@ -264,17 +315,32 @@ def sketch_rows(
     last: int,
     buffer: np.ndarray,
     bounds: np.ndarray,
+    rows: np.ndarray,
+    lows: np.ndarray,
+    highs: np.ndarray,
+    slots: np.ndarray,
     unit: int,
     width: int,
     window: np.ndarray,
     table: np.ndarray,
     mixed: np.ndarray,
     best: np.ndarray,
+    bests: np.ndarray,
     sketches: np.ndarray,
 ) -> None:
-    """Write the sketch of every row."""
-    for row in range(first, last):
-        sketch_row(buffer, bounds[row], bounds[row + 1], unit, width, window, table, mixed, best, sketches[row])
+    """Write the sketch of every row; of one that is cut, what its `Segments` are to be merged by, each in its slot."""
+    for k in range(first, last):
+        row = rows[k] if len(rows) else k
+        start = bounds[row]
+        end = bounds[row + 1]
+        values = sketches[row]
+        if len(rows) and slots[k] >= 0:
+            high = start + highs[k]
+            begin = token_start(buffer, start, start + lows[k], high, unit)
+            stop = segment_end(buffer, start, begin, high, end, unit, width)
+            sketch_row(buffer, begin, stop, unit, width, window, table, mixed, bests[slots[k]], values[:0])
+        else:
+            sketch_row(buffer, start, end, unit, width, window, table, mixed, best, values)
 
 
 @compiled
@@ -283,6 +349,9 @@ def shingle_rows(
     last: int,
     buffer: np.ndarray,
     bounds: np.ndarray,
+    rows: np.ndarray,
+    lows: np.ndarray,
+    highs: np.ndarray,
     unit: int,
     width: int,
     window: np.ndarray,
@@ -290,13 +359,21 @@ def shingle_rows(
     lengths: np.ndarray,
     hashes: np.ndarray,
 ) -> None:
-    """Write the hashes of the shingles of every row; for `Launcher.pack`."""
+    """Write the hashes of the shingles of every row, or of its `Segments`; for `Launcher.pack`."""
     at = int64(0)  # not a literal, for which the kernel would be compiled a second time
-    for row in range(first, last):
+    for k in range(first, last):
         if len(places):
-            at = places[row]
-        lengths[row] = write_shingles(buffer, bounds[row], bounds[row + 1], unit, width, window, hashes, at)
-        at += lengths[row]
+            at = places[k]
+        row = rows[k] if len(rows) else k
+        start = bounds[row]
+        begin = start
+        stop = bounds[row + 1]
+        if len(rows):
+            high = start + highs[k]
+            begin = token_start(buffer, start, start + lows[k], high, unit)
+            stop = segment_end(buffer, start, begin, high, stop, unit, width)
+        lengths[k] = write_shingles(buffer, begin, stop, unit, width, window, hashes, at)
+        at += lengths[k]
 
 
 @compiled
