@@ -71,6 +71,7 @@ def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
     for word in WORDS_OF_EIGHT:
         number = np.uint64(int.from_bytes(word, "little"))
         yield "load.is_plain", (number,)
+        yield "normalise.white_of", (number,)
         for byte in (0, 10, 37, 127):
             yield "load.differ", (number, np.uint64(byte))
     for value in (0, 1, 0xDEADBEEF, 2**64 - 1):
