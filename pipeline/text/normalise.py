@@ -16,6 +16,7 @@ import numpy as np
 from pipeline.text.characters import whitespace_width
 from pipeline.text.json_escapes import write_character
 from pipeline.text.kernel import declare, int64
+from pipeline.text.load import EACH, HIGH, is_plain, load
 from pipeline.text.two_level import two_level
 from pipeline.text.unicode_data import FOLDS
 
@@ -31,6 +32,16 @@ FOLDED = np.arange(128, dtype=np.uint8)
 """ASCII → its normal form: small letters, and a space for every whitespace character."""
 FOLDED[65:91] += 32
 FOLDED[[9, 10, 11, 12, 13, 28, 29, 30, 31]] = 32
+
+NONE = np.uint64(0)
+SPACES = EACH * np.uint64(32)
+# Added to a byte below 128, these set its highest bit if it is at least this character.
+FROM_A = EACH * np.uint64(0x80 - ord("A"))
+BEHIND_Z = EACH * np.uint64(0x80 - ord("Z") - 1)
+FROM_TAB = EACH * np.uint64(0x80 - 9)
+BEHIND_RETURN = EACH * np.uint64(0x80 - 14)
+FROM_SEPARATOR = EACH * np.uint64(0x80 - 28)
+BEHIND_SPACE = EACH * np.uint64(0x80 - 33)
 
 STABLE = np.array(
     [
@@ -99,39 +110,68 @@ def fold(buffer: np.ndarray, start: int, end: int, output: np.ndarray, at: int) 
     gap = 1  # nothing has been written yet, or a space last
     i = start
     while i < end:
-        byte = int64(buffer[np.uint64(i)])
-        if byte < 0x80:
-            # No branches: in prose a branch would be mispredicted at every word.
-            folded = int64(FOLDED[np.uint64(byte)])
-            output[np.uint64(at + length)] = folded
-            white = int64(folded == 32)
-            length += 1 - (white & gap)
-            gap = white
-            i += 1
-            continue
-        width = whitespace_width(buffer, i, end)
-        if width:
-            output[at + length] = 32
-            length += 1 - gap
-            gap = 1
+        # Of eight bytes of ASCII most often either all are written or none; else they are looked at one by one.
+        if i + 8 <= end:
+            eight = load(buffer, i, end)
+            if is_plain(eight):
+                blanks = white_of(eight)
+                if blanks == HIGH and gap:  # an indentation
+                    i += 8
+                    continue
+                if blanks & (blanks << np.uint64(8) | np.uint64(gap << 7)) == NONE:  # no two beside each other
+                    capitals = (eight + FROM_A) & ~(eight + BEHIND_Z) & HIGH
+                    covered = (blanks >> np.uint64(7)) * np.uint64(255)  # all bits of each blank
+                    eight = (eight & ~covered) | (SPACES & covered) | capitals >> np.uint64(2)
+                    place = np.uint64(at + length)
+                    for k in range(8):
+                        output[place + np.uint64(k)] = np.uint8(eight >> np.uint64(8 * k))
+                    length += 8
+                    gap = int64(blanks >> np.uint64(63))
+                    i += 8
+                    continue
+        stop = min(i + 8, end)
+        while i < stop:
+            byte = int64(buffer[np.uint64(i)])
+            if byte < 0x80:
+                # No branches: in prose a branch would be mispredicted at every word.
+                folded = int64(FOLDED[np.uint64(byte)])
+                output[np.uint64(at + length)] = folded
+                white = int64(folded == 32)
+                length += 1 - (white & gap)
+                gap = white
+                i += 1
+                continue
+            width = whitespace_width(buffer, i, end)
+            if width:
+                output[at + length] = 32
+                length += 1 - gap
+                gap = 1
+                i += width
+                continue
+            gap = 0
+            width = min(character_width(byte), end - i)
+            code = character(buffer, i, end)
+            change = int64(CHANGES[int64(ROW_OF[code >> 8]) * 256 + (code & 255)]) if 0 <= code < 0x110000 else 0
+            if change == 0:
+                for k in range(width):
+                    output[at + length + k] = buffer[i + k]
+                length += width
+            elif change < SEVERAL:
+                length += write_character(code + change, output, at + length)
+            else:
+                for k in range(3):
+                    if TEXTS[change - SEVERAL, k]:
+                        length += write_character(TEXTS[change - SEVERAL, k], output, at + length)
             i += width
-            continue
-        gap = 0
-        width = min(character_width(byte), end - i)
-        code = character(buffer, i, end)
-        change = int64(CHANGES[int64(ROW_OF[code >> 8]) * 256 + (code & 255)]) if 0 <= code < 0x110000 else 0
-        if change == 0:
-            for k in range(width):
-                output[at + length + k] = buffer[i + k]
-            length += width
-        elif change < SEVERAL:
-            length += write_character(code + change, output, at + length)
-        else:
-            for k in range(3):
-                if TEXTS[change - SEVERAL, k]:
-                    length += write_character(TEXTS[change - SEVERAL, k], output, at + length)
-        i += width
     return length - 1 if length > 0 and gap else length
+
+
+@declare("uint64(uint64)", inline=True)
+def white_of(eight: np.uint64) -> np.uint64:
+    """Return `HIGH` of every byte, all of ASCII, that is whitespace: 9 to 13, 28 to 32."""
+    control = (eight + FROM_TAB) & ~(eight + BEHIND_RETURN)
+    separator = (eight + FROM_SEPARATOR) & ~(eight + BEHIND_SPACE)
+    return (control | separator) & HIGH
 
 
 @declare("int64(uint8[::1], int64, int64)")

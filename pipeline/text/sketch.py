@@ -12,10 +12,11 @@ A text that leaves more than one bucket in four empty, or after two rounds one i
 values are the same, and no text takes more than a few times its length. Where buckets fill faster, a further round or
 two over the text cost less than the table would.
 
-On a processor shingles are hashed many at a time, in a loop that becomes vector instructions, and those of a row that
+On a processor shingles are hashed many at a time, in loops that become vector instructions, and those of a row that
 fit the table are kept there for the rounds to come. These cost so little that the different ones are gathered only
-where `LATE` rounds were not enough. A thread of a GPU would only go to its memory for that: it offers each shingle as
-it finds it. The values are the same.
+where `LATE` rounds were not enough, or where there are so many shingles that few of them must be different (`MANY`).
+Of a longer text most values are above what all buckets hold already, and go no further. A thread of a GPU would only
+go to its memory for that: it offers each shingle as it finds it. The values are the same.
 """
 
 from __future__ import annotations
@@ -24,7 +25,17 @@ import numpy as np
 
 from pipeline.text.hashing import FACTOR, mix, slots_for
 from pipeline.text.kernel import declare, int64
-from pipeline.text.shingles import CHARACTERS, beyond_ascii, clear_window, next_token, power, write_shingles
+from pipeline.text.load import is_plain, load
+from pipeline.text.normalise import character, character_width
+from pipeline.text.shingles import (
+    CHARACTERS,
+    WORDS,
+    beyond_ascii,
+    clear_window,
+    next_token,
+    power,
+    write_shingles,
+)
 
 __all__ = ["EMPTY", "MIXED", "TABLE", "sketch"]
 
@@ -43,6 +54,13 @@ FEW = 16
 
 LATE = 12
 """Rounds over kept shingles that cost about what gathering the different ones does: a row of ten words has as many."""
+
+MANY = 4
+"""So many different shingles for each bucket leave one in 55 empty: who has as many and leaves one in 4, has few."""
+
+NARROW = 8
+"""Characters of a shingle that are sooner multiplied one by one, for many shingles at once, than rolled on: there each
+hash waits for the one before it."""
 
 FREE = np.uint64(0xFFFFFFFFFFFFFFFF)
 LOW = np.uint64(0xFFFFFFFF)
@@ -87,6 +105,7 @@ def sketch(
     different = -2  # unknown; -1 is too many for the table
     # All shingles are kept between the rounds where they surely fit; how many there are is known when they are there.
     keeps = len(mixed) > 1 and end - start <= len(table)
+    narrow = tokens != WORDS and width <= min(NARROW, len(mixed)) and 1 < len(mixed) <= len(table)
     kept = 0
     left = buckets  # empty buckets that are few enough for another round over the text
     free = buckets if end > start else 0
@@ -94,10 +113,19 @@ def sketch(
     while free > 0 and turn < 2 * buckets:
         if turn < buckets or best[turn - buckets] == FREE:
             bucket = -1 if turn < buckets else turn - buckets
-            if different == -2 and free > left and (kept == 0 or turn >= LATE):
+            if different == -2 and free > left and (kept == 0 or turn >= LATE or kept > MANY * buckets):
                 different = gather(buffer, start, end, tokens, width, window, table)
                 kept = max(different, 0)
-            if keeps and kept == 0 and tokens:
+            if narrow and kept == 0:
+                place = start
+                while place < end:
+                    count = write_narrow(buffer, place, end, tokens, width, window, mixed, table, kept)
+                    place = int64(window[0])
+                    if keeps:
+                        kept += count
+                    else:
+                        offer_all(table, count, turn, bucket, mixed, best)
+            elif keeps and kept == 0 and tokens:
                 kept = write_shingles(buffer, start, end, tokens, width, window, table, int64(0))
             elif keeps and kept == 0:
                 kept = write_hashes(buffer, start, end, width, table)
@@ -106,6 +134,8 @@ def sketch(
             elif kept > 0:
                 for k in range(kept):
                     offer(table[k], turn, bucket, best)
+            elif narrow:
+                pass  # they have been offered
             elif tokens:
                 fill_tokens(buffer, start, end, tokens, width, window, turn, bucket, best)
             else:
@@ -137,6 +167,67 @@ def write_hashes(buffer: np.ndarray, start: int, end: int, shingle: int, output:
     return int64(end - start - width + 1)
 
 
+@declare("int64(uint8[::1], int64, int64, int64, int64, uint64[::1], uint64[::1], uint64[::1], int64)")
+def write_narrow(
+    buffer: np.ndarray,
+    start: int,
+    end: int,
+    tokens: int,
+    shingle: int,
+    window: np.ndarray,
+    codes: np.ndarray,
+    output: np.ndarray,
+    at: int,
+) -> int:
+    """Write the hashes of as many shingles from `start` on as have their characters in `codes`, and return how many.
+
+    Args:
+        buffer: Bytes of the column; the row ends at
+        end: One past its last byte.
+        start: Where a shingle begins.
+        tokens: The unit; 0 for bytes.
+        shingle: Of them in a shingle, at most `NARROW`.
+        window: Scratch: the first value becomes the place where the next shingle begins, `end` if there is none.
+        codes: Scratch, as long as a shingle or longer.
+        output: Where to write,
+        at: from this place on.
+    """
+    size = int64(0)
+    following = end
+    i = start
+    for phase in range(2):
+        if phase:
+            following = i
+        limit = len(codes) if phase else len(codes) - shingle + 1
+        while size < limit and i < end:
+            if tokens == 0:
+                more = min(limit - size, end - i)
+                for k in range(more):
+                    codes[np.uint64(size + k)] = np.uint64(buffer[np.uint64(i + k)]) + ONE
+                size += more
+                i += more
+            elif size + 8 <= limit and i + 8 <= end and is_plain(load(buffer, i, end)):
+                for k in range(8):
+                    codes[np.uint64(size + k)] = np.uint64(buffer[np.uint64(i + k)]) + ONE
+                size += 8
+                i += 8
+            else:
+                byte = int64(buffer[np.uint64(i)])
+                codes[size] = np.uint64((byte if byte < 0x80 else character(buffer, i, end)) + 1)
+                size += 1
+                i += character_width(byte)
+    window[0] = np.uint64(following if i < end else end)
+    width = min(shingle, size)
+    count = size - width + 1
+    for k in range(count):
+        output[np.uint64(at + k)] = codes[k]
+    for j in range(1, width):
+        for k in range(count):
+            place = np.uint64(at + k)  # used as it is; a signed index may count from the end, and nothing is a vector
+            output[place] = output[place] * FACTOR + codes[np.uint64(j + k)]
+    return count
+
+
 @declare("int64(uint64[::1], int64, int64, int64, uint64[::1], uint64[::1])")
 def offer_all(shingles: np.ndarray, count: int, turn: int, bucket: int, mixed: np.ndarray, best: np.ndarray) -> int:
     """Offer the values that the first `count` shingles have in round `turn`, as `offer` each, and return `count`."""
@@ -145,8 +236,19 @@ def offer_all(shingles: np.ndarray, count: int, turn: int, bucket: int, mixed: n
     buckets = np.uint64(len(best))
     for first in range(0, count, len(mixed)):
         size = min(len(mixed), count - first)
+        largest = np.uint64(0)
+        for k in range(len(best)):
+            largest = max(largest, best[k])
         for k in range(size):
             mixed[k] = mix(shingles[first + k] ^ salt)
+        # Of a long text hardly a value is below what all buckets have: the others are left out, without branches.
+        if largest != FREE:
+            left = 0
+            for k in range(size):
+                value = mixed[k]
+                mixed[left] = value
+                left += (high | (value & LOW)) < largest
+            size = left
         for k in range(size):
             value = mixed[k]
             slot = ((value >> np.uint64(32)) * buckets) >> np.uint64(32) if bucket < 0 else np.uint64(bucket)

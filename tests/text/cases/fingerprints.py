@@ -46,6 +46,9 @@ def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
                 yield "shingles.next_token", (*row, unit, 4, window(4))
             for unit in (0, CHARACTERS, WORDS):
                 yield "sketch.gather", (*row, unit, 4, window(4), np.zeros(64, np.uint64))
+            for unit in (0, CHARACTERS):
+                some = window(4), np.zeros(16, np.uint64), np.zeros(64, np.uint64)
+                yield "sketch.write_narrow", (*row, unit, 4, *some, 2)
             yield "sketch.write_hashes", (*row, 4, np.zeros(256, np.uint64))
             yield "sketch.hashed", (row[0], row[1], min(4, row[2] - row[1]))
     yield "shingles.clear_window", (window(4), 4)
@@ -68,6 +71,7 @@ def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
     for word in WORDS_OF_EIGHT:
         number = np.uint64(int.from_bytes(word, "little"))
         yield "load.is_plain", (number,)
+        yield "normalise.white_of", (number,)
         for byte in (0, 10, 37, 127):
             yield "load.differ", (number, np.uint64(byte))
     for value in (0, 1, 0xDEADBEEF, 2**64 - 1):
