@@ -24,9 +24,9 @@ _LOOK = 1.0
 """Seconds between two looks at whether a worker is left."""
 
 _MALLOC = {"MALLOC_MMAP_THRESHOLD_": 32 << 20, "MALLOC_TRIM_THRESHOLD_": 64 << 20}
-"""What a local worker's C library keeps of freed memory instead of giving it back to the system: what glibc comes to by
-itself. With Dask's own setting every array of more than 128 KiB goes back, and the next slice waits for its pages again: 2
-of 23 ms for a megabyte of pass one. What is larger than 32 MiB, as with a long row, still goes back at once."""
+"""What a local worker's C library keeps of freed memory, rather than give it back to the system: what glibc comes to by
+itself. With Dask's own setting every array of more than 128 KiB goes back, and the next slice waits for its pages: 2 of
+23 ms for a megabyte of pass one. What is larger than 32 MiB, as with a long row, still goes back at once."""
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
