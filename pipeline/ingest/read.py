@@ -70,7 +70,8 @@ def read_slices(
         blocks: as of `read_blocks`.
         max_row_bytes: as of `read_blocks`.
         slice_bytes: of the rows of a slice at most, save where what is read at once (`lines.CHUNK`, or a longer row and
-            the few that end with it) is more.
+            the few that end with it) is more; an eighth more where that is all there is, since a part ends with the row
+            that fills it, and a slice of that row alone would cost what one of hundreds does beside its texts.
         engine: that works on the rows next; the lines are read by it if it is best at that.
 
     Yields:
@@ -80,12 +81,17 @@ def read_slices(
         InputError: as of `read_blocks`.
     """
     engine = engine if engine is not None and engine.read_bytes else None
-    reading = _Reading(min(slice_bytes, sum(block.bytes for block in blocks)), engine)
+    left = sum(block.bytes for block in blocks)  # of a packed file only about
+    most = slice_bytes * 9 // 8
+    reading = _Reading(min(most, left), engine)
     batches = _batches(blocks, max_row_bytes, engine.read_bytes if engine else 0)
     while batch := next(batches, None):  # not `for`, whose variable would hold the last batch to the end
-        if reading.rows_in and reading.bytes_in + batch[1].size > slice_bytes:
+        size = batch[1].size
+        full = reading.bytes_in + size > slice_bytes and reading.bytes_in + max(size, left) > most
+        if reading.rows_in and full:
             yield reading.take()
         reading.add(*batch)
+        left -= max(size, len(batch[1].buffer))  # with ends of lines; of a line that is too long there is no buffer
     if reading.rows_in:
         yield reading.take()
 

@@ -82,9 +82,18 @@ def test_slices_together_are_the_whole(
     assert sum(one.bytes_in for one in slices) == whole.bytes_in
     for one in slices:
         assert sorted([*one.places, *one.rejected_places]) == list(range(one.rows_in)) != []
-        if one.bytes_in > slice_bytes:
+        if one.bytes_in > slice_bytes * 9 // 8:
             # What one reading brought: the lines that end in a chunk, the first of which may begin before it.
             assert one.bytes_in < 101 + len(GOOD * 40) + chunk
+
+
+def test_the_few_rows_beyond_a_full_slice_go_with_it(make_source: MakeSource, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "CHUNK", 64)
+    length = len(GOOD)
+    for rows, slices in ((80, [80]), (90, [90]), (100, [80, 20]), (170, [80, 90]), (190, [80, 80, 30])):
+        blocks = survey(make_source(b"\n".join([GOOD] * rows)), part_bytes=1 << 20).blocks
+        read = read_slices(blocks, max_row_bytes=100, slice_bytes=81 * length)
+        assert [one.rows_in for one in read] == pytest.approx(slices, abs=1)
 
 
 @SLOW

@@ -12,7 +12,7 @@ from pipeline.ingest.lines import Lines, lines_of
 from pipeline.ingest.packed import check_plain, codec_of
 from pipeline.ingest.shards import Shard
 from pipeline.ingest.storage import open_file, reading
-from pipeline.ingest.streams import CHUNK, content_of, unpacked_size
+from pipeline.ingest.streams import content_of, hashed, unpacked_size
 
 __all__ = ["read_jsonl", "survey_jsonl"]
 
@@ -38,10 +38,9 @@ def survey_jsonl(source: Source, shard: Shard, *, part_bytes: int) -> tuple[list
     size = newlines = 0
     last = b""
     with reading(shard.location), open_file(shard.location) as stream:
-        while chunk := stream.read(CHUNK):
+        for chunk in hashed(stream, digest):
             if not size:
                 check_plain(chunk, shard.location)
-            digest.update(chunk)
             newlines = _cut(chunk, size, newlines, part_bytes, cuts, rows)
             size, last = size + len(chunk), chunk[-1:]
     ends = [*cuts[1:], size]
