@@ -85,5 +85,4 @@ def _pattern(country: str) -> re.Pattern[str]:
     if plan is None or plan.general_desc is None:
         raise ValueError(f"no country with a numbering plan has the code {country!r}")
     prefix = plan.national_prefix_for_parsing or plan.national_prefix or ""
-    abroad = plan.international_prefix or "00"
-    return re.compile(f"(?:(?:00|{abroad})\\d*|(?:{prefix})?(?:{plan.general_desc.national_number_pattern}))")
+    return re.compile(f"(?:00\\d*|(?:{prefix})?(?:{plan.general_desc.national_number_pattern}))")

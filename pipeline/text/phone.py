@@ -23,7 +23,6 @@ def match_phone(buffer: np.ndarray, floor: int, at: int, end: int) -> int:
       `(+44) (0)20 …`;
     - North American: `(415) 555-0123`, `415-555-0123`, `415.555.0123`, `415 555 0123`, with or without `1` or `001`
       before, area and exchange from 200;
-    - abroad from there: `011 44 20 7946 0123`, 11 to 16 digits in three groups or more, one kind of separator;
     - with a trunk 0 or an international 00: 9 to 14 digits in two to five groups of two or more, one kind of separator:
       `020 7946 0123`, `(03) 5327 5996`, `0049 30 23125123`.
 
@@ -43,7 +42,6 @@ def match_phone(buffer: np.ndarray, floor: int, at: int, end: int) -> int:
     bracket = False  # around another group than the country's code
     plus = buffer[begin] == 43
     digits = 0
-    most = 15
     groups = 0
     sizes = 0  # of the groups, four bits each, the last one lowest
     leads = 0  # their first digits
@@ -62,9 +60,7 @@ def match_phone(buffer: np.ndarray, floor: int, at: int, end: int) -> int:
             i += 1
         stop = digits_end(buffer, i, min(end, i + 16))
         size = stop - i
-        if groups == 0 and not plus and size == 3 and buffer[i] == 48 and buffer[i + 1] == 49 and buffer[i + 2] == 49:
-            most = 16
-        if size == 0 or digits + size > most or (size == 1 and separator == 46):  # the decimal of +6073641856.9
+        if size == 0 or digits + size > 15 or (size == 1 and separator == 46):  # the decimal of +6073641856.9
             break
         digits += size
         groups += 1
@@ -77,8 +73,6 @@ def match_phone(buffer: np.ndarray, floor: int, at: int, end: int) -> int:
             whole = 0
         elif groups == 2 and separator == 46 and not bracket:
             pass  # 01234.567890
-        elif most > 15:
-            found = whole if digits >= 11 and groups >= 3 and not (bracket or mixed) else found
         elif has_form(
             plus, bracket, digits, groups, sizes, leads, small, mixed, int64(buffer[min(begin + 1, end - 1)])
         ):

@@ -126,13 +126,6 @@ def test_countries_decide_about_national_forms() -> None:
     assert found("at 020 7946 0123.", countries=("GB",)) == [("phone", "020 7946 0123")]
     assert found("at 020 7946 0123.", countries=("US",)) == []
     assert found("at +44 20 7946 0123.", countries=("US",)) == [("phone", "+44 20 7946 0123")]
-    assert found("at 011 44 20 7946 0123.", countries=("US",)) == [("phone", "011 44 20 7946 0123")]
-    assert found("at 011 44 20 7946 0123.", countries=("GB",)) == []
-
-
-@pytest.mark.parametrize("text", ["011 001 010 110 111", "011-44 20 7946 0123", "0114420 79460123", "011 44 20 79"])
-def test_three_digits_alone_are_no_call_abroad(text: str) -> None:
-    assert found(f"at {text}.") == []
 
 
 @pytest.mark.parametrize(
