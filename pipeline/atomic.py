@@ -9,24 +9,14 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import cannot_write
 
-__all__ = [
-    "TEMPORARY",
-    "atomic_file",
-    "atomic_folder",
-    "remove_temporaries",
-    "sync",
-    "synced_beside",
-    "write_json",
-    "write_text",
-]
+__all__ = ["TEMPORARY", "atomic_file", "atomic_folder", "remove_temporaries", "sync", "write_json", "write_text"]
 
 TEMPORARY = ".tmp-"
 """Prefix of files and folders that are being written; one that is left over belongs to a killed run."""
@@ -159,23 +149,3 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-@contextmanager
-def synced_beside(files: Sequence[Path]) -> Iterator[None]:
-    """Have the system write files that stand in their places to the disk, and their folders, while the block runs.
-
-    All at once, so that a journal's commit serves several; when the block ends, they are on the disk.
-
-    Raises:
-        MachineError: the disk is full.
-    """
-    paths = [*files, *sorted({file.parent for file in files})]
-    with ThreadPoolExecutor(max(1, len(paths))) as pool:
-        waiting = [pool.submit(sync, path) for path in paths]
-        yield
-        for path, one in zip(paths, waiting, strict=True):
-            try:
-                one.result()
-            except OSError as error:
-                raise cannot_write(error, str(path)) or error from None

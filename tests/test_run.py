@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import re
 import subprocess
 import sys
@@ -15,10 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import atomic
-from pipeline.atomic import TEMPORARY, atomic_file, write_text
+from pipeline.atomic import TEMPORARY, write_text
 from pipeline.config import Recipe
-from pipeline.errors import MachineError, RunDirectoryError
+from pipeline.errors import RunDirectoryError
 from pipeline.run import Manifest, Rows, RunDirectory, Stage
 
 SOURCE = {"name": "notes", "kind": "text", "format": "text", "path": "notes.jsonl"}
@@ -70,37 +68,6 @@ def make(stage: Stage) -> list[str]:
 
 def content_of(root: Path) -> dict[str, bytes]:
     return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
-
-
-# --- on the disk
-
-
-def test_what_is_not_on_the_disk_is_there_before_the_record_that_names_it(
-    run: RunDirectory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stage, sync, synced = stage_of(run), atomic.sync, []
-    for name in ("letters/part.txt", "keys/part.txt"):
-        with atomic_file(run.path(name), synced=False) as beside:
-            beside.write_text(name, encoding="utf-8")
-    monkeypatch.setattr(atomic, "sync", lambda path: (synced.append(path), sync(path)))
-    stage.commit("part", {"letters/part.txt": 1, "keys/part.txt": 1}, {}, synced=False)
-    assert {run.path(name) for name in ("letters/part.txt", "keys/part.txt", "letters", "keys")} == set(synced[:4])
-    assert [path.parent.name for path in synced[4:]] == ["_parts", "letters"]
-    assert list(stage.finished()) == ["part"]
-
-
-def test_a_disk_that_is_full_when_files_are_synced_is_one_message_and_leaves_no_record(
-    run: RunDirectory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(path: Path) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device", str(path))
-
-    stage = stage_of(run)
-    write_text(run.path("letters/part.txt"), "x")
-    monkeypatch.setattr(atomic, "sync", full)
-    with pytest.raises(MachineError, match="the disk is full"):
-        stage.commit("part", {"letters/part.txt": 1}, {}, synced=False)
-    assert stage.finished() == {}
 
 
 # --- reuse

@@ -116,18 +116,13 @@ def _leaves(path: str, kind: pa.DataType) -> Iterator[tuple[str, pa.DataType]]:
 
 
 @contextmanager
-def parquet_part(path: Path, schema: pa.Schema, *, synced: bool = True) -> Iterator[ParquetPart]:
+def parquet_part(path: Path, schema: pa.Schema) -> Iterator[ParquetPart]:
     """Write a Parquet file atomically, table by table: it is there when the block ends, and not if it raises.
-
-    Args:
-        path: of the file.
-        schema: of its rows.
-        synced: as of `atomic_file`; of several files, `Stage.commit` has the system write all at once.
 
     Raises:
         MachineError: the disk is full.
     """
-    with atomic_file(path, synced=synced) as beside:
+    with atomic_file(path) as beside:
         part = ParquetPart(path, beside, schema)
         try:
             yield part

@@ -57,10 +57,7 @@ def curate_part(job: PartJob) -> PartRecord:
         files |= {f"documents/cut-{job.number:05d}.parquet": LEDGER}
     counts, excerpts = _Counts(), Excerpts()
     with ExitStack() as writing:
-        parts = [
-            writing.enter_context(parquet_part(job.stage.run.path(file), schema, synced=False))
-            for file, schema in files.items()
-        ]
+        parts = [writing.enter_context(parquet_part(job.stage.run.path(f), schema)) for f, schema in files.items()]
         bounds = {"max_row_bytes": recipe.ingest.max_row_bytes, "slice_bytes": engine.slice_bytes}
         slices = read_slices(job.blocks, **bounds, engine=engine)
         for ingested in slices:
@@ -75,7 +72,6 @@ def curate_part(job: PartJob) -> PartRecord:
         name,
         {file: part.rows for file, part in zip(files, parts, strict=True)},
         {**counts.to_json(), "excerpts": excerpts.chosen, "left_to_host": engine.left_to_host()},
-        synced=False,
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import fingerprint
-from pipeline.atomic import remove_temporaries, synced_beside, write_json, write_text
+from pipeline.atomic import remove_temporaries, write_json, write_text
 from pipeline.errors import RunDirectoryError
 from pipeline.run.differences import differences
 from pipeline.run.directory import RunDirectory
@@ -84,34 +84,21 @@ class Stage:
         """The parts that are there and whole; a record whose files are not is removed."""
         return {record.part: record for record in self._finished() if self._is_whole(record)}
 
-    def commit(
-        self, part: str, files: Mapping[str, int], counts: Mapping[str, Any], *, synced: bool = True
-    ) -> PartRecord:
-        """Record a part whose files (path below the run directory → rows) are written; call it on any worker.
-
-        Args:
-            part: its name.
-            files: in their places.
-            counts: JSON values.
-            synced: they are on the disk; else they are written there before the record is.
-
-        Raises:
-            MachineError: the disk is full.
-        """
-        with synced_beside([] if synced else [self.run.path(name) for name in files]):
-            record = PartRecord(
-                part=part,
-                files=tuple(
-                    PartFile(
-                        name=name,
-                        rows=rows,
-                        bytes=self.run.path(name).stat().st_size,
-                        blake2b=fingerprint.of_file(self.run.path(name)),
-                    )
-                    for name, rows in files.items()
-                ),
-                counts=dict(counts),
-            )
+    def commit(self, part: str, files: Mapping[str, int], counts: Mapping[str, Any]) -> PartRecord:
+        """Record a part whose files (path below the run directory → rows) are written; call it on any worker."""
+        record = PartRecord(
+            part=part,
+            files=tuple(
+                PartFile(
+                    name=name,
+                    rows=rows,
+                    bytes=self.run.path(name).stat().st_size,
+                    blake2b=fingerprint.of_file(self.run.path(name)),
+                )
+                for name, rows in files.items()
+            ),
+            counts=dict(counts),
+        )
         write_json(self._records / f"{part}.json", asdict(record))
         return record
 
