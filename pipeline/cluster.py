@@ -23,11 +23,6 @@ _PATIENCE = 30
 _LOOK = 1.0
 """Seconds between two looks at whether a worker is left."""
 
-_MALLOC = {"MALLOC_MMAP_THRESHOLD_": 32 << 20, "MALLOC_TRIM_THRESHOLD_": 64 << 20}
-"""What a local worker's C library keeps of freed memory, rather than give it back to the system: what glibc comes to by
-itself. With Dask's own setting every array of more than 128 KiB goes back, and the next slice waits for its pages: 2 of
-23 ms for a megabyte of pass one. What is larger than 32 MiB, as with a long row, still goes back at once."""
-
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
@@ -49,9 +44,8 @@ def dask_client(cluster: Cluster, *, gpus: bool = False) -> Iterator[Client]:
     import dask
     from distributed import Client, LocalCluster
 
-    settings = {"distributed.worker.memory.terminate": 0.95, "distributed.scheduler.allowed-failures": 2}
-    settings |= {f"distributed.nanny.pre-spawn-environ.{name}": value for name, value in _MALLOC.items()}
-    with dask.config.set(settings):
+    quiet = {"distributed.worker.memory.terminate": 0.95, "distributed.scheduler.allowed-failures": 2}
+    with dask.config.set(quiet):
         if cluster.joined:
             key = "address" if cluster.address is not None else "scheduler_file"
             place = f"cluster.{key}: {getattr(cluster, key)}"
@@ -87,6 +81,7 @@ def dask_client(cluster: Cluster, *, gpus: bool = False) -> Iterator[Client]:
         else:
             options["n_workers"] = _workers(cluster)
         with ExitStack() as stack:
+            stack.enter_context(_environment_kept())
             try:
                 local = stack.enter_context(start(**options))
                 client = stack.enter_context(Client(local))  # type: ignore[no-untyped-call]
@@ -98,6 +93,23 @@ def dask_client(cluster: Cluster, *, gpus: bool = False) -> Iterator[Client]:
                     "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT sets how long one waits for an answer (30s)",
                 ) from error
             yield client
+
+
+@contextmanager
+def _environment_kept() -> Iterator[None]:
+    """Undo what Dask sets for its workers in this process's environment: a later stage's threads are not theirs."""
+    import dask
+
+    names = [*dask.config.get("distributed.nanny.pre-spawn-environ"), "PYTHONHASHSEED"]
+    before = {name: os.environ.get(name) for name in names}
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def gpu_options(cluster: Cluster) -> dict[str, Any]:

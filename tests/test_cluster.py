@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -14,7 +13,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import dask
-import numpy as np
 import psutil
 import pytest
 from distributed import Client
@@ -179,20 +177,15 @@ def test_results_come_in_order_and_failures_are_named() -> None:
             cluster.run_parts(client, _refuses, range(2), stage="s")
 
 
-def _faults(arrays: int) -> int:
-    """Pages that the system hands out for arrays of 2 MiB, each freed before the next."""
-    np.ones(2 << 20, np.uint8)
-    before = resource.getrusage(resource.RUSAGE_THREAD).ru_minflt
-    for _ in range(arrays):
-        np.ones(2 << 20, np.uint8)
-    return resource.getrusage(resource.RUSAGE_THREAD).ru_minflt - before
-
-
-def test_a_local_worker_keeps_the_memory_of_one_slice_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in cluster._MALLOC:
-        monkeypatch.delenv(name, raising=False)
+def test_what_dask_sets_for_its_workers_is_not_left_for_later_stages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setenv("MKL_NUM_THREADS", "3")
+    before = dict(os.environ)
     with cluster.dask_client(Cluster(workers=1)) as client:
-        assert client.submit(_faults, 20).result() < 20 * (2 << 20) // resource.getpagesize() // 4
+        assert client.submit(os.environ.get, "OMP_NUM_THREADS").result() == "1"
+    assert {name: value for name, value in os.environ.items() if "DASK" not in name} == {
+        name: value for name, value in before.items() if "DASK" not in name
+    }
 
 
 def test_workers_that_start_too_slowly_are_said() -> None:

@@ -70,8 +70,9 @@ def read_slices(
         blocks: as of `read_blocks`.
         max_row_bytes: as of `read_blocks`.
         slice_bytes: of the rows of a slice at most, save where what is read at once (`lines.CHUNK`, or a longer row and
-            the few that end with it) is more; an eighth more where that is all there is, since a part ends with the row
-            that fills it, and a slice of that row alone would cost what one of hundreds does beside its texts.
+            the few that end with it) is more; up to an eighth more where no more is known to be left, since a part ends
+            with the row that fills it, and a slice of that row alone would cost what one of hundreds does beside its
+            texts.
         engine: that works on the rows next; the lines are read by it if it is best at that.
 
     Yields:

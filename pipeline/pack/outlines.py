@@ -13,7 +13,8 @@ bytes tell which of them lie in it (`token_bytes`); rows whose tokens are not th
 leave them, are encoded whole.
 
 The first row of each shape is encoded as if it were the only one, and the second both ways: its shape has no outline
-if they differ.
+if they differ. Where a row cannot be compared (it has another key that the template asks for, or its tokens are not its
+bytes) a later one is.
 """
 
 from __future__ import annotations
@@ -116,9 +117,11 @@ class Outlines:
         strings = [*contents, *tools, *calls]
         shape = roles, len(tools), form
         if shape not in self._known:
-            # Many shapes never come again; where no row could be compared yet, ever fewer are looked at.
+            # Many shapes never come again; where no row could be compared yet, ever fewer are looked at: 2, 3, 6, 11,
+            # 20, 37, …, so that rows that can be, every second or third, are met.
             self._tried[shape] = tried = self._tried.get(shape, 0) + 1
-            if tried == 1 or tried & (tried - 1):
+            power = tried.bit_length() - 1
+            if tried == 1 or (tried > 2 and tried != (1 << power) + power):
                 return None
             wanted = self._wanted
             self._make(shape, rows[number], strings)

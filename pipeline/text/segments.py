@@ -14,25 +14,14 @@ from pipeline.text.kernel import declare
 from pipeline.text.normalise import character_width, fold
 from pipeline.text.shingles import WORDS
 
-__all__ = ["character_start", "fold_segment", "plain_start", "segment_end", "token_start"]
+__all__ = ["character_start", "fold_segment", "segment_end", "token_start"]
 
 
 @declare("int64(uint8[::1], int64, int64)")
 def character_start(buffer: np.ndarray, at: int, end: int) -> int:
-    """Return where the first character from `at` on begins, or `end`."""
-    while at < end and 0x80 <= buffer[at] < 0xC0:
-        at += 1
-    return at
-
-
-@declare("int64(uint8[::1], int64, int64, int64)")
-def plain_start(buffer: np.ndarray, start: int, at: int, end: int) -> int:
-    """Return the first place from `at` on where the row begins or is cut between two visible characters of ASCII.
-
-    What stands on its two sides is no whitespace, no line, no pair of characters that both have a part in, so that
-    `suspects.suspects` finds in the two sides what it finds in the whole.
-    """
-    while start < at < end and not (32 < buffer[at - 1] < 127 and 32 < buffer[at] < 127):
+    """Return where the first character from `at` on begins, or `end`; of bytes that are no UTF-8, three are passed."""
+    stop = min(at + 3, end)
+    while at < stop and 0x80 <= buffer[at] < 0xC0:
         at += 1
     return at
 

@@ -92,10 +92,12 @@ def test_rows_that_cannot_be_compared_do_not_hold_up_those_behind_them(renderer:
     # Whether this holds a row back is the template's to say: only some ask for reasoning.
     aliased: list[tuple[str, str | None]] = [("Why?", None), ("Because.", json.dumps({"thinking": "hm"}))]
     plain: list[tuple[str, str | None]] = [("Why?", None), ("Because.", None)]
-    rows = rows_of([(False, None, one) for one in [aliased] * 20 + [plain] * 20])
-    outlines = Outlines(renderer)
-    outlines.encode(rows, range(40))
-    assert set(range(20, 40)).issubset(outlines.encode(rows, range(40))[0])
+    for drawn in ([aliased] * 20 + [plain] * 20, [plain, aliased] * 20, [plain, aliased, aliased] * 20):
+        rows = rows_of([(False, None, one) for one in drawn])
+        outlines = Outlines(renderer)
+        outlines.encode(rows, range(len(drawn)))
+        wanted = {number for number, one in enumerate(drawn) if one is plain}
+        assert wanted.issubset(outlines.encode(rows, range(len(drawn)))[0])
 
 
 @pytest.mark.parametrize("text", [True, False])

@@ -3,9 +3,10 @@
 A kernel reads from front to back, so what it reads takes one thread, and a launch lasts at least as long as the longest
 of that. Where a kernel can begin anywhere in a row (`text.segments`), rows of `2 * SEGMENT` bytes and more are cut, and
 each segment takes a thread: a row of 32 is a warp's work, one of 128 a block's. All but a row's last are of one length
-and stay beside each other, so a warp reads one stretch of one text, and no launch lasts longer than it takes to read
-two segments. Threads that share nothing run the loops that the processor runs; a warp that took a text together would
-need kernels of its own, whose bits would have to be proved equal once more.
+and stay beside each other, so a warp reads one stretch of one text, and a launch lasts as long as it takes to read two
+segments (but for words, where a text without spaces has one). Threads that share nothing run the loops that the
+processor runs; a warp that took a text together would need kernels of its own, whose bits would have to be proved equal
+once more.
 
 Other kernels take a thread a row, however long. A core of the processor reads a single row many times as fast as one
 thread of a GPU. So a few rows that are much longer than all others are left to it, and where all rows are long none is:

@@ -19,7 +19,6 @@ from pipeline.engines.operations.rows import filter_rows, put_rows, take_rows
 from pipeline.engines.spans import Spans, values_of
 from pipeline.engines.unicode_repair import characters, follow, repair_lines
 from pipeline.text.kernel import compiled
-from pipeline.text.segments import plain_start
 from pipeline.text.suspects import BREAK, CONTROL, MARKDOWN, MARKUP, MOJIBAKE, QUOTE, SPACE, UNNORMAL, suspects
 
 __all__ = ["clean", "clean_until_stable"]
@@ -107,13 +106,9 @@ def _mask(rows: np.ndarray, count: int) -> np.ndarray:
 def flags_of(texts: pa.LargeStringArray) -> np.ndarray:
     """Return what each text holds, flags of `pipeline.text.suspects`, and `ALWAYS`: int64 (n)."""
     column = from_arrow(texts)
-    lengths = np.diff(column.bounds)
-    segments = launcher().cut(lengths)
-    work = segments.work(lengths)
-    flags = np.empty(len(work), np.int64)
-    arguments = *column, *segments.places, characters(), follow()
-    launcher().run(suspect_rows, work, *arguments, Out(flags), segments=segments)
-    return segments.either(flags) | ALWAYS
+    flags = np.empty(column.rows, np.int64)
+    launcher().run(suspect_rows, np.diff(column.bounds), *column, characters(), follow(), Out(flags))
+    return flags | ALWAYS
 
 
 def repair(texts: pa.LargeStringArray, chosen: np.ndarray) -> tuple[pa.LargeStringArray, np.ndarray]:
@@ -179,23 +174,10 @@ def suspect_rows(
     last: int,
     buffer: np.ndarray,
     bounds: np.ndarray,
-    rows: np.ndarray,
-    lows: np.ndarray,
-    highs: np.ndarray,
     table: np.ndarray,
     follow: np.ndarray,
     flags: np.ndarray,
 ) -> None:
-    """Flag every row, or every one of its `Segments`."""
-    for k in range(first, last):
-        row = rows[k] if len(rows) else k
-        start = bounds[row]
-        end = bounds[row + 1]
-        begin = start
-        stop = end
-        if len(rows):
-            begin = plain_start(buffer, start, start + lows[k], start + highs[k])
-            stop = plain_start(buffer, start, start + highs[k], end)
-            if begin >= start + highs[k]:  # nothing is cut there: an earlier segment has it
-                stop = begin
-        flags[k] = suspects(buffer, begin, stop, table, follow)
+    """Flag every row."""
+    for row in range(first, last):
+        flags[row] = suspects(buffer, bounds[row], bounds[row + 1], table, follow)

@@ -19,7 +19,6 @@ def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
         for low in range(start, end, 9):
             high = min(low + 9, end)
             yield "segments.character_start", (buffer, low, end)
-            yield "segments.plain_start", (buffer, start, low, end)
             yield "segments.text_start", (buffer, low, high, end)
             yield "segments.fold_segment", (buffer, low, high, end, np.zeros(64, np.uint8), 3)
             for unit in (CHARACTERS, WORDS):
