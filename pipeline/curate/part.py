@@ -16,7 +16,6 @@ from pipeline.curate.compilation import ensure_compiled
 from pipeline.curate.decontaminate.index import NgramIndex
 from pipeline.curate.dedup import row_identity
 from pipeline.curate.excerpts import Excerpts
-from pipeline.curate.heap import kept_for_the_next
 from pipeline.curate.parquet import parquet_part
 from pipeline.curate.slices import CuratedSlice, curate_slice
 from pipeline.engines import engine_for
@@ -57,7 +56,7 @@ def curate_part(job: PartJob) -> PartRecord:
         evaluation = NgramIndex.load(job.stage.run.path(EVALUATION))
         files |= {f"documents/cut-{job.number:05d}.parquet": LEDGER}
     counts, excerpts = _Counts(), Excerpts()
-    with kept_for_the_next(), ExitStack() as writing:
+    with ExitStack() as writing:
         parts = [writing.enter_context(parquet_part(job.stage.run.path(f), schema)) for f, schema in files.items()]
         bounds = {"max_row_bytes": recipe.ingest.max_row_bytes, "slice_bytes": engine.slice_bytes}
         slices = read_slices(job.blocks, **bounds, engine=engine)
