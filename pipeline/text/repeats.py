@@ -38,17 +38,17 @@ __all__ = ["LINES_COMPARED", "STATE", "end_block", "part_slots", "part_table_siz
 LINES_COMPARED = 1 << 21
 """How many line feeds are read for repeats: the rest of a longer text is not looked at."""
 
-# Places in `state`.
-CUT = 0  # where the text ends for repeats
-LAST = 1  # where its last word ends
-PART_SLOTS = 2
-PARAGRAPH_LINES = 3
-PARAGRAPH_CHARACTERS = 4
-PARAGRAPH_FILLED = 5
-PARAGRAPH_BREAK = 6  # the line before ended in a line feed that parts nothing yet
-BLOCK_LINES = 7
-BLOCK_CHARACTERS = 8
-STATE = 9
+# Places in `state`; 0 and 1 are the vocabulary's.
+CUT = 2  # where the text ends for repeats
+LAST = 3  # where its last word ends
+PART_SLOTS = 4
+PARAGRAPH_LINES = 5
+PARAGRAPH_CHARACTERS = 6
+PARAGRAPH_FILLED = 7
+PARAGRAPH_BREAK = 8  # the line before ended in a line feed that parts nothing yet
+BLOCK_LINES = 9
+BLOCK_CHARACTERS = 10
+STATE = 11
 """How many there are."""
 
 # Places in `folds`: the key of the row's hashes, and the hashes of what is open.

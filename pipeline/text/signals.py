@@ -37,7 +37,7 @@ from pipeline.text.unicode_classes import (
     code_point,
     flags_of,
 )
-from pipeline.text.words import HASH, SPACED, count_word, fold, hash_bytes, number_words
+from pipeline.text.words import HASH, SPACED, clear_words, count_word, fold, hash_bytes, number_word
 
 __all__ = ["WORDS_COMPARED", "measure"]
 
@@ -90,7 +90,7 @@ def measure(
         start: Its first byte.
         end: One past its last byte.
         words: Scratch (W): the number of every word.
-        lengths: Scratch (W): the characters of every word, then of the words of these numbers.
+        lengths: Scratch (W): the characters of the words of these numbers.
         vocabulary: Scratch (W): their hashes.
         table: Scratch (`slots_for(W)`): words, then n-grams.
         grams: Scratch (4, W): repeated n-grams.
@@ -106,6 +106,7 @@ def measure(
     key = folds[0]
     start_lines(buffer, start, end, count_ascii(buffer, start, end, measures), parts, state, folds, measures)
     last_word_end = state[LAST]
+    clear_words(64 + (end - start) // 32, table, state)
 
     # `int64(0)` and not 0: Numba would compile the kernels below once more, for a constant.
     hidden = int64(0)  # bytes so far that begin no character: of n bytes, n - hidden are characters
@@ -197,10 +198,8 @@ def measure(
             word_hash ^= word_hash >> HALF
             body = (body ^ word_hash) * FACTOR
             if found < WORDS_COMPARED:
-                place = np.uint64(found)
-                vocabulary[place] = word_hash
-                lengths[place] = characters
-                words[place] = 0 if word == last else SPACED
+                number = number_word(word_hash, characters, vocabulary, lengths, table, state)
+                words[np.uint64(found)] = number if word == last else number | SPACED
                 measures[m.GRAM_CHARACTERS] = i - start - hidden
             found += 1
             word = int64(-1)
@@ -287,7 +286,5 @@ def measure(
     if found <= WORDS_COMPARED:
         measures[m.GRAM_CHARACTERS] = end - start - hidden
     count_rare(buffer, start, end, measures)
-    compared = min(found, WORDS_COMPARED)
-    number_words(words, lengths, vocabulary, compared, table)
-    count_repeated_ngrams(words, lengths, compared, key, table, grams, measures)
+    count_repeated_ngrams(words, lengths, min(found, WORDS_COMPARED), key, table, grams, measures)
     return found

@@ -22,7 +22,7 @@ from pipeline.text.measures import (
 )
 from pipeline.text.unicode_classes import LETTER, NUMBER, PLAIN
 
-__all__ = ["HASH", "NUMBER_OF", "REPEATED", "SPACED", "count_word", "fold", "hash_bytes", "number_words"]
+__all__ = ["HASH", "NUMBER_OF", "REPEATED", "SPACED", "count_word", "fold", "hash_bytes", "number_word"]
 
 HASH = 1 << 16
 """A trait of a word: it holds a `#`."""
@@ -32,9 +32,6 @@ SPACED = 1 << 31
 NUMBER_OF = SPACED - 1
 REPEATED = 1 << 31
 """Set in the length of a word that came twice."""
-
-_STEP = 64
-"""Words that are numbered before the table grows."""
 
 _ONE = np.uint64(1)
 _HALF = np.uint64(32)
@@ -118,47 +115,52 @@ def fold(word: np.uint64, eight: np.uint64) -> np.uint64:
     return (word ^ word >> _HALF) * FACTOR
 
 
-@declare("int64(uint32[::1], uint32[::1], uint64[::1], int64, uint32[::1])")
-def number_words(words: np.ndarray, lengths: np.ndarray, vocabulary: np.ndarray, count: int, table: np.ndarray) -> int:
-    """Number the words, 0 for the first and for each new one the next, and return how many different ones there are.
+@declare("int64(uint64, int64, uint64[::1], uint32[::1], uint32[::1], int64[::1])", inline=True)
+def number_word(
+    word: np.uint64,
+    characters: int,
+    vocabulary: np.ndarray,
+    lengths: np.ndarray,
+    table: np.ndarray,
+    size: np.ndarray,
+) -> int:
+    """Return the number of a word, 0 for the first; a new one gets the next.
 
     Args:
-        words: 0 or `SPACED` of each; its number is added.
-        lengths: The characters of each; they become those of the words of these numbers, with `REPEATED` of one that
-            came twice.
-        vocabulary: The hash of each; they become those of the words of these numbers.
-        count: How many words.
+        word: Its hash.
+        characters: How many it has.
+        vocabulary: The hashes of the words so far.
+        lengths: Their characters; `REPEATED` is set for one that comes again.
         table: Open addressing: the number of a word + 1 at its hash's slot; 0 is free. It grows with the words.
+        size: How many words there are, and how many slots.
     """
-    slots = min(slots_for(min(2 * count, 64 + count // 2)), len(table))
-    found = int64(0)
-    enter_words(vocabulary, found, table, slots)
-    first = 0
-    while first < count:
-        last = min(first + _STEP, count)
-        while 2 * (found + last - first) > slots and slots < len(table):
-            slots *= 2
-            enter_words(vocabulary, found, table, slots)
-        mask = np.uint64(slots - 1)
-        # Whether a word came before, a processor would guess wrong too often: the only branch is on words that differ.
-        for k in range(first, last):
-            word = vocabulary[k]
-            characters = int64(lengths[k])
-            vocabulary[found] = word  # a new word has the next number; the words up to k have been read
-            slot = word & mask
-            entry = int64(table[slot])
-            number = np.uint64(entry - 1 if entry else found)
-            while vocabulary[number] != word:
-                slot = (slot + _ONE) & mask
-                entry = int64(table[slot])
-                number = np.uint64(entry - 1 if entry else found)
-            table[slot] = number + _ONE
-            again = number != np.uint64(found)
-            lengths[number] = int64(lengths[number]) | REPEATED if again else characters
-            words[k] = int64(words[k]) | int64(number)
-            found += 0 if again else 1
-        first = last
-    return found
+    mask = np.uint64(size[1] - 1)
+    slot = word & mask
+    while table[slot] != 0:
+        number = np.uint64(table[slot]) - _ONE
+        if vocabulary[number] == word:
+            lengths[number] = int64(lengths[number]) | REPEATED
+            return int64(number)
+        slot = (slot + _ONE) & mask
+    words = size[0]
+    vocabulary[words] = word
+    lengths[words] = characters
+    table[slot] = words + 1
+    size[0] = words + 1
+    if 2 * (words + 1) > size[1]:
+        size[1] *= 2
+        enter_words(vocabulary, words + 1, table, size[1])
+    return int64(words)
+
+
+@declare("int64(int64, uint32[::1], int64[::1])")
+def clear_words(expected: int, table: np.ndarray, size: np.ndarray) -> int:
+    """Begin an empty vocabulary with room for `expected` words; return its slots."""
+    size[0] = 0
+    size[1] = min(slots_for(expected), len(table))
+    for slot in range(size[1]):
+        table[slot] = 0
+    return int64(size[1])
 
 
 @declare("int64(uint64[::1], int64, uint32[::1], int64)")

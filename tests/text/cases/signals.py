@@ -11,7 +11,7 @@ from pipeline.text.hashing import slots_for
 from pipeline.text.measures import MEASURES
 from pipeline.text.repeats import STATE, part_slots
 from pipeline.text.unicode_classes import LETTER, PLAIN
-from pipeline.text.words import HASH, SPACED
+from pipeline.text.words import HASH
 from tests.text.cases.rows import ROWS, TEXT, as_bytes, as_row, as_rows
 
 __all__ = ["cases"]
@@ -83,17 +83,16 @@ def words() -> Iterator[tuple[str, tuple[Any, ...]]]:
         for measured in (0, 1):
             measures = np.zeros(MEASURES, np.int64)
             yield "words.count_word", (as_bytes(text), first, last, last - first, eight, traits, measured, measures)
-    vocabulary = np.zeros(8, np.uint64)
+    vocabulary, lengths = np.zeros(8, np.uint64), np.zeros(8, np.uint32)
     vocabulary[:3] = (7, 15, 23)
-    table = np.zeros(16, np.uint32)
+    table, size = np.zeros(16, np.uint32), np.zeros(11, np.int64)
+    yield "words.clear_words", (3, np.ones(16, np.uint32), size)
     yield "words.enter_words", (vocabulary, 3, table, 8)
-    few = np.array([7, 15, 7, 23, 31, 15, 4], np.uint64)  # 7 to 31 fall on the same slot
-    many = np.arange(200, dtype=np.uint64) * np.uint64(3) % np.uint64(501)  # the table grows
-    for hashes in (few, many, few[:1], few[:0]):
-        count = len(hashes)
-        marks = np.where(np.arange(count) % 3 == 0, np.uint32(SPACED), np.uint32(0))
-        sizes = np.arange(1, count + 1, dtype=np.uint32)
-        yield "words.number_words", (marks, sizes, hashes.copy(), count, np.ones(slots_for(count), np.uint32))
+    table[7], table[0], table[1], size[:2] = 1, 2, 3, (3, 8)
+    for word in (7, 15, 23, 31, 4):
+        yield "words.number_word", (np.uint64(word), 5, vocabulary, lengths, table, size)
+    size[:2] = (4, 8)
+    yield "words.number_word", (np.uint64(4), 5, vocabulary, lengths, table, size)
     marked = as_bytes(MARKED)
     for last in range(len(MARKED)):
         yield "ellipses.ends_with_ellipsis", (marked, 0, last)
