@@ -7,7 +7,8 @@ not there. Texts are the modules of the running interpreter's standard library (
 other lines in front. Each operation runs once to compile its kernels, then takes the best of three:
 
 - `kernels`: only the time in which the device runs kernels, as bytes of text a second;
-- `engine`: the whole operation, copies over the bus and host libraries included.
+- `engine`: the whole operation, host libraries and copies of results included. The text is on the device from the first
+  call on, as it is in a run after the first operation.
 """
 
 from __future__ import annotations
@@ -109,7 +110,10 @@ def kernels(texts: pa.LargeStringArray) -> None:
 
 
 def one_book(texts: pa.LargeStringArray, share: int = 8) -> None:
-    """Tweets, and a book that is one of so many parts of all bytes: its sketch by a thread, a core, by segments."""
+    """Tweets, and a book that is one of so many parts of all bytes: its sketch by a thread, a core, by segments.
+
+    Where the book is left to the processor, the kernels' time has none of it, and only the engine's speed compares.
+    """
     pieces = cpu.normalise(texts).to_pylist()
     text = " ".join(pieces)
     book = len(text) // share
