@@ -2,12 +2,13 @@
 
     python benchmarks/end_to_end.py [MEGABYTES]
 
-The bare copy is pyarrow: it reads the JSONL and writes Parquet with zstd, in one process with its own threads, and cut
-into the same parts over as many processes as there are cores. Ours is the stage `documents`, its look at the sources,
-its three files a part, their checksums and fsync included: on a local Dask cluster, and on a plain pool of processes,
-so that what orchestration costs can be seen. Files lie on the disk, then in memory (`/dev/shm`, where there is one).
-Contenders take turns and each counts with its best of three. Last, the processor's time that one process takes for
-either: what else runs on the machine is hardly in it.
+By default there are two parts a core, of the size that they have by default. The bare copy is pyarrow: it reads the JSONL
+and writes Parquet with zstd, in one process with its own threads, and cut into the same parts over as many processes as
+there are cores. Ours is the stage `documents`, its look at the sources, its three files a part, their checksums and
+fsync included: on a local Dask cluster, and on a plain pool of processes, so that what orchestration costs can be seen.
+Files lie on the disk, then in memory (`/dev/shm`, where there is one). Contenders take turns and each counts with its
+best of three. Last, the processor's time that one process takes for either: what else runs on the machine is hardly in
+it.
 """
 
 from __future__ import annotations
@@ -29,15 +30,17 @@ from pass_one import here, on, pass_one, recipe_for
 from texts import best_of_each, changed_texts, write_rows
 
 from pipeline.cluster import dask_client
-from pipeline.config import Cluster, Recipe
+from pipeline.config import Cluster, Ingest, Recipe
 from pipeline.ingest import Block, plan_parts, survey
 
-PART = 8 << 20
+PART = Ingest().part_bytes
+BLOCK = 8 << 20
+"""Bytes that a thread of pyarrow's reads at once: its default of 1 MiB is slower."""
 
 
 def main() -> None:
-    megabytes = float(sys.argv[1]) if len(sys.argv) > 1 else 64.0
     cores = len(os.sched_getaffinity(0))
+    megabytes = float(sys.argv[1]) if len(sys.argv) > 1 else 128.0 * cores
     for place, folder in (("disk", None), ("memory", "/dev/shm")):
         if folder is None or os.path.isdir(folder):
             with tempfile.TemporaryDirectory(dir=folder) as temporary:
@@ -84,7 +87,7 @@ def one_process(folder: Path, recipe: Recipe, parts: Sequence[tuple[Block, ...]]
 
 def copy_whole(rows: Path, target: Path) -> None:
     """Read JSONL and write Parquet, in one process with pyarrow's threads."""
-    table = pj.read_json(rows, pj.ReadOptions(block_size=PART))
+    table = pj.read_json(rows, pj.ReadOptions(block_size=BLOCK))
     pq.write_table(table, target, compression="zstd")
 
 

@@ -8,7 +8,7 @@
 # `python` is the interpreter that has numba-cuda; nothing of it is changed.
 set -euo pipefail
 
-needed=(ftfy hypothesis orjson phonenumbers psutil pydantic pytest pyyaml rich)
+needed=(blake3 ftfy hypothesis orjson phonenumbers psutil pydantic pytest pyyaml rich)
 folder=${2:?a folder of wheels}
 
 case ${1:-} in

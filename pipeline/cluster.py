@@ -44,8 +44,13 @@ def dask_client(cluster: Cluster, *, gpus: bool = False) -> Iterator[Client]:
     import dask
     from distributed import Client, LocalCluster
 
-    quiet = {"distributed.worker.memory.terminate": 0.95, "distributed.scheduler.allowed-failures": 2}
-    with dask.config.set(quiet):
+    settings = {
+        "distributed.worker.memory.terminate": 0.95,
+        "distributed.scheduler.allowed-failures": 2,
+        # One heap a worker: one of a thread's own is cut into 64 MiB, which are each given back when empty (`heap`).
+        "distributed.nanny.pre-spawn-environ.MALLOC_ARENA_MAX": 1,
+    }
+    with dask.config.set(settings):
         if cluster.joined:
             key = "address" if cluster.address is not None else "scheduler_file"
             place = f"cluster.{key}: {getattr(cluster, key)}"

@@ -183,6 +183,7 @@ def test_what_dask_sets_for_its_workers_is_not_left_for_later_stages(monkeypatch
     before = dict(os.environ)
     with cluster.dask_client(Cluster(workers=1)) as client:
         assert client.submit(os.environ.get, "OMP_NUM_THREADS").result() == "1"
+        assert client.submit(os.environ.get, "MALLOC_ARENA_MAX").result() == "1"
     assert {name: value for name, value in os.environ.items() if "DASK" not in name} == {
         name: value for name, value in before.items() if "DASK" not in name
     }

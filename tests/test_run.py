@@ -145,7 +145,30 @@ def test_a_damaged_manifest_says_what_to_delete(run: RunDirectory) -> None:
         stage_of(run).why()
 
 
+def without_blake3(file: Path) -> None:
+    """Write it as versions did that took BLAKE2b of files."""
+    file.write_text(file.read_text().replace('"blake3"', '"blake2b"'))
+
+
+def test_the_manifest_of_an_earlier_version_says_what_to_delete(run: RunDirectory) -> None:
+    make(stage_of(run))
+    without_blake3(run.path("letters/_manifest.json"))
+    with pytest.raises(
+        RunDirectoryError, match=r"(?s)earlier versions.*delete that folder and run"
+    ):
+        stage_of(run).why()
+
+
 # --- resume
+
+
+def test_parts_that_an_earlier_version_finished_are_made_again(run: RunDirectory) -> None:
+    stage = stage_of(run)
+    stage.begin()
+    for part in PARTS[:2]:
+        make_part(stage, part)
+    without_blake3(run.path(f"letters/_parts/{PARTS[0]}.json"))
+    assert list(stage_of(run).begin()) == [PARTS[1]]
 
 
 @pytest.mark.parametrize("done", range(len(PARTS) + 1))

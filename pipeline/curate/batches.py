@@ -1,6 +1,6 @@
 """The ledger of a series of retrainings: which shards which batch reads, a file a batch, written once.
 
-SERIES/batches/0001.json    {"format": 1, "shards": {source: {shard: fingerprint}}, "champion": model folder or null}
+SERIES/batches/0001.json    {"format": 2, "shards": {source: {shard: fingerprint}}, "champion": model folder or null}
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from pipeline.errors import InputError
 __all__ = ["BATCHES", "FORMAT", "Shards", "batch_files", "batch_shards", "read_batch"]
 
 BATCHES = "batches"
-FORMAT = 1
+FORMAT = 2
+"""Fingerprints are BLAKE3; those of format 1 were BLAKE2b."""
 
 Shards = dict[str, dict[str, str]]
 """Source → shard → fingerprint of its content."""
@@ -36,10 +37,16 @@ def read_batch(path: str | Path) -> dict[str, Any]:
     """Read a batch's file.
 
     Raises:
-        InputError: it is gone or damaged.
+        InputError: it is gone or damaged, or an earlier version wrote it.
     """
     try:
         value: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+        if value["format"] == 1:
+            raise InputError(
+                "an earlier version began this series: it told shards by other fingerprints",
+                where=str(path),
+                mend="begin a new series (`run:`); the index of duplicates can be named again (curate.dedup.index)",
+            )
         whole = value["format"] == FORMAT and all(
             isinstance(fingerprint, str) for shards in value["shards"].values() for fingerprint in shards.values()
         )

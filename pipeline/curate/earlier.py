@@ -36,7 +36,7 @@ def earlier_inputs(recipe: Recipe) -> dict[str, str]:
     """
     found = {}
     for folder in recipe.retrain.earlier:
-        own = [[part["name"], part["blake2b"]] for part in _manifest(folder).parts if _OWN.fullmatch(part["name"])]
+        own = [[part["name"], part["blake3"]] for part in _manifest(folder).parts if _OWN.fullmatch(part["name"])]
         found[Path(folder).name] = fingerprint.of_value(own)
     return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.config import Recipe
+from pipeline.curate import heap
 from pipeline.curate.compilation import ensure_compiled
 from pipeline.curate.decontaminate.index import NgramIndex
 from pipeline.curate.dedup import row_identity
@@ -56,18 +57,21 @@ def curate_part(job: PartJob) -> PartRecord:
         evaluation = NgramIndex.load(job.stage.run.path(EVALUATION))
         files |= {f"documents/cut-{job.number:05d}.parquet": LEDGER}
     counts, excerpts = _Counts(), Excerpts()
-    with ExitStack() as writing:
+    with heap.kept(), ExitStack() as writing:
         parts = [writing.enter_context(parquet_part(job.stage.run.path(f), schema)) for f, schema in files.items()]
         bounds = {"max_row_bytes": recipe.ingest.max_row_bytes, "slice_bytes": engine.slice_bytes}
         slices = read_slices(job.blocks, **bounds, engine=engine)
         for ingested in slices:
-            done = curate_slice(ingested, recipe, engine, excerpts.left, evaluation)
-            counts.add(ingested, done)
-            excerpts.add(done.ledger, done.excerpts)
-            del ingested
-            for part, table in zip(parts, (done.kept, done.ledger, done.keys, done.measured, done.cut), strict=False):
-                part.write(table)
-            del done, table  # before the next is read
+            long = ingested.bytes_in > 2 * engine.slice_bytes  # a row: of it, a worker's memory has little to spare
+            with heap.given_back() if long else nullcontext():
+                done = curate_slice(ingested, recipe, engine, excerpts.left, evaluation)
+                counts.add(ingested, done)
+                excerpts.add(done.ledger, done.excerpts)
+                del ingested
+                tables = (done.kept, done.ledger, done.keys, done.measured, done.cut)
+                for part, table in zip(parts, tables, strict=False):
+                    part.write(table)
+                del done, table, tables  # before the next is read
     return job.stage.commit(
         name,
         {file: part.rows for file, part in zip(files, parts, strict=True)},

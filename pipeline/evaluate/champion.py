@@ -141,7 +141,7 @@ def find_candidate(run: RunDirectory) -> Candidate | None:
         return None
     folder = f"checkpoints/{manifest.summary['checkpoint']}/model"
     files = {
-        part["name"].removeprefix(f"{folder}/"): part["blake2b"]
+        part["name"].removeprefix(f"{folder}/"): part["blake3"]
         for part in manifest.parts
         if part["name"].startswith(f"{folder}/")
     }

@@ -83,7 +83,7 @@ def export(
                 {
                     "name": str(path.relative_to(beside)),
                     "bytes": path.stat().st_size,
-                    "blake2b": fingerprint.of_file(path),
+                    "blake3": fingerprint.of_file(path),
                 }
                 for path in sorted(beside.rglob("*"))
                 if path.is_file()

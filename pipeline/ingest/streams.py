@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import BinaryIO
 
+from pipeline import fingerprint
 from pipeline.errors import InputError
 from pipeline.ingest.blocks import Block
 from pipeline.ingest.packed import Reader, codec_of, unpacked, unpacking
 from pipeline.ingest.storage import open_file, reading, size_of
 
-__all__ = ["CHUNK", "changed", "chunks_of", "content_of", "hashed", "open_stream", "unpacked_size"]
+__all__ = ["CHUNK", "changed", "chunks_of", "content_of", "open_stream", "unpacked_size"]
 
 CHUNK = 1 << 20
 """Bytes read at once."""
@@ -64,7 +63,7 @@ def open_stream(block: Block, raw: BinaryIO) -> Reader:
 
 def content_of(location: str) -> tuple[str, int, bytes]:
     """Read a file as it lies there: its fingerprint, its size and its last four bytes."""
-    digest = hashlib.blake2b(digest_size=16)
+    digest = fingerprint.Content()
     size, tail = 0, b""
     with reading(location), open_file(location) as raw:
         while chunk := raw.read(CHUNK):
@@ -72,20 +71,6 @@ def content_of(location: str) -> tuple[str, int, bytes]:
             size += len(chunk)
             tail = (tail + chunk[-4:])[-4:]
     return digest.hexdigest(), size, tail
-
-
-def hashed(raw: BinaryIO, digest: hashlib.blake2b) -> Iterator[bytes]:
-    """Read a file in chunks, each of which is hashed while its reader looks at it and the next one is read."""
-    with ThreadPoolExecutor(1) as beside:  # no thread for a file of less than a chunk
-        last: Future[None] | None = None
-        while chunk := raw.read(CHUNK):
-            if last is not None:
-                last.result()
-            if len(chunk) < CHUNK:
-                digest.update(chunk)
-            else:
-                last = beside.submit(digest.update, chunk)
-            yield chunk
 
 
 def unpacked_size(location: str, size: int, tail: bytes) -> int:

@@ -148,7 +148,7 @@ class Bins:
     def fingerprint(self) -> str:
         """Of the files' contents; from the manifest where there is one, else by reading the files."""
         manifest = Manifest.read(self.folder.parent)
-        known = {Path(part["name"]): part["blake2b"] for part in manifest.parts} if manifest else {}
+        known = {Path(part["name"]): part["blake3"] for part in manifest.parts} if manifest else {}
         return fingerprint.of_value(
             [
                 [file.name, known.get(Path(*file.parts[-3:])) or fingerprint.of_file(file)]

@@ -79,7 +79,7 @@ def make_tokens(stage: Stage, recipe: Recipe) -> Manifest:
     template, fields = str(tokenizer.chat_template), recipe.pack.truncation_fields
     check_fields(fields, template)
     about = describe_tokenizer(tokenizer, Targets.of(recipe.pack))
-    content = fingerprint.of_value([[file.name, file.blake2b] for file in record.files])
+    content = fingerprint.of_value([[file.name, file.blake3] for file in record.files])
     documents = _documents(stage, recipe, about)
     jobs: list[Job | PretokenisedJob] = [
         Job(

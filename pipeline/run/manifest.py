@@ -51,7 +51,7 @@ class PartFile:
     name: str
     rows: int
     bytes: int
-    blake2b: str
+    blake3: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,14 +84,17 @@ class Manifest:
     def content_of(self, folder: str) -> str:
         """Fingerprint of the files below one folder of the run."""
         return fingerprint.of_value(
-            [[part["name"], part["blake2b"]] for part in self.parts if part["name"].startswith(folder)]
+            [[part["name"], part["blake3"]] for part in self.parts if part["name"].startswith(folder)]
         )
 
     @classmethod
     def read(cls, folder: Path) -> Manifest | None:
         """The manifest of `folder`, or None where it has none."""
         try:
-            return cls(**json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
+            manifest = cls(**json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
+            if any("blake3" not in part for part in manifest.parts):
+                raise ValueError("it has no BLAKE3 of its files, as those of earlier versions")
+            return manifest
         except FileNotFoundError:
             return None
         except (ValueError, TypeError) as error:

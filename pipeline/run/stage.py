@@ -93,7 +93,7 @@ class Stage:
                     name=name,
                     rows=rows,
                     bytes=self.run.path(name).stat().st_size,
-                    blake2b=fingerprint.of_file(self.run.path(name)),
+                    blake3=fingerprint.of_file(self.run.path(name)),
                 )
                 for name, rows in files.items()
             ),
@@ -162,6 +162,9 @@ class Stage:
         found = []
         for path in sorted(self._records.glob("*.json")):
             value = json.loads(path.read_text(encoding="utf-8"))
+            if any("blake3" not in file for file in value["files"]):  # an earlier version's
+                path.unlink()
+                continue
             value["files"] = tuple(PartFile(**file) for file in value["files"])
             found.append(PartRecord(**value))
         return found
@@ -169,7 +172,7 @@ class Stage:
     def _is_whole(self, record: PartRecord) -> bool:
         for file in record.files:
             path = self.run.path(file.name)
-            if not path.exists() or path.stat().st_size != file.bytes or fingerprint.of_file(path) != file.blake2b:
+            if not path.exists() or path.stat().st_size != file.bytes or fingerprint.of_file(path) != file.blake3:
                 (self._records / f"{record.part}.json").unlink()
                 return False
         return True

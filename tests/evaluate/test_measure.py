@@ -101,7 +101,7 @@ def test_an_equal_champion_measures_as_the_candidate(run: RunDirectory, recipe: 
     value = json.loads(manifest.read_text())
     for part in value["parts"]:
         if part["name"].endswith("generation_config.json"):
-            part["blake2b"] = "another"
+            part["blake3"] = "another"
     manifest.write_text(json.dumps(value))
     summary = measure(run, recipe)
     for values in summary["metrics"].values():

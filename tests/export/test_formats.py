@@ -317,7 +317,7 @@ def test_every_file_is_in_the_manifest_with_its_fingerprint(packed: RunDirectory
         assert json.loads((out / "_manifest.json").read_text(encoding="utf-8")) == about
         files = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
         assert files == {one["name"] for one in about["files"]} | {"_manifest.json"}
-        assert all(fingerprint.of_file(out / one["name"]) == one["blake2b"] for one in about["files"])
+        assert all(fingerprint.of_file(out / one["name"]) == one["blake3"] for one in about["files"])
 
 
 def test_legacy_headers_are_struct_s_little_endian(tmp_path: Path) -> None:

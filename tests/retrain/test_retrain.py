@@ -314,7 +314,7 @@ def test_another_list_of_sources_meets_the_same_champion(series: Series, tmp_pat
     assert {path: path.read_bytes() for path in (series.root / "runs/batches").iterdir()} == ledger
 
 
-@pytest.mark.parametrize("content", ["", "{}", "[]", '{"format": 1, "shards": {"words": {"a": 3}}, "champion": null}'])
+@pytest.mark.parametrize("content", ["", "{}", "[]", '{"format": 2, "shards": {"words": {"a": 3}}, "champion": null}'])
 def test_a_damaged_ledger_is_one_clear_message(series: Series, tmp_path: Path, content: str) -> None:
     file = tmp_path / "runs/batches/0001.json"
     file.parent.mkdir(parents=True)
@@ -322,6 +322,14 @@ def test_a_damaged_ledger_is_one_clear_message(series: Series, tmp_path: Path, c
     with pytest.raises(InputError, match="list of a batch's shards cannot be read") as error:
         next_batch(load_recipe(series.recipe, [f"run={tmp_path}/runs"]))
     assert error.value.where == str(file)
+
+
+def test_a_series_that_told_shards_by_other_fingerprints_says_so(series: Series, tmp_path: Path) -> None:
+    file = tmp_path / "runs/batches/0001.json"
+    file.parent.mkdir(parents=True)
+    file.write_text('{"format": 1, "shards": {"words": {"a": "b"}}, "champion": null}')
+    with pytest.raises(InputError, match="an earlier version began this series"):
+        next_batch(load_recipe(series.recipe, [f"run={tmp_path}/runs"]))
 
 
 def test_the_directory_of_a_run_is_no_series(series: Series) -> None:

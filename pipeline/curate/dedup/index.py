@@ -222,7 +222,7 @@ def _without(one: dict[str, Any], other: dict[str, Any]) -> str:
 
 
 def _file(name: str, path: Path) -> dict[str, Any]:
-    return {"name": name, "bytes": path.stat().st_size, "blake2b": fingerprint.of_file(path)}
+    return {"name": name, "bytes": path.stat().st_size, "blake3": fingerprint.of_file(path)}
 
 
 def _copied(source: Path, target: Path) -> Path:

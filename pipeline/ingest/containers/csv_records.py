@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import sys
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from itertools import chain
 import numpy as np
 import orjson
 
+from pipeline import fingerprint
 from pipeline.config import Source
 from pipeline.errors import InputError
 from pipeline.ingest.blocks import Block
@@ -64,7 +64,7 @@ def survey_csv(source: Source, shard: Shard, *, part_bytes: int) -> tuple[list[B
         block = shard.block(source, "csv", bytes=unpacked_size(shard.location, size, tail))
         header, begin = _header(_beginning(chunks_of(block)), delimiter, shard.location)
         return [shard.block(source, "csv", bytes=block.bytes, header=header, skip=begin)], content
-    digest = hashlib.blake2b(digest_size=16)
+    digest = fingerprint.Content()
     with reading(shard.location), open_file(shard.location) as stream:
         first = stream.read(_HEADER)
         check_plain(first, shard.location)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline import fingerprint
 from pipeline.config import Source
 from pipeline.errors import InputError, did_you_mean
 from pipeline.ingest.blocks import Block
@@ -73,7 +73,7 @@ def survey_json(source: Source, shard: Shard, *, part_bytes: int) -> tuple[list[
         with reading(shard.location), unpacking(shard.location):
             _enter(source, shard.location, next(iter(chunks_of(block)), b""))
         return [block], content
-    digest = hashlib.blake2b(digest_size=16)
+    digest = fingerprint.Content()
     with reading(shard.location), open_file(shard.location) as stream:
         first = stream.read(CHUNK)
         check_plain(first, shard.location)
