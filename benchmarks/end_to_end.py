@@ -2,8 +2,7 @@
 
     python benchmarks/end_to_end.py [MEGABYTES]
 
-By default there are two parts a core, of the size that they have by default. The bare copy is pyarrow: it reads the JSONL
-and writes Parquet with zstd, in one process with its own threads, and cut into the same parts over as many processes as
+By default there are two parts a core, of their default size. The bare copy is pyarrow: it reads the JSONL and writes Parquet with zstd, in one process with its own threads, and cut into the same parts over as many processes as
 there are cores. Ours is the stage `documents`, its look at the sources, its three files a part, their checksums and
 fsync included: on a local Dask cluster, and on a plain pool of processes, so that what orchestration costs can be seen.
 Files lie on the disk, then in memory (`/dev/shm`, where there is one). Contenders take turns and each counts with its

@@ -153,9 +153,7 @@ def without_blake3(file: Path) -> None:
 def test_the_manifest_of_an_earlier_version_says_what_to_delete(run: RunDirectory) -> None:
     make(stage_of(run))
     without_blake3(run.path("letters/_manifest.json"))
-    with pytest.raises(
-        RunDirectoryError, match=r"(?s)earlier versions.*delete that folder and run"
-    ):
+    with pytest.raises(RunDirectoryError, match=r"(?s)earlier versions.*delete that folder and run"):
         stage_of(run).why()
 
 
