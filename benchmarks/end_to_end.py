@@ -2,12 +2,13 @@
 
     python benchmarks/end_to_end.py [MEGABYTES]
 
-By default there are two parts a core, of their default size. The bare copy is pyarrow: it reads the JSONL and writes Parquet with zstd, in one process with its own threads, and cut into the same parts over as many processes as
-there are cores. Ours is the stage `documents`, its look at the sources, its three files a part, their checksums and
-fsync included: on a local Dask cluster, and on a plain pool of processes, so that what orchestration costs can be seen.
+By default there are two parts a core, of their default size. The bare copy is pyarrow: it reads the JSONL and writes
+Parquet with zstd, in one process with its own threads, and cut into the same parts over as many processes as there
+are cores. Ours is the stage `documents`, its look at the sources, its three files a part, their checksums and fsync
+included: on a local Dask cluster, and on a plain pool of processes, so that what orchestration costs can be seen.
 Files lie on the disk, then in memory (`/dev/shm`, where there is one). Contenders take turns and each counts with its
-best of three. Last, the processor's time that one process takes for either: what else runs on the machine is hardly in
-it.
+best of three. Last, the processor's time that one process takes for either: what else runs on the machine is hardly
+in it.
 """
 
 from __future__ import annotations
