@@ -259,11 +259,11 @@ def came_before(key: np.uint64, parts: np.ndarray, state: np.ndarray) -> int:
     """Return 1 if `key` is in the table, else enter it and return 0."""
     if key == np.uint64(0):  # 0 marks a free slot
         key = np.uint64(1)
-    slots = state[PART_SLOTS]
-    slot = int64(key & np.uint64(slots - 1))
-    while parts[slot] != np.uint64(0):
-        if parts[slot] == key:
-            return 1
-        slot = (slot + 1) & (slots - 1)
+    mask = np.uint64(state[PART_SLOTS] - 1)
+    slot = key & mask
+    entry = parts[slot]
+    while (entry != np.uint64(0)) & (entry != key):
+        slot = (slot + np.uint64(1)) & mask
+        entry = parts[slot]
     parts[slot] = key
-    return 0
+    return 1 if entry == key else 0

@@ -136,21 +136,23 @@ def number_word(
     """
     mask = np.uint64(size[1] - 1)
     slot = word & mask
-    while table[slot] != 0:
-        number = np.uint64(table[slot]) - _ONE
-        if vocabulary[number] == word:
-            lengths[number] = int64(lengths[number]) | REPEATED
-            return int64(number)
-        slot = (slot + _ONE) & mask
     words = size[0]
-    vocabulary[words] = word
-    lengths[words] = characters
-    table[slot] = words + 1
-    size[0] = words + 1
-    if 2 * (words + 1) > size[1]:
+    # Whether a word came before, a processor would guess wrong too often: at a free slot it is found where the next new
+    # one stands, and the only branch is on words that differ.
+    vocabulary[np.uint64(words)] = word
+    entry = int64(table[slot])
+    number = entry - 1 if entry else words
+    while vocabulary[np.uint64(number)] != word:
+        slot = (slot + _ONE) & mask
+        entry = int64(table[slot])
+        number = entry - 1 if entry else words
+    table[slot] = number + 1
+    lengths[np.uint64(number)] = characters | (REPEATED if number < words else 0)
+    size[0] = words + (1 if number == words else 0)
+    if 2 * size[0] > size[1]:
         size[1] *= 2
-        enter_words(vocabulary, words + 1, table, size[1])
-    return int64(words)
+        enter_words(vocabulary, size[0], table, size[1])
+    return int64(number)
 
 
 @declare("int64(int64, uint32[::1], int64[::1])")
