@@ -11,7 +11,7 @@ import numpy as np
 
 from pipeline.text.kernel import declare, int64
 
-__all__ = ["EACH", "HIGH", "differ", "is_plain", "load"]
+__all__ = ["EACH", "HIGH", "blanks_at", "differ", "is_plain", "load"]
 
 EACH = np.uint64(0x0101010101010101)
 """1 in every byte; times a byte, that byte everywhere."""
@@ -21,6 +21,9 @@ _ONE = np.uint64(1)
 _TOP = np.uint64(56)
 
 _LOW = np.uint64(0x7F7F7F7F7F7F7F7F)
+_NONE = np.uint64(0)
+_SEVEN = np.uint64(7)
+_SPACES = EACH * np.uint64(32)
 
 
 @declare("uint64(uint64, uint64)", inline=True)
@@ -55,3 +58,17 @@ def load(buffer: np.ndarray, at: int, end: int) -> np.uint64:
     for more in range(end - at):
         value |= np.uint64(buffer[at + more]) << np.uint64(8 * more)
     return value
+
+
+@declare("int64(uint8[::1], int64, int64)", inline=True)
+def blanks_at(buffer: np.ndarray, at: int, end: int) -> int:
+    """Return how many spaces stand at `at`, one behind the other."""
+    i = at
+    while True:
+        others = load(buffer, i, end) ^ _SPACES
+        others = (others & _LOW) + _LOW | others  # `HIGH` of every byte that is no space
+        others &= HIGH
+        before = ((others & (~others + _ONE)) >> _SEVEN) - _ONE
+        i += int64((before & EACH) * EACH >> _TOP)
+        if others != _NONE:
+            return i - at

@@ -16,7 +16,7 @@ from pipeline.text.digest import digest
 from pipeline.text.hashing import FACTOR
 from pipeline.text.kernel import declare, int64
 from pipeline.text.lines import end_line, end_piece
-from pipeline.text.load import EACH, HIGH, load
+from pipeline.text.load import EACH, HIGH, blanks_at, load
 from pipeline.text.rare import count_rare
 from pipeline.text.repeats import LAST, end_block, repeat_line, start_lines
 from pipeline.text.repetition import count_repeated_ngrams
@@ -116,8 +116,10 @@ def measure(
     line_first = int64(-1)
     line_hidden = int64(0)  # before the line
     line_words = int64(0)
-    indent_characters = int64(0)
-    indent = body = word_hash = key
+    # Most lines begin with spaces, and how many, a processor would guess wrong: they are read at once.
+    indent_characters = blanks_at(buffer, start, end)
+    indent = spaced(key, indent_characters, int64(32)) if indent_characters else key
+    body = word_hash = key
     piece = start
     piece_first = line_first
     last = start - 1  # where the last word ended
@@ -127,7 +129,7 @@ def measure(
     single = False  # the open word is a letter of a script without spaces
     whole = True  # the open word has been read at once, so that `word_hash` is that of all its bytes
     eight = NONE
-    i = start
+    i = start + indent_characters
     while i <= end:
         if not single and i < end and buffer[np.uint64(i)] < 0x80:
             run = i
@@ -164,11 +166,15 @@ def measure(
                             ending = int64(0)
                         elif flags & TERMINAL and ending == 0:
                             ending = int64(1)
-                else:  # only what the run ends with matters
-                    at = i - 1
-                    while ASCII[buffer[np.uint64(at)]] & CLOSING and at > run:
-                        at -= 1
-                    ending = int64(1 if ASCII[buffer[np.uint64(at)]] & TERMINAL else 0)
+                else:  # only what the run ends with matters, mostly its last two characters
+                    tail = int64(ASCII[buffer[np.uint64(i - 1)]])
+                    before_tail = int64(ASCII[buffer[np.uint64(max(i - 2, run))]])
+                    ending = int64((tail | (before_tail if tail & CLOSING else 0)) & TERMINAL != 0)
+                    if tail & before_tail & CLOSING:
+                        at = i - 1
+                        while ASCII[buffer[np.uint64(at)]] & CLOSING and at > run:
+                            at -= 1
+                        ending = int64(1 if ASCII[buffer[np.uint64(at)]] & TERMINAL else 0)
         width = 1
         if i == end:
             code = int64(-1)
@@ -225,19 +231,19 @@ def measure(
                 line_first = int64(-1)
                 line_hidden = hidden
                 line_words = found
-                indent_characters = int64(0)
-                indent = key
                 body = key
+                indent_characters = blanks_at(buffer, i + 1, end)
+                indent = spaced(key, indent_characters, int64(32)) if indent_characters else key
+                again += indent_characters
             else:
                 if code == 32 or code == 9:
                     while i + again < end and buffer[np.uint64(i + again)] == code:
                         again += 1
-                step = np.uint64(again << 21 | code)  # a code point has 21 bits
                 if line_first < 0:
-                    indent = (indent ^ step) * FACTOR
+                    indent = spaced(indent, again, code)
                     indent_characters += again
                 else:
-                    body = (body ^ step) * FACTOR
+                    body = spaced(body, again, code)
             if (flags & BREAK and not (code == 10 and i > start and buffer[i - 1] == 13)) or (i == end and piece < end):
                 end_piece(buffer, piece_first, last, measures)
                 piece_first = int64(-1)
@@ -288,3 +294,9 @@ def measure(
     count_rare(buffer, start, end, measures)
     count_repeated_ngrams(words, lengths, min(found, WORDS_COMPARED), key, table, grams, measures)
     return found
+
+
+@declare("uint64(uint64, int64, int64)", inline=True)
+def spaced(line: np.uint64, again: int, code: int) -> np.uint64:
+    """Return the hash of what `line` is the hash of and of a character of whitespace that stands `again` times."""
+    return (line ^ np.uint64(again << 21 | code)) * FACTOR  # a code point has 21 bits
