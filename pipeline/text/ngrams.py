@@ -15,6 +15,8 @@ from pipeline.text.words import NUMBER_OF, REPEATED
 
 __all__ = ["lengthen", "repeated_words"]
 
+_ONE = np.uint64(1)
+
 
 @declare("int64(uint32[::1], uint32[::1], int64, uint32[::1], uint32[::1])")
 def repeated_words(words: np.ndarray, lengths: np.ndarray, count: int, numbers: np.ndarray, places: np.ndarray) -> int:
@@ -54,14 +56,16 @@ def lengthen(
         left: How many places.
         key: Of the hashes, which are multiplicative (Dietzfelbinger et al., J. Algorithms 25, 1997): pairs are the less
             alike for whoever does not know it.
-        table: Scratch: the first of equal pairs + 1 at its slot; 0 is free. `slots_for(left)` long.
+        table: Scratch: where the first of equal pairs stands in `numbers`, + 1, at its slot; 0 is free. It has
+            `slots_for(left)` values.
         pairs: Scratch, `left` values: which n-grams have the next one right behind them.
-        longer: Scratch, `left` values: the numbers of their (n + 1)-grams; 0 for one that comes once.
+        longer: Scratch, `left` values: the numbers of the (n + 1)-grams that begin with these; 0 for one that comes
+            once.
     """
     count = 0
     for k in range(left - 1):
         pairs[count] = k
-        longer[count] = 0
+        longer[k] = 0
         count += places[k + 1] == places[k] + 1
     bits = 2
     while 1 << bits < 4 * count and 2 << bits <= len(table):
@@ -74,28 +78,27 @@ def lengthen(
     found = 0
     # Whether a pair came before, a processor would guess wrong too often: the only branch is on pairs that differ.
     for j in range(count):
-        k = int64(pairs[j])
+        k = np.uint64(pairs[j])
         a = numbers[k]
-        b = numbers[k + 1]
+        b = numbers[k + _ONE]
         slot = (np.uint64(a) << np.uint64(32) | np.uint64(b)) * factor >> shift
-        entry = int64(table[slot])
-        first = entry - 1 if entry else j  # at a free slot the pair is the first of its like
-        other = int64(pairs[first])
-        while (numbers[other] ^ a) | (numbers[other + 1] ^ b):
-            slot = (slot + np.uint64(1)) & mask
-            entry = int64(table[slot])
-            first = entry - 1 if entry else j
-            other = int64(pairs[first])
-        table[slot] = first + 1
+        entry = np.uint64(table[slot])
+        first = entry - _ONE if entry else k  # at a free slot the pair is the first of its like
+        while (numbers[first] ^ a) | (numbers[first + _ONE] ^ b):
+            slot = (slot + _ONE) & mask
+            entry = np.uint64(table[slot])
+            first = entry - _ONE if entry else k
+        table[slot] = first + _ONE
         number = int64(longer[first])
-        again = (first != j) & (number == 0)
+        again = (first != k) & (number == 0)
         found += again
         number = found if again else number
         longer[first] = number
-        longer[j] = number
+        longer[k] = number
     kept = 0
     for j in range(count):
-        numbers[kept] = longer[j]
-        places[kept] = places[int64(pairs[j])]
-        kept += longer[j] != 0
+        k = np.uint64(pairs[j])
+        numbers[kept] = longer[k]
+        places[kept] = places[k]
+        kept += longer[k] != 0
     return kept
