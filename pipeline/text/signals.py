@@ -131,7 +131,7 @@ def measure(
     eight = NONE
     i = start + indent_characters
     while i <= end:
-        if not single and i < end and buffer[np.uint64(i)] < 0x80:
+        if not single and i < end and 32 < buffer[np.uint64(i)] < 0x80:
             run = i
             run_hash = key
             alphabetic = digital = sharp = NONE
@@ -147,34 +147,33 @@ def measure(
                 sharp |= ~((eight ^ SHARPS) + LOW)
                 run_hash = fold(run_hash, eight)
                 i += int64((before & EACH) * EACH >> TOP)  # as many as there are such bytes
-            if i > run:
-                whole = word < 0
-                if whole:
-                    word = run
-                    word_hash = run_hash
-                    word_hidden = hidden
-                    traits = int64(0)
-                    line_first = run if line_first < 0 else line_first
-                    piece_first = run if piece_first < 0 else piece_first
-                traits |= LETTER | PLAIN if alphabetic & HIGH else 0
-                traits |= NUMBER | PLAIN if digital & HIGH else 0
-                traits |= HASH if sharp & HIGH else 0
-                if ending:
-                    for at in range(run, i):
-                        flags = int64(ASCII[buffer[at]])
-                        if not flags & (TERMINAL | CLOSING):
-                            ending = int64(0)
-                        elif flags & TERMINAL and ending == 0:
-                            ending = int64(1)
-                else:  # only what the run ends with matters, mostly its last two characters
-                    tail = int64(ASCII[buffer[np.uint64(i - 1)]])
-                    before_tail = int64(ASCII[buffer[np.uint64(max(i - 2, run))]])
-                    ending = int64((tail | (before_tail if tail & CLOSING else 0)) & TERMINAL != 0)
-                    if tail & before_tail & CLOSING:
-                        at = i - 1
-                        while ASCII[buffer[np.uint64(at)]] & CLOSING and at > run:
-                            at -= 1
-                        ending = int64(1 if ASCII[buffer[np.uint64(at)]] & TERMINAL else 0)
+            whole = word < 0
+            if whole:
+                word = run
+                word_hash = run_hash
+                word_hidden = hidden
+                traits = int64(0)
+                line_first = run if line_first < 0 else line_first
+                piece_first = run if piece_first < 0 else piece_first
+            traits |= LETTER | PLAIN if alphabetic & HIGH else 0
+            traits |= NUMBER | PLAIN if digital & HIGH else 0
+            traits |= HASH if sharp & HIGH else 0
+            if ending:
+                for at in range(run, i):
+                    flags = int64(ASCII[buffer[at]])
+                    if not flags & (TERMINAL | CLOSING):
+                        ending = int64(0)
+                    elif flags & TERMINAL and ending == 0:
+                        ending = int64(1)
+            else:  # only what the run ends with matters, mostly its last two characters
+                tail = int64(ASCII[buffer[np.uint64(i - 1)]])
+                before_tail = int64(ASCII[buffer[np.uint64(max(i - 2, run))]])
+                ending = int64((tail | (before_tail if tail & CLOSING else 0)) & TERMINAL != 0)
+                if tail & before_tail & CLOSING:
+                    at = i - 1
+                    while ASCII[buffer[np.uint64(at)]] & CLOSING and at > run:
+                        at -= 1
+                    ending = int64(1 if ASCII[buffer[np.uint64(at)]] & TERMINAL else 0)
         width = 1
         if i == end:
             code = int64(-1)
