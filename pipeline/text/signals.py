@@ -106,7 +106,8 @@ def measure(
     key = folds[0]
     start_lines(buffer, start, end, count_ascii(buffer, start, end, measures), parts, state, folds, measures)
     last_word_end = state[LAST]
-    clear_words(64 + (end - start) // 32, table, state)
+    # As many words as there may be, or in long rows as there are mostly: the table grows.
+    clear_words(64 + max((end - start) // 32, min((end - start) // 8, 4096)), table, state)
 
     # `int64(0)` and not 0: Numba would compile the kernels below once more, for a constant.
     hidden = int64(0)  # bytes so far that begin no character: of n bytes, n - hidden are characters
