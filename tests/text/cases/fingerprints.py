@@ -67,6 +67,7 @@ def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
         yield "shingles.power", (width,)
     for at in range(0, len(TEXT), 5):
         yield "load.load", (as_bytes(TEXT), at, len(TEXT))
+        yield "load.blanks_at", (as_bytes(TEXT), at, len(TEXT))
     yield "load.load", (as_bytes(TEXT), len(TEXT) - 3, len(TEXT))
     for word in WORDS_OF_EIGHT:
         number = np.uint64(int.from_bytes(word, "little"))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.text.ascii_counts import BLOCK
 from pipeline.text.hashing import slots_for
 from pipeline.text.measures import MEASURES
 from pipeline.text.repeats import STATE, part_slots
@@ -37,6 +38,14 @@ def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
             yield "urls.url_end", (urls, at, len(urls))
     for at in range(0, len(TEXT), 5):
         yield "urls.url_character_width", (as_bytes(TEXT), at, len(TEXT))
+    every = bytes(range(256))
+    for at in range(0, 256, BLOCK):
+        yield "ascii_counts.count_block", (as_bytes(every), at, np.zeros(MEASURES, np.int64))
+    yield "ascii_counts.count_ascii", (*as_row(every), np.zeros(MEASURES, np.int64))
+    for blanks in (1, 7, 8, 23):
+        yield "load.blanks_at", (as_bytes(b"a" + b" " * blanks + b"\ta"), 1, blanks + 3)
+        yield "load.blanks_at", (as_bytes(b" " * blanks), 0, blanks)
+        yield "signals.spaced", (KEY, blanks, 32)
     for byte in range(256):
         yield "urls.is_hexadecimal", (np.uint8(byte),)
     yield from characters()
