@@ -78,27 +78,27 @@ def lengthen(
     found = 0
     # Whether a pair came before, a processor would guess wrong too often: the only branch is on pairs that differ.
     for j in range(count):
-        k = np.uint64(pairs[j])
-        a = numbers[k]
-        b = numbers[k + _ONE]
+        at = np.uint64(pairs[j])
+        a = numbers[at]
+        b = numbers[at + _ONE]
         slot = (np.uint64(a) << np.uint64(32) | np.uint64(b)) * factor >> shift
         entry = np.uint64(table[slot])
-        first = entry - _ONE if entry else k  # at a free slot the pair is the first of its like
+        first = entry - _ONE if entry else at  # at a free slot the pair is the first of its like
         while (numbers[first] ^ a) | (numbers[first + _ONE] ^ b):
             slot = (slot + _ONE) & mask
             entry = np.uint64(table[slot])
-            first = entry - _ONE if entry else k
+            first = entry - _ONE if entry else at
         table[slot] = first + _ONE
         number = int64(longer[first])
-        again = (first != k) & (number == 0)
+        again = (first != at) & (number == 0)
         found += again
         number = found if again else number
         longer[first] = number
-        longer[k] = number
+        longer[at] = number
     kept = 0
     for j in range(count):
-        k = np.uint64(pairs[j])
-        numbers[kept] = longer[k]
-        places[kept] = places[k]
-        kept += longer[k] != 0
+        at = np.uint64(pairs[j])
+        numbers[kept] = longer[at]
+        places[kept] = places[at]
+        kept += longer[at] != 0
     return kept
