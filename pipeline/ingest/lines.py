@@ -7,13 +7,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pipeline.engines.plain_lines import PlainLines
 from pipeline.ingest.blocks import Block
 from pipeline.ingest.packed import codec_of
 from pipeline.ingest.rejected import Rejected
 from pipeline.ingest.storage import open_file, reading
 from pipeline.ingest.streams import CHUNK, changed, chunks_of
 
-__all__ = ["Line", "Lines", "gathered", "lines_of", "together", "too_long"]
+__all__ = ["Line", "Lines", "gathered", "in_one", "lines_of", "together", "too_long"]
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -43,6 +44,8 @@ class Lines(NamedTuple):
     """Why some are not to be read, by their place among the n; they have no bytes here."""
     size: int
     """Bytes of all lines, without ends of lines."""
+    read: PlainLines | None = None
+    """What was read of them already, of rows whose texts came as columns: its plain ones have no bytes here."""
 
     def text(self, index: int) -> bytes:
         """The bytes of one line.
@@ -85,13 +88,14 @@ def gathered(lines: Iterator[Line]) -> Iterator[Lines]:
         held.append(line)
         size += line.bytes
         if size >= CHUNK:
-            yield _gather(held)
+            yield in_one(held)
             held, size = [], 0
     if held:
-        yield _gather(held)
+        yield in_one(held)
 
 
-def _gather(lines: list[Line]) -> Lines:
+def in_one(lines: list[Line]) -> Lines:
+    """Lines in one buffer."""
     texts = [b"" if isinstance(line.text, Rejected) else line.text for line in lines]
     ends = np.cumsum([len(text) for text in texts])
     return Lines(
