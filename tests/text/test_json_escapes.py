@@ -56,7 +56,7 @@ def test_encodes_as_python_does_and_back(text: str) -> None:
 
 
 def test_the_length_of_a_long_text() -> None:
-    text = "a line\n\twith \"quotes\"\x01" * 3000
+    text = 'a line\n\twith "quotes"\x01' * 3000
     content = np.frombuffer(text.encode(), np.uint8)
     assert encoded_length(content, 0, len(content)) == len(json.dumps(text)) - 2
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
-from importlib import util
 from typing import ParamSpec, TypeVar
 
 import numpy as np
@@ -120,8 +119,6 @@ def follow(
 
 def decode_parquet(path: str, group: int, columns: Sequence[str]) -> Iterator[dict[str, pa.LargeStringArray]]:
     """Have cuDF decode, where it is there; the texts' bytes stay on the device for the operations."""
-    if util.find_spec("pylibcudf") is None:
-        return iter(())
     return decoded(path, group, columns, GPU)
 
 

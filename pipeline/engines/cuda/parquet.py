@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from importlib import util
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -52,7 +53,9 @@ def decoded(path: str, group: int, columns: Sequence[str], gpu: Gpu) -> Iterator
 
 
 def series_of_parquet(path: str, group: int, columns: Sequence[str]) -> Iterator[dict[str, cudf.Series]]:
-    """The columns as those of cuDF, about `_AT_ONCE` bytes of them at a time."""
+    """The columns as those of cuDF, about `_AT_ONCE` bytes of them at a time; none where it is not installed."""
+    if util.find_spec("cudf") is None:
+        return
     import cudf
     import pylibcudf as plc
 
@@ -67,6 +70,4 @@ def series_of_parquet(path: str, group: int, columns: Sequence[str]) -> Iterator
     while reader.has_next():
         read = reader.read_chunk()
         names = read.column_names(include_children=False)
-        yield {
-            name: cudf.Series.from_pylibcudf(one) for name, one in zip(names, read.tbl.columns(), strict=True)
-        }
+        yield {name: cudf.Series.from_pylibcudf(one) for name, one in zip(names, read.tbl.columns(), strict=True)}

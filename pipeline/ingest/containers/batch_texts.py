@@ -16,7 +16,6 @@ from pipeline.engines import Engine
 from pipeline.engines.columns import from_arrow, to_arrow, without_nulls
 from pipeline.engines.plain_lines import PlainLines
 from pipeline.ingest.containers.batch_json import Constants, lines_of_batch, objects_of_batch
-from pipeline.ingest.exact_json import MAX_DEPTH
 from pipeline.ingest.lines import Lines, in_one
 from pipeline.text.json_escapes import encoded_length
 from pipeline.text.json_rows import is_filled
@@ -44,7 +43,7 @@ def read_texts(
         engine: whose copies of the columns follow, if there is one.
 
     Returns:
-        The rows, those without bytes that are read already; None if a text is in no column of texts.
+        The rows, those without bytes that are read already; None where all must be read as lines.
     """
     columns = _columns(batch, list(dict.fromkeys(keys)))
     if columns is None:
@@ -68,7 +67,11 @@ def read_texts(
     if len(chosen) == len(known):
         return Lines(b"", numbers, nowhere, nowhere, {}, size, read)
     others = np.flatnonzero(~known)
-    lines = in_one(list(lines_of_batch(batch.take(pa.array(others)), 0, constants, limit)))
+    try:
+        left = batch.take(pa.array(others))
+    except pa.ArrowNotImplementedError:  # of some types Arrow takes no rows
+        return None
+    lines = in_one(list(lines_of_batch(left, 0, constants, limit)))
     starts, ends = nowhere.copy(), nowhere.copy()
     starts[others], ends[others] = lines.starts, lines.ends
     refused = {int(others[place]): why for place, why in lines.refused.items()}
@@ -106,14 +109,12 @@ def _rest(batch: pa.RecordBatch, keys: Sequence[str], constants: Constants) -> t
     """What else the rows hold, and which of them surely are rows."""
     others = batch.select([place for place, name in enumerate(batch.schema.names) if name not in keys])
     constants = {key: value for key, value in constants.items() if key not in keys}
-    known = np.ones(batch.num_rows, np.bool_)
     if not others.num_columns:
         same = orjson.dumps(constants) if constants else b""
-        return _Rest([same] * batch.num_rows), known
-    objects = [one if isinstance(one, bytes) else None for one in objects_of_batch(others, constants)]
-    for row, one in enumerate(objects):
-        known[row] = one is not None and one.count(b"{") + one.count(b"[") <= MAX_DEPTH
-    return _Rest([one or b"" for one in objects]), known
+        return _Rest([same] * batch.num_rows), np.ones(batch.num_rows, np.bool_)
+    # No deeper than a schema, of which Arrow reads 100 levels: none is nested too deeply for JSON.
+    objects = [one if isinstance(one, bytes) else b"" for one in objects_of_batch(others, constants)]
+    return _Rest(objects), np.array([len(one) > 0 for one in objects])
 
 
 def _taken(columns: Sequence[pa.LargeStringArray], rows: np.ndarray, engine: Engine | None) -> pa.LargeStringArray:
