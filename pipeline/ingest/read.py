@@ -151,7 +151,7 @@ def _only(lines: Iterator[Lines], begin: int, end: int) -> Iterator[Lines]:
         elif len(kept):
             refused = {place: some.refused[index] for place, index in enumerate(kept.tolist()) if index in some.refused}
             starts, ends = some.starts[kept], some.ends[kept]
-            yield Lines(some.buffer, some.numbers[kept], starts, ends, refused, int((ends - starts).sum()))
+            yield Lines(some.buffer, some.numbers[kept], starts, ends, refused, ends - starts)
 
 
 def _ledger_line(name: str, block: Block, row: int, why: Rejected) -> dict[str, Any]:

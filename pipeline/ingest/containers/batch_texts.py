@@ -31,8 +31,8 @@ _TEXTS = (
 
 def read_texts(
     batch: pa.RecordBatch, first: int, keys: Sequence[str], constants: Constants, limit: int, engine: Engine | None
-) -> Lines | None:
-    """Read the rows of a batch.
+) -> Lines:
+    """Read the rows of a batch whose texts are in columns of texts.
 
     Args:
         batch: n rows.
@@ -41,41 +41,40 @@ def read_texts(
         constants: that come before the columns.
         limit: bytes of a row at most, as JSON.
         engine: whose copies of the columns follow, if there is one.
-
-    Returns:
-        The rows, those without bytes that are read already; None where all must be read as lines.
     """
     columns = _columns(batch, list(dict.fromkeys(keys)))
     if columns is None:
-        return None
-    rest, known = _rest(batch, keys, constants)
-    sizes = rest.bounds[1:] - rest.bounds[:-1]
+        return _as_lines(batch, first, constants, limit)
+    rest, bounds, known = _rest(batch, keys, constants)
     # As a line: the members of the rest, a comma unless there are none, and of each text its key and its quotes.
-    lengths = np.where(sizes == 0, 1, sizes)
+    sizes = np.maximum(1, bounds[1:] - bounds[:-1])
     for key, column in columns.items():
-        lengths += len(orjson.dumps(key)) + len(':"",')
+        sizes += len(orjson.dumps(key)) + len(':"",')
         known &= column.is_valid().to_numpy(zero_copy_only=False)
-        measure_rows(*from_arrow(without_nulls(column)), lengths, known)
-    known &= lengths <= limit
-    chosen = np.flatnonzero(known)
-    texts = _taken([without_nulls(columns[key]) for key in keys], chosen, engine)
-    rests = to_arrow(rest.buffer, rest.bounds)
-    read = PlainLines(known, texts, rests if len(chosen) == len(known) else rests.take(pa.array(chosen)))
-    numbers = first + np.arange(len(known))
-    nowhere = np.zeros(len(known), np.int64)
-    size = int(lengths[known].sum())
-    if len(chosen) == len(known):
-        return Lines(b"", numbers, nowhere, nowhere, {}, size, read)
+        measure_rows(*from_arrow(without_nulls(column)), sizes, known)
+    known &= sizes <= limit
+    texts = _taken([without_nulls(columns[key]) for key in keys], np.flatnonzero(known), engine)
+    rests = to_arrow(rest, bounds)
+    read = PlainLines(known, texts, rests if known.all() else rests.filter(pa.array(known)))
+    starts, ends = np.zeros((2, len(known)), np.int64)
+    if known.all():
+        return Lines(b"", first + np.arange(len(known)), starts, ends, {}, sizes, read)
     others = np.flatnonzero(~known)
     try:
         left = batch.take(pa.array(others))
-    except pa.ArrowNotImplementedError:  # of some types Arrow takes no rows
-        return None
+    except pa.ArrowNotImplementedError:  # of views
+        return _as_lines(batch, first, constants, limit)
     lines = in_one(list(lines_of_batch(left, 0, constants, limit)))
-    starts, ends = nowhere.copy(), nowhere.copy()
-    starts[others], ends[others] = lines.starts, lines.ends
+    starts[others], ends[others], sizes[others] = lines.starts, lines.ends, lines.sizes
     refused = {int(others[place]): why for place, why in lines.refused.items()}
-    return Lines(lines.buffer, numbers, starts, ends, refused, size + lines.size, read)
+    return Lines(lines.buffer, first + np.arange(len(known)), starts, ends, refused, sizes, read)
+
+
+def _as_lines(batch: pa.RecordBatch, first: int, constants: Constants, limit: int) -> Lines:
+    """All rows as lines of which none is read already."""
+    none = pa.array([], pa.large_string())
+    read = PlainLines(np.zeros(batch.num_rows, np.bool_), none, none)
+    return in_one(list(lines_of_batch(batch, first, constants, limit)))._replace(read=read)
 
 
 def _columns(batch: pa.RecordBatch, keys: Sequence[str]) -> dict[str, pa.LargeStringArray] | None:
@@ -97,24 +96,20 @@ def _columns(batch: pa.RecordBatch, keys: Sequence[str]) -> dict[str, pa.LargeSt
     return found
 
 
-class _Rest:
-    """The exact JSON of every row's other members, one behind the other, or nothing."""
-
-    def __init__(self, objects: list[bytes]) -> None:
-        self.buffer = np.frombuffer(b"".join(objects), np.uint8)
-        self.bounds = np.cumsum([0, *map(len, objects)])
-
-
-def _rest(batch: pa.RecordBatch, keys: Sequence[str], constants: Constants) -> tuple[_Rest, np.ndarray]:
-    """What else the rows hold, and which of them surely are rows."""
+def _rest(
+    batch: pa.RecordBatch, keys: Sequence[str], constants: Constants
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The exact JSON of each row's other members, one behind the other, and its bounds; which rows have one."""
     others = batch.select([place for place, name in enumerate(batch.schema.names) if name not in keys])
     constants = {key: value for key, value in constants.items() if key not in keys}
-    if not others.num_columns:
-        same = orjson.dumps(constants) if constants else b""
-        return _Rest([same] * batch.num_rows), np.ones(batch.num_rows, np.bool_)
-    # No deeper than a schema, of which Arrow reads 100 levels: none is nested too deeply for JSON.
-    objects = [one if isinstance(one, bytes) else b"" for one in objects_of_batch(others, constants)]
-    return _Rest(objects), np.array([len(one) > 0 for one in objects])
+    known = np.ones(batch.num_rows, np.bool_)
+    if others.num_columns:
+        # No deeper than a schema, of which Arrow reads 100 levels: none is nested too deeply for JSON.
+        made = [one if isinstance(one, bytes) else b"" for one in objects_of_batch(others, constants)]
+        known = np.array([len(one) > 0 for one in made])
+    else:
+        made = [orjson.dumps(constants) if constants else b""] * batch.num_rows
+    return np.frombuffer(b"".join(made), np.uint8), np.cumsum([0, *map(len, made)]), known
 
 
 def _taken(columns: Sequence[pa.LargeStringArray], rows: np.ndarray, engine: Engine | None) -> pa.LargeStringArray:
@@ -130,9 +125,9 @@ def _taken(columns: Sequence[pa.LargeStringArray], rows: np.ndarray, engine: Eng
 
 
 @compiled
-def measure_rows(buffer: np.ndarray, bounds: np.ndarray, lengths: np.ndarray, filled: np.ndarray) -> None:
-    """Add to each row's length that of its text in JSON, and say no of a row whose text may be blank."""
-    for row in range(len(lengths)):
-        lengths[row] += encoded_length(buffer, bounds[row], bounds[row + 1])
+def measure_rows(buffer: np.ndarray, bounds: np.ndarray, sizes: np.ndarray, filled: np.ndarray) -> None:
+    """Add the bytes that each row's text has in JSON to those of the row, and see which texts may be blank."""
+    for row in range(len(sizes)):
+        sizes[row] += encoded_length(buffer, bounds[row], bounds[row + 1])
         if filled[row]:
             filled[row] = is_filled(buffer, bounds[row], bounds[row + 1]) != 0

@@ -18,7 +18,7 @@ from pipeline.ingest.containers.batch_json import Constants, lines_of_batch
 from pipeline.ingest.containers.batch_texts import read_texts
 from pipeline.ingest.containers.parquet_beside import beside, decodable
 from pipeline.ingest.containers.parquet_sizes import byte_arrays, decoded_bytes, packed_bytes, safe_rows
-from pipeline.ingest.lines import Lines, gathered
+from pipeline.ingest.lines import Lines, gathered, regathered
 from pipeline.ingest.packed import Bound
 from pipeline.ingest.shards import Shard
 from pipeline.ingest.storage import fingerprint_of, open_file, reading
@@ -95,12 +95,11 @@ def read_parquet_texts(
         InputError: as of `read_parquet`.
     """
     constants = _constants(block)
-    for number, batch in _numbered(block, _batches(block, keys, engine)):
-        read = read_texts(batch, number, keys, constants, max_row_bytes, engine)
-        if read is not None:
-            yield read
-        else:
-            yield from gathered(lines_of_batch(batch, number, constants, max_row_bytes))
+    read = (
+        read_texts(batch, number, keys, constants, max_row_bytes, engine)
+        for number, batch in _numbered(block, _batches(block, keys, engine))
+    )
+    return regathered(read) if engine is None else read  # whose copies of columns are best left whole
 
 
 def check_columns(needed: Iterable[str], columns: Iterable[str], location: str) -> None:

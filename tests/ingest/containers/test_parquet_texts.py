@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from pipeline.config import Source
 from pipeline.engines import cpu
-from pipeline.ingest import Block, Ingested, read_blocks, read_slices, survey
-from pipeline.ingest.containers import CONTAINERS, parquet
+from pipeline.ingest import Block, Ingested, lines, read_blocks, read_slices, survey
+from pipeline.ingest.containers import CONTAINERS, batch_texts, parquet
 from pipeline.schema import LEDGER, ROWS
 
 SOURCES = {
@@ -94,11 +94,11 @@ def engine_of(pieces: int, stops: int) -> Any:
     )
 
 
-def as_lines(blocks: Sequence[Block], limit: int) -> Ingested:
+def as_lines(blocks: Sequence[Block], limit: int, slice_bytes: int = 1 << 30) -> list[Ingested]:
     """What every row is when all of it becomes JSON."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(CONTAINERS, "parquet", CONTAINERS["parquet"]._replace(read_texts=None))
-        return read_blocks(blocks, max_row_bytes=limit)
+        return list(read_slices(blocks, max_row_bytes=limit, slice_bytes=slice_bytes))
 
 
 def together(slices: Sequence[Ingested]) -> Ingested:
@@ -136,6 +136,7 @@ def blocks_of(folder: Path, table: pa.Table, source: dict[str, Any], part_bytes:
     group=st.integers(1, 30),
     part_bytes=st.sampled_from([1, 100, 1 << 20]),
     batch=st.sampled_from([1, 60, 1 << 20]),
+    chunk=st.sampled_from([1, 100, 1 << 20]),
     limit=st.sampled_from([60, 1 << 20]),
     slice_bytes=st.sampled_from([1, 200, 1 << 20]),
     pieces=st.integers(1, 30),
@@ -150,6 +151,7 @@ def test_rows_are_those_of_json_lines(
     group: int,
     part_bytes: int,
     batch: int,
+    chunk: int,
     limit: int,
     slice_bytes: int,
     pieces: int,
@@ -162,30 +164,34 @@ def test_rows_are_those_of_json_lines(
     blocks = [dataclasses.replace(block, constants=constants) for block in found]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(parquet, "_BATCH", batch)
-        expected = as_lines(blocks, limit)
-        assert_same(read_blocks(blocks, max_row_bytes=limit), expected)
-        for engine in (None, engine_of(pieces, stops)):
-            slices = list(read_slices(blocks, max_row_bytes=limit, slice_bytes=slice_bytes, engine=engine))
-            assert_same(together(slices), expected)
+        patch.setattr(lines, "CHUNK", chunk)
+        expected = as_lines(blocks, limit, slice_bytes)
+        read = list(read_slices(blocks, max_row_bytes=limit, slice_bytes=slice_bytes))
+        for one, other in zip(read, expected, strict=True):  # cut at the same rows
+            assert_same(one, other)
+        engine = engine_of(pieces, stops)
+        read = list(read_slices(blocks, max_row_bytes=limit, slice_bytes=slice_bytes, engine=engine))
+        assert_same(together(read), together(expected))
 
 
 def test_no_json_is_made_of_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor are the lines' kernels asked."""
     table = pa.table({"n": range(3000), "text": [f'some "text" {number}\n' * 40 for number in range(3000)]})
     blocks = blocks_of(tmp_path, table, SOURCES["text"], 1 << 30, row_group_size=700)
-    expected = as_lines(blocks, 1 << 20)
+    (expected,) = as_lines(blocks, 1 << 20)
     monkeypatch.delattr("pipeline.ingest.plain.read_rows")
     monkeypatch.delattr("pipeline.ingest.read.parse")
-    seen: list[list[str]] = []
-    before = parquet.read_texts.__globals__["objects_of_batch"]
-    monkeypatch.setitem(
-        parquet.read_texts.__globals__,
-        "objects_of_batch",
-        lambda batch, *more: seen.append(batch.schema.names) or before(batch, *more),
-    )
+    seen: set[tuple[str, ...]] = set()
+    before = batch_texts.objects_of_batch
+
+    def objects(batch: pa.RecordBatch, constants: Any) -> Iterator[Any]:
+        seen.add(tuple(batch.schema.names))
+        return before(batch, constants)
+
+    monkeypatch.setattr(batch_texts, "objects_of_batch", objects)
     assert_same(read_blocks(blocks, max_row_bytes=1 << 20), expected)
     assert expected.rows_in == 3000
-    assert {*map(tuple, seen)} == {("n",)}
+    assert seen == {("n",)}
 
 
 def test_an_engine_decodes_the_texts_of_local_files_as_far_as_it_does(tmp_path: Path) -> None:
@@ -195,5 +201,6 @@ def test_an_engine_decodes_the_texts_of_local_files_as_far_as_it_does(tmp_path: 
         blocks = blocks_of(tmp_path, table, source, 1 << 30, row_group_size=40, compression=codec)
         engine = engine_of(9, stops)
         bounds = {"max_row_bytes": 1 << 20, "slice_bytes": 1 << 20}
-        assert_same(together(list(read_slices(blocks, **bounds, engine=engine))), as_lines(blocks, 1 << 20))
+        read = read_slices(blocks, **bounds, engine=engine)
+        assert_same(together(list(read)), together(as_lines(blocks, 1 << 20)))
         assert engine.asked[: len(asked) + 1] == [*asked, *asked][: len(asked) + 1]
