@@ -42,7 +42,7 @@ def beside(
         others: batches of the other columns, of all rows.
 
     Raises:
-        ValueError: there are more rows of some columns than of the others.
+        ArrowInvalid: there are more rows of some columns than of the others.
     """
     rest: pa.RecordBatch | None = None
     for texts in decoded:
@@ -53,7 +53,7 @@ def beside(
             if len(texts) < len(names):
                 rest = rest if rest is not None and rest.num_rows else next(others, None)
                 if rest is None:
-                    raise ValueError("columns of one table differ in length")
+                    raise pa.ArrowInvalid("its columns differ in length")
                 count = min(count, rest.num_rows)
                 columns = dict(zip(rest.schema.names, rest.slice(0, count).columns, strict=True))
                 rest = rest.slice(count)

@@ -18,8 +18,10 @@ from hypothesis import strategies as st
 
 from pipeline.config import Source
 from pipeline.engines import cpu
+from pipeline.errors import InputError
 from pipeline.ingest import Block, Ingested, lines, read_blocks, read_slices, survey
 from pipeline.ingest.containers import CONTAINERS, batch_texts, parquet
+from pipeline.ingest.containers.parquet_beside import decodable
 from pipeline.schema import LEDGER, ROWS
 
 SOURCES = {
@@ -204,3 +206,34 @@ def test_an_engine_decodes_the_texts_of_local_files_as_far_as_it_does(tmp_path: 
         read = read_slices(blocks, **bounds, engine=engine)
         assert_same(together(list(read)), together(as_lines(blocks, 1 << 20)))
         assert engine.asked[: len(asked) + 1] == [*asked, *asked][: len(asked) + 1]
+
+
+@pytest.mark.parametrize(
+    ("table", "options", "location", "asked"),
+    [
+        (pa.table({"text": ["a"], "n": [1]}), {}, "rows.parquet", True),
+        (pa.table({"text": pa.array(["a"], pa.large_string())}), {"compression": "none"}, "rows.parquet", True),
+        (pa.table({"text": ["a"]}), {}, "s3://bucket/rows.parquet", False),
+        (pa.table({"text": ["a"]}), {"compression": "lz4"}, "rows.parquet", False),
+        (pa.table({"text": pa.array(["a"]).dictionary_encode()}), {}, "rows.parquet", False),
+        (pa.table({"text": [b"a"]}), {}, "rows.parquet", False),
+        (pa.table({"text": [["a"]]}), {}, "rows.parquet", False),
+        (pa.table({"text": ["a"], "a.b": [1]}), {}, "rows.parquet", False),
+        (pa.table([pa.array(["a"]), pa.array(["b"])], names=["text", "text"]), {}, "rows.parquet", False),
+        (pa.table({"body": ["a"]}), {}, "rows.parquet", False),
+    ],
+)
+def test_what_an_engine_is_asked_for(
+    tmp_path: Path, table: pa.Table, options: dict[str, Any], location: str, asked: bool
+) -> None:
+    pq.write_table(table, tmp_path / "rows.parquet", **options)
+    assert decodable(pq.ParquetFile(tmp_path / "rows.parquet"), 0, ["text"], location) is asked
+
+
+def test_more_rows_than_there_are_is_an_error(tmp_path: Path) -> None:
+    blocks = blocks_of(tmp_path, pa.table({"text": ["one", "two"], "n": [1, 2]}), SOURCES["text"], 1 << 20)
+    engine = engine_of(2, 2)
+    decode = engine.decode_parquet
+    engine.decode_parquet = lambda *which: [*decode(*which), *decode(*which)]
+    with pytest.raises(InputError, match="its columns differ in length"):
+        list(read_slices(blocks, max_row_bytes=1 << 20, slice_bytes=1 << 20, engine=engine))
