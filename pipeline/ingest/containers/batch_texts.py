@@ -51,7 +51,7 @@ def read_texts(
     for key, column in columns.items():
         sizes += len(orjson.dumps(key)) + len(':"",')
         known &= column.is_valid().to_numpy(zero_copy_only=False)
-        measure_rows(*from_arrow(without_nulls(column)), sizes, known)
+        measure_texts(*from_arrow(without_nulls(column)), sizes, known)
     known &= sizes <= limit
     texts = _taken([without_nulls(columns[key]) for key in keys], np.flatnonzero(known), engine)
     rests = to_arrow(rest, bounds)
@@ -125,7 +125,7 @@ def _taken(columns: Sequence[pa.LargeStringArray], rows: np.ndarray, engine: Eng
 
 
 @compiled
-def measure_rows(buffer: np.ndarray, bounds: np.ndarray, sizes: np.ndarray, filled: np.ndarray) -> None:
+def measure_texts(buffer: np.ndarray, bounds: np.ndarray, sizes: np.ndarray, filled: np.ndarray) -> None:
     """Add the bytes that each row's text has in JSON to those of the row, and see which texts may be blank."""
     for row in range(len(sizes)):
         sizes[row] += encoded_length(buffer, bounds[row], bounds[row + 1])
