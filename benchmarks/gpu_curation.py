@@ -13,6 +13,7 @@ other lines in front. Each operation runs once to compile its kernels, then take
 
 from __future__ import annotations
 
+import itertools
 import sys
 import tempfile
 import time
@@ -23,6 +24,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.json as pj
+import pyarrow.parquet as pq
 from gpu_duplicates import duplicates
 from numba import cuda as device
 from texts import best_of, changed_texts, write_rows
@@ -218,15 +221,18 @@ def whole_stage(megabytes: float) -> None:
     with tempfile.TemporaryDirectory() as folder:
         rows = Path(folder) / "rows.jsonl"
         size = write_rows(rows, changed_texts(megabytes))
+        columns = rows.with_suffix(".parquet")
+        pq.write_table(pj.read_json(rows), columns, compression="zstd", row_group_size=20_000)
         print(f"\nthe stage `curate`, {size / 1e6:.0f} MB, end to end")
-        for which in ("cpu", "cuda"):
-            source = {"name": "s", "kind": "text", "format": "text", "path": str(rows)}
-            settings: dict[str, Any] = {"run": f"{folder}/{which}", "device": which, "sources": [source]}
+        for which, path in itertools.product(("cpu", "cuda"), (rows, columns)):
+            source = {"name": "s", "kind": "text", "format": "text", "path": str(path)}
+            run = f"{folder}/{which}{path.suffix}"
+            settings: dict[str, Any] = {"run": run, "device": which, "sources": [source]}
             settings["ingest"] = {"part_bytes": 1 << 28}
             recipe = Recipe.model_validate(settings)
             begin = time.perf_counter()
             curate(RunDirectory.open(recipe), recipe)
-            print(f"{which}: {size / 1e6 / (time.perf_counter() - begin):.0f} MB/s")
+            print(f"{which}, of {path.suffix[1:]}: {size / 1e6 / (time.perf_counter() - begin):.0f} MB/s")
 
 
 def arguments(given: Sequence[str]) -> list[float]:

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from pipeline.config import Clean, Source
 from pipeline.curate.whole_loops import compile_whole_loops
@@ -150,7 +151,8 @@ def _compile_reading() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.jsonl"
         path.write_text('{"text": "some words", "n": ["x"]}\n', encoding="utf-8")
-        seen = survey(Source(name="s", kind="text", format="text", path=str(path)), part_bytes=1 << 20)
+        pq.write_table(pa.table({"text": ["some words"]}), path.with_suffix(".parquet"))
+        seen = survey(Source(name="s", kind="text", format="text", path=f"{folder}/*"), part_bytes=1 << 20)
         for blocks in plan_parts([seen], 1 << 20):
             read_blocks(blocks, max_row_bytes=1 << 20)
 

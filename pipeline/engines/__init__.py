@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, Protocol, get_args
 
 import numpy as np
@@ -55,6 +55,9 @@ class Engine(Protocol):
 
     def read_lines(self, buffer: np.ndarray, starts: np.ndarray, ends: np.ndarray, keys: Sequence[bytes]) -> PlainLines:
         """Read rows whose texts stand under known keys of JSON lines."""
+
+    def decode_parquet(self, path: str, group: int, columns: Sequence[str]) -> Iterator[dict[str, pa.LargeStringArray]]:
+        """Decode columns of strings of a row group, nulls included, some rows at a time, as far as this engine does."""
 
     def find_entities(
         self, texts: pa.LargeStringArray, entities: Sequence[str], *, countries: Sequence[str] = COUNTRIES

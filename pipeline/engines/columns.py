@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-__all__ = ["TextColumn", "from_arrow", "places_of_both", "to_arrow"]
+__all__ = ["TextColumn", "from_arrow", "places_of_both", "to_arrow", "without_nulls"]
 
 
 class TextColumn(NamedTuple):
@@ -56,6 +56,14 @@ def from_arrow(column: pa.Array) -> TextColumn:
 def to_arrow(buffer: np.ndarray, bounds: np.ndarray) -> pa.LargeStringArray:
     """Return a text column over `buffer` (uint8) and `bounds` (int64, n + 1)."""
     return pa.LargeStringArray.from_buffers(len(bounds) - 1, pa.py_buffer(bounds), pa.py_buffer(buffer))
+
+
+def without_nulls(column: pa.LargeStringArray) -> pa.LargeStringArray:
+    """Return the column with some text in the place of each null, over the same bytes."""
+    if not column.null_count:
+        return column
+    _, bounds, data = column.buffers()
+    return pa.LargeStringArray.from_buffers(len(column), bounds, data, None, 0, column.offset)
 
 
 def places_of_both(a: np.ndarray, b: np.ndarray) -> np.ndarray:

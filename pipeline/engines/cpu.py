@@ -8,7 +8,7 @@ on disk (`NUMBA_CACHE_DIR`, else beside the source, else in the user's cache fol
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -48,6 +48,7 @@ __all__ = [
     "count_words",
     "cut_shared",
     "cut_spans",
+    "decode_parquet",
     "digest",
     "digest_spans",
     "find_entities",
@@ -85,6 +86,11 @@ def follow(
     result: pa.LargeStringArray, sources: Sequence[pa.LargeStringArray], places: Callable[[], np.ndarray]
 ) -> None:
     """Nothing is kept elsewhere: this is the host."""
+
+
+def decode_parquet(path: str, group: int, columns: Sequence[str]) -> Iterator[dict[str, pa.LargeStringArray]]:
+    """Nothing is decoded elsewhere: Arrow does it, with the other columns."""
+    return iter(())
 
 
 def left_to_host() -> dict[str, int]:

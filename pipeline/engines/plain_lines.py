@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-__all__ = ["PlainLines"]
+__all__ = ["PlainLines", "joined"]
 
 
 class PlainLines(NamedTuple):
@@ -22,3 +23,17 @@ class PlainLines(NamedTuple):
     plain: np.ndarray
     texts: pa.LargeStringArray
     rest: pa.LargeStringArray
+
+    def part(self, first: int, last: int) -> PlainLines:
+        """What was read of the lines from a place to before another."""
+        before, rows = (int(self.plain[begin:end].sum()) for begin, end in ((0, first), (first, last)))
+        texts = len(self.texts) // max(1, len(self.rest))
+        return PlainLines(
+            self.plain[first:last], self.texts.slice(texts * before, texts * rows), self.rest.slice(before, rows)
+        )
+
+
+def joined(some: Sequence[PlainLines]) -> PlainLines:
+    """What was read of lines that follow each other."""
+    plain, texts, rest = zip(*some, strict=True)
+    return PlainLines(np.concatenate(plain), pa.concat_arrays(texts), pa.concat_arrays(rest))

@@ -7,13 +7,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pipeline.engines.plain_lines import PlainLines, joined
 from pipeline.ingest.blocks import Block
 from pipeline.ingest.packed import codec_of
 from pipeline.ingest.rejected import Rejected
 from pipeline.ingest.storage import open_file, reading
 from pipeline.ingest.streams import CHUNK, changed, chunks_of
 
-__all__ = ["Line", "Lines", "gathered", "lines_of", "together", "too_long"]
+__all__ = ["Line", "Lines", "gathered", "in_one", "lines_of", "regathered", "together", "too_long"]
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -41,8 +42,25 @@ class Lines(NamedTuple):
     """int64 (n), where each ends, without the end of line."""
     refused: dict[int, Rejected]
     """Why some are not to be read, by their place among the n; they have no bytes here."""
-    size: int
-    """Bytes of all lines, without ends of lines."""
+    sizes: np.ndarray
+    """int64 (n), the bytes of each without its end of line, also of those that have none here."""
+    read: PlainLines | None = None
+    """What was read of them already, of rows whose texts came as columns: its plain ones have no bytes here."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of all lines, without ends of lines."""
+        return int(self.sizes.sum())
+
+    def part(self, first: int, last: int) -> Lines:
+        """The lines from a place to before another, with no bytes of the others."""
+        numbers, starts, ends, sizes = (one[first:last] for one in (self.numbers, self.starts, self.ends, self.sizes))
+        held = ends > starts
+        begin, end = (int(starts[held][0]), int(ends[held][-1])) if held.any() else (0, 0)
+        starts, ends = (np.where(held, one - begin, 0) for one in (starts, ends))
+        refused = {place - first: why for place, why in self.refused.items() if first <= place < last}
+        read = None if self.read is None else self.read.part(first, last)
+        return Lines(self.buffer[begin:end], numbers, starts, ends, refused, sizes, read)
 
     def text(self, index: int) -> bytes:
         """The bytes of one line.
@@ -68,7 +86,9 @@ def lines_of(block: Block, *, max_row_bytes: int) -> Iterator[Lines]:
     for whole, length in _whole_lines(_checked(block), max_row_bytes):
         if whole is None:
             why = too_long(length, max_row_bytes)
-            yield Lines(b"", np.array([row]), np.zeros(1, np.int64), np.zeros(1, np.int64), {0: why}, length)
+            yield Lines(
+                b"", np.array([row]), np.zeros(1, np.int64), np.zeros(1, np.int64), {0: why}, np.array([length])
+            )
             row += 1
         else:
             lines, count = _lines(whole, row, max_row_bytes)
@@ -85,13 +105,14 @@ def gathered(lines: Iterator[Line]) -> Iterator[Lines]:
         held.append(line)
         size += line.bytes
         if size >= CHUNK:
-            yield _gather(held)
+            yield in_one(held)
             held, size = [], 0
     if held:
-        yield _gather(held)
+        yield in_one(held)
 
 
-def _gather(lines: list[Line]) -> Lines:
+def in_one(lines: list[Line]) -> Lines:
+    """Lines in one buffer."""
     texts = [b"" if isinstance(line.text, Rejected) else line.text for line in lines]
     ends = np.cumsum([len(text) for text in texts])
     return Lines(
@@ -100,7 +121,7 @@ def _gather(lines: list[Line]) -> Lines:
         np.concatenate([[0], ends[:-1]]),
         ends,
         {index: line.text for index, line in enumerate(lines) if isinstance(line.text, Rejected)},
-        sum(line.bytes for line in lines),
+        np.array([line.bytes for line in lines]),
     )
 
 
@@ -116,8 +137,26 @@ def together(lines: Sequence[Lines]) -> Lines:
         np.concatenate([some.starts + first for some, first in zip(lines, firsts, strict=True)]),
         np.concatenate([some.ends + first for some, first in zip(lines, firsts, strict=True)]),
         {count + index: why for some, count in zip(lines, counts, strict=True) for index, why in some.refused.items()},
-        sum(some.size for some in lines),
+        np.concatenate([some.sizes for some in lines]),
+        joined([some.read for some in lines if some.read is not None]) if lines[0].read is not None else None,
     )
+
+
+def regathered(pieces: Iterator[Lines]) -> Iterator[Lines]:
+    """Cut lines that came in pieces of any size as `gathered` does."""
+    held: list[Lines] = []
+    size = 0
+    for some in pieces:
+        ends, at = size + np.cumsum(some.sizes), 0
+        while (cut := int(np.searchsorted(ends, CHUNK)) + 1) <= len(ends):
+            yield together([*held, some.part(at, cut)])
+            ends -= ends[cut - 1]
+            held, at = [], cut
+        size = int(ends[-1])
+        if at < len(ends):
+            held.append(some.part(at, len(ends)) if at else some)
+    if held:
+        yield together(held)
 
 
 def too_long(length: int, limit: int) -> Rejected:
@@ -186,4 +225,4 @@ def _lines(whole: bytes, row: int, limit: int) -> tuple[Lines, int]:
     long = np.flatnonzero(lengths > limit).tolist()
     ends[long] = starts[long]
     refused = {index: too_long(int(lengths[index]), limit) for index in long}
-    return Lines(whole, row + kept, starts, ends, refused, int(lengths.sum())), count
+    return Lines(whole, row + kept, starts, ends, refused, lengths), count

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from pipeline.config import Source
 from pipeline.engines import Engine
+from pipeline.engines.columns import from_arrow
 from pipeline.engines.operations.json_rows import LEVELS, MEMBERS
 from pipeline.engines.plain_lines import PlainLines
 from pipeline.ingest.lines import Lines
@@ -57,12 +58,24 @@ class PlainRows:
         Returns:
             bool array (n): which were.
         """
-        if not is_utf8(lines.buffer):
+        if lines.read is not None:
+            self._keep(lines.read)
+            plain = lines.read.plain
+        elif not is_utf8(lines.buffer):
             return np.zeros(len(lines.numbers), np.bool_)
-        plain = self._read_here(lines) if self._engine is None else self._read_there(lines, self._engine)
+        else:
+            plain = self._read_here(lines) if self._engine is None else self._read_there(lines, self._engine)
         numbers = pa.array(lines.numbers[plain]).cast(pa.string())
         self._ids.append(pc.binary_join_element_wise(prefix, numbers, ""))
         return plain
+
+    def _keep(self, read: PlainLines) -> None:
+        """Keep what was read of columns."""
+        if self._engine is not None:
+            self._read.append(read)
+        else:
+            self._texts.append(read.texts)
+            self._rest.append(read.rest)
 
     def _read_there(self, lines: Lines, engine: Engine) -> np.ndarray:
         """Have the engine read, which keeps the copies that it makes of the texts."""
@@ -145,6 +158,16 @@ class _Buffer:
     def keep(self, rows: int) -> None:
         """Keep the first of the new rows."""
         self._rows += rows
+
+    def append(self, texts: pa.LargeStringArray) -> None:
+        """Add the rows of a column."""
+        column = from_arrow(texts)
+        first, last = int(column.bounds[0]), int(column.bounds[-1])
+        data, bounds = self.extended(last - first, column.rows)
+        at = int(bounds[0])
+        data[at : at + last - first] = column.buffer[first:last]
+        np.add(column.bounds, at - first, out=bounds)
+        self.keep(column.rows)
 
     def column(self) -> pa.LargeStringArray:
         """All rows."""

@@ -85,7 +85,7 @@ def read_slices(
     left = sum(block.bytes for block in blocks)  # of a packed file only about
     most = slice_bytes * 9 // 8
     reading = _Reading(min(most, left), engine)
-    batches = _batches(blocks, max_row_bytes, engine.read_bytes if engine else 0)
+    batches = _batches(blocks, max_row_bytes, engine)
     while batch := next(batches, None):  # not `for`, whose variable would hold the last batch to the end
         size = batch[1].size
         full = reading.bytes_in + size > slice_bytes and reading.bytes_in + max(size, left) > most
@@ -97,29 +97,38 @@ def read_slices(
         yield reading.take()
 
 
-def _batches(blocks: Sequence[Block], max_row_bytes: int, at_once: int) -> Iterator[tuple[Block, Lines, Adapter]]:
+def _batches(
+    blocks: Sequence[Block], max_row_bytes: int, engine: Engine | None
+) -> Iterator[tuple[Block, Lines, Adapter]]:
     for source, group in groupby(blocks, key=lambda block: block.source):
         adapter = adapter_for(source)
         for block in group:
-            for lines in _gathered(_lines_of(block, max_row_bytes), at_once if adapter.strings else 0):
-                yield block, lines, adapter
+            lines = _lines_of(block, max_row_bytes, [key for _, key in adapter.strings], engine)
+            for some in _gathered(lines, engine.read_bytes if engine and adapter.strings else 0):
+                yield block, some, adapter
 
 
-def _lines_of(block: Block, max_row_bytes: int) -> Iterator[Lines]:
+def _lines_of(block: Block, max_row_bytes: int, keys: Sequence[str], engine: Engine | None) -> Iterator[Lines]:
     if block.source.target is not None:
         return gathered(lines_of_target(block, max_row_bytes=max_row_bytes))
-    lines = CONTAINERS[block.container].read(block, max_row_bytes=max_row_bytes)
+    container = CONTAINERS[block.container]
+    if container.read_texts is not None and keys and block.wanted is None:
+        return container.read_texts(block, keys, engine, max_row_bytes=max_row_bytes)
+    lines = container.read(block, max_row_bytes=max_row_bytes)
     return lines if block.wanted is None else _only(lines, *block.wanted)
 
 
 def _gathered(lines: Iterator[Lines], at_once: int) -> Iterator[Lines]:
-    """The lines, so many bytes of them together; those that are not UTF-8 by themselves, not to spoil the others."""
+    """The lines, so many bytes of them together.
+
+    By themselves are those that are not UTF-8, not to spoil the others, and those of which some are read already.
+    """
     if not at_once:
         yield from lines
         return
     held: list[Lines] = []
     for some in lines:
-        alone = not is_utf8(some.buffer)
+        alone = some.read is not None or not is_utf8(some.buffer)
         if held and (alone or sum(len(one.buffer) for one in held) >= at_once):
             yield together(held)
             held = []
@@ -142,7 +151,7 @@ def _only(lines: Iterator[Lines], begin: int, end: int) -> Iterator[Lines]:
         elif len(kept):
             refused = {place: some.refused[index] for place, index in enumerate(kept.tolist()) if index in some.refused}
             starts, ends = some.starts[kept], some.ends[kept]
-            yield Lines(some.buffer, some.numbers[kept], starts, ends, refused, int((ends - starts).sum()))
+            yield Lines(some.buffer, some.numbers[kept], starts, ends, refused, ends - starts)
 
 
 def _ledger_line(name: str, block: Block, row: int, why: Rejected) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from pipeline.text.kernel import declare, int64
 
-__all__ = ["decode_string", "encode_string"]
+__all__ = ["decode_string", "encode_string", "encoded_length"]
 
 LONE = 0xFF
 """Stands for the backslash and `u` of half a surrogate pair, which is no character; UTF-8 never has this byte."""
@@ -108,6 +108,27 @@ def encode_string(buffer: np.ndarray, start: int, end: int, output: np.ndarray, 
             if at >= 0:
                 output[at + length] = byte
             length += 1
+    return length
+
+
+@declare("int64(uint8[::1], int64, int64)")
+def encoded_length(buffer: np.ndarray, start: int, end: int) -> int:
+    """Return the length that `encode_string` gives a text in UTF-8."""
+    length = end - start
+    i = start
+    while i < end:
+        # Many bytes are compared at once where the sums are narrow; these cannot overflow.
+        stop = min(i + 16384, end)
+        quotes = np.int32(0)
+        controls = np.int32(0)
+        short = np.int32(0)
+        for k in range(np.uint64(i), np.uint64(stop)):
+            byte = buffer[k]
+            quotes += np.int32((byte == 34) | (byte == 92))
+            controls += np.int32(byte < 32)
+            short += np.int32((byte >= 8) & (byte <= 13) & (byte != 11))
+        length += int64(quotes) + 5 * int64(controls) - 4 * int64(short)
+        i = stop
     return length
 
 

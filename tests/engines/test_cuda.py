@@ -63,18 +63,33 @@ def test_text_is_copied_to_the_device_once_and_only_what_changed_comes_back(tmp_
     assert done.returncode == 0, done.stderr
     here = curate_slice(slice_of_rows(), recipe(), cpu, {})
     # In the second run the row that is cleaned is written by the processor, so it is copied to the device.
-    *runs, of_file = pickle.loads(out.read_bytes())
+    *runs, of_lines, of_columns, of_device = pickle.loads(out.read_bytes())
     for more, ((there, back), tables, left) in zip(([], BACK[:1]), runs, strict=True):
         assert sorted(there) == sorted([*THERE, *more])
         assert sorted(back) == sorted(BACK)
         assert tables == [repr(table.to_pylist()) for table in (here.kept, here.keys)]  # NaN is NaN
         assert bool(left.get("long rows")) == bool(more)
-    (ingested,) = slices_of_file(tmp_path / "copies.jsonl", cpu)
-    here = curate_slice(ingested, recipe(), cpu, {})
-    (there, back), tables, size = of_file
-    assert sorted(there) == sorted([size, *OF_FILE])
+    (there, back), tables, size = of_lines
+    assert sorted(there) == sorted([size, len("text"), *OF_FILE])  # the key under which texts stand
     assert sorted(back) == sorted([READ, *BACK])
-    assert tables == [repr(table.to_pylist()) for table in (here.kept, here.keys)]
+    assert tables == tables_of_file(tmp_path / "copies.jsonl")
+    # Texts of Parquet as columns: decoded here they are copied there once, decoded there not at all, but here once.
+    parquet = tables_of_file(tmp_path / "copies.parquet")
+    (there, back), tables = of_columns
+    assert sorted(there) == sorted([READ, *OF_FILE])
+    assert sorted(back) == sorted(BACK)
+    assert tables == parquet
+    (there, back), tables = of_device
+    assert sorted(there) == sorted(OF_FILE)
+    assert len(back) > len(BACK)
+    assert sum(back) == READ + sum(BACK)
+    assert tables == parquet
+
+
+def tables_of_file(path: Path) -> list[str]:
+    (ingested,) = slices_of_file(path, cpu)
+    done = curate_slice(ingested, recipe(), cpu, {})
+    return [repr(table.to_pylist()) for table in (done.kept, done.keys)]
 
 
 class _Recorded(Host):

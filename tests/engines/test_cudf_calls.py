@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import inspect
 import os
+from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline.cluster import gpu_options
@@ -27,6 +30,40 @@ def test_series_go_to_pylibcudf_and_come_back() -> None:
     assert "__cuda_array_interface__" in dir(plc.gpumemoryview)
     for kind in ("STRING", "INT32", "INT64"):
         assert isinstance(plc.DataType(getattr(plc.TypeId, kind)), plc.DataType)
+
+
+def test_parquet_is_decoded_in_pieces(tmp_path: Path) -> None:
+    plc = pytest.importorskip("pylibcudf", reason="pylibcudf is not installed")
+    reader = plc.io.parquet.ChunkedParquetReader
+    assert "size_t chunk_read_limit=0, size_t pass_read_limit=" in reader.__doc__
+    assert reader.__doc__.startswith("ChunkedParquetReader(ParquetReaderOptions options,")
+    assert list(inspect.signature(reader.has_next).parameters) == ["self"]
+    assert list(inspect.signature(reader.read_chunk).parameters) == ["self", "mr"]
+    assert {"tbl", "column_names"} <= set(dir(plc.io.types.TableWithMetadata))
+    assert list(inspect.signature(plc.io.types.TableWithMetadata.column_names).parameters) == [
+        "self",
+        "include_children",
+    ]
+    assert callable(plc.Table.columns)
+    # Options hold no device memory: they are made here as they are made there.
+    pq.write_table(pa.table({"text": ["some words"]}), tmp_path / "rows.parquet")
+    options = (
+        plc.io.parquet.ParquetReaderOptions.builder(plc.io.SourceInfo([str(tmp_path / "rows.parquet")]))
+        .use_pandas_metadata(False)
+        .column_names(["text"])
+        .build()
+    )
+    options.set_row_groups([[0]])
+
+
+def test_without_a_device_parquet_is_left_to_the_host(tmp_path: Path) -> None:
+    pytest.importorskip("cudf", reason="cudf is not installed (pip install 'curate-and-train[gpu]')")
+    from pipeline.engines import cuda
+
+    pq.write_table(pa.table({"text": ["some words", None]}), tmp_path / "rows.parquet")
+    decoded = [one["text"].to_pylist() for one in cuda.decode_parquet(str(tmp_path / "rows.parquet"), 0, ["text"])]
+    left = cuda.left_to_host().get("Parquet that cuDF does not decode")
+    assert (decoded, left) in (([], 2), ([["some words", None]], None))  # the latter with a device
 
 
 def test_string_operations_of_the_benchmark() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline.config import Clean, Source
@@ -111,6 +112,33 @@ def test_lines_are_read_on_the_device_as_on_the_cpu(cuda: Any, texts: pa.LargeSt
     (here,), (there,) = (list(read_slices(blocks, **bounds, engine=engine)) for engine in (cpu, cuda))
     assert there.rows.equals(here.rows)
     assert there.rejected.equals(here.rejected)
+
+
+def test_texts_of_parquet_are_decoded_on_the_device_as_on_the_cpu(
+    cuda: Any, texts: pa.LargeStringArray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pylibcudf", reason="pylibcudf is not installed (pip install 'curate-and-train[gpu]')")
+    from pipeline.engines.columns import from_arrow
+    from pipeline.engines.cuda import parquet
+
+    monkeypatch.setattr(parquet, "_AT_ONCE", 1 << 20)  # in many pieces
+    values = [None if place % 97 == 0 else text for place, text in enumerate(texts.to_pylist())]
+    table = pa.table({"n": range(len(values)), "text": values, "more": [[place] for place in range(len(values))]})
+    bounds = {"max_row_bytes": 1 << 26, "slice_bytes": 1 << 30}
+    for number, options in enumerate(({}, {"compression": "zstd", "use_dictionary": False}, {"compression": "lz4"})):
+        path = tmp_path / f"{number}.parquet"
+        pq.write_table(table, path, row_group_size=len(values) // 3, **options)
+        source = Source(name="s", kind="text", format="text", path=str(path), skip_invalid=True)
+        blocks = survey(source, part_bytes=1 << 30).blocks
+        (here,), (there,) = (list(read_slices(blocks, **bounds, engine=engine)) for engine in (cpu, cuda))
+        assert there.rows.equals(here.rows)
+        assert there.rejected.equals(here.rejected)
+        assert there.bytes_in == here.bytes_in
+        contents = from_arrow(there.rows["messages"].combine_chunks().flatten().field("content"))
+        copy = cuda.GPU.mirrors.find(contents.buffer)
+        assert (copy is None) == (options.get("compression") == "lz4")  # which is left to Arrow
+        assert copy is None or np.array_equal(copy.copy_to_host(), contents.buffer)
+    assert "Parquet that cuDF does not decode" not in cuda.left_to_host()
 
 
 def test_scratch_and_copies_stay_within_their_bytes(cuda: Any, texts: pa.LargeStringArray) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.text.json_escapes import decode_string, encode_string
+from pipeline.text.json_escapes import decode_string, encode_string, encoded_length
 from tests.text.json_texts import LONE, literals
 
 Kernel = Callable[[np.ndarray, int, int, np.ndarray, int], int]
@@ -51,6 +51,14 @@ def test_decodes_as_python_does(literal: str) -> None:
 def test_encodes_as_python_does_and_back(text: str) -> None:
     assert encode(text) == json.dumps(text, ensure_ascii=False)[1:-1]
     assert decode(encode(text)) == text
+    content = np.frombuffer(b'"' + text.encode() + b'"', np.uint8)
+    assert encoded_length(content, 1, len(content) - 1) == len(encode(text).encode())
+
+
+def test_the_length_of_a_long_text() -> None:
+    text = 'a line\n\twith "quotes"\x01' * 3000
+    content = np.frombuffer(text.encode(), np.uint8)
+    assert encoded_length(content, 0, len(content)) == len(json.dumps(text)) - 2
 
 
 @settings(max_examples=300, deadline=None)

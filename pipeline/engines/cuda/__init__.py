@@ -6,7 +6,7 @@ the first operation. `docs/cuda.md` says how rows are spread over threads and wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
@@ -16,6 +16,7 @@ import pyarrow as pa
 from pipeline.engines import CLEANERS, ENTITIES, cpu
 from pipeline.engines.columns import from_arrow
 from pipeline.engines.cuda.launch import Gpu
+from pipeline.engines.cuda.parquet import decoded
 from pipeline.engines.launch import launched_by
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "count_words",
     "cut_shared",
     "cut_spans",
+    "decode_parquet",
     "digest",
     "digest_spans",
     "find_entities",
@@ -113,6 +115,11 @@ def follow(
 ) -> None:
     """Put the device's copies together as the host put its texts together."""
     GPU.follow(from_arrow(result), [from_arrow(one) for one in sources], places())
+
+
+def decode_parquet(path: str, group: int, columns: Sequence[str]) -> Iterator[dict[str, pa.LargeStringArray]]:
+    """Have cuDF decode, where it is there; the texts' bytes stay on the device for the operations."""
+    return decoded(path, group, columns, GPU)
 
 
 def left_to_host() -> dict[str, int]:

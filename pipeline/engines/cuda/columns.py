@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numba import cuda
 
-from pipeline.engines.columns import from_arrow
+from pipeline.engines.columns import from_arrow, without_nulls
 from pipeline.engines.cuda.launch import Gpu
 
 if TYPE_CHECKING:
@@ -37,24 +37,25 @@ class _Bytes:
         self.__cuda_array_interface__ = {"shape": (span.size,), "typestr": "|u1", "data": place, "version": 3}
 
 
-def from_cudf(series: cudf.Series, gpu: Gpu) -> pa.LargeStringArray:
+def from_cudf(series: cudf.Series, gpu: Gpu, *, nulls: bool = False) -> pa.LargeStringArray:
     """Return a text column of the engine; a slice of a column is copied to the device again when it is first read.
 
     Args:
         series: n texts.
         gpu: That keeps the device's bytes beside the host's.
+        nulls: Some may be null, and are in the column too.
 
     Raises:
         TypeError: It is no column of texts.
         ValueError: It holds a null.
     """
     column, _ = series.to_pylibcudf()
-    texts = series.to_arrow()
-    here = from_arrow(texts)
+    texts = series.to_arrow().cast(pa.large_string())
+    here = from_arrow(without_nulls(texts) if nulls else texts)
     data = column.data()
     if data is not None and column.offset() == 0 and here.bounds[0] == 0 and here.buffer.nbytes == data.size:
         gpu.mirrors.keep(here.buffer, cuda.as_cuda_array(_Bytes(column, data)))
-    return texts.cast(pa.large_string())
+    return texts
 
 
 def to_cudf(texts: pa.LargeStringArray, gpu: Gpu) -> cudf.Series:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from pipeline.config import Source
+from pipeline.engines import Engine
 from pipeline.errors import RecipeError
 from pipeline.ingest.blocks import Block
 from pipeline.ingest.containers.archives import read_tar, read_zip, survey_tar, survey_zip
@@ -13,7 +14,7 @@ from pipeline.ingest.containers.csv_records import read_csv, survey_csv
 from pipeline.ingest.containers.documents import read_document, read_text_lines, survey_document, survey_text_lines
 from pipeline.ingest.containers.json_values import read_json, survey_json
 from pipeline.ingest.containers.jsonl import read_jsonl, survey_jsonl
-from pipeline.ingest.containers.parquet import check_columns, read_parquet, survey_parquet
+from pipeline.ingest.containers.parquet import check_columns, read_parquet, read_parquet_texts, survey_parquet
 from pipeline.ingest.lines import Lines
 from pipeline.ingest.packed import CODECS
 from pipeline.ingest.shards import Shard
@@ -33,18 +34,27 @@ class Read(Protocol):
     def __call__(self, block: Block, *, max_row_bytes: int) -> Iterator[Lines]: ...
 
 
+class ReadTexts(Protocol):
+    """Reads the rows of a block of a file with columns, strings under known keys not as JSON."""
+
+    def __call__(
+        self, block: Block, keys: Sequence[str], engine: Engine | None, *, max_row_bytes: int
+    ) -> Iterator[Lines]: ...
+
+
 class Container(NamedTuple):
     """How a file holds rows."""
 
     survey: Survey
     read: Read
+    read_texts: ReadTexts | None = None
 
 
 CONTAINERS = {
     "jsonl": Container(survey_jsonl, read_jsonl),
     "json": Container(survey_json, read_json),
     "csv": Container(survey_csv, read_csv),
-    "parquet": Container(survey_parquet, read_parquet),
+    "parquet": Container(survey_parquet, read_parquet, read_parquet_texts),
     "document": Container(survey_document, read_document),
     "text_lines": Container(survey_text_lines, read_text_lines),
     "zip": Container(survey_zip, read_zip),

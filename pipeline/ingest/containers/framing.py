@@ -47,4 +47,4 @@ def _lines(buffer: bytes, at: int, starts: np.ndarray, ends: np.ndarray, row: in
     stops[long] = begins[long]
     refused = {index: too_long(int(lengths[index]), limit) for index in long}
     buffer = buffer[: int(stops[-1])]  # what follows may end within a character
-    return Lines(buffer, row + np.arange(len(starts)), begins, stops, refused, int(lengths.sum()))
+    return Lines(buffer, row + np.arange(len(starts)), begins, stops, refused, lengths)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,18 +11,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.config import Source
+from pipeline.engines import Engine
 from pipeline.errors import InputError, did_you_mean
 from pipeline.ingest.blocks import Block
-from pipeline.ingest.containers.arrow_json import values_of
+from pipeline.ingest.containers.batch_json import Constants, lines_of_batch
+from pipeline.ingest.containers.batch_texts import read_texts
+from pipeline.ingest.containers.parquet_beside import beside, decodable
 from pipeline.ingest.containers.parquet_sizes import byte_arrays, decoded_bytes, packed_bytes, safe_rows
-from pipeline.ingest.lines import Line, Lines, gathered, too_long
+from pipeline.ingest.lines import Lines, gathered, regathered
 from pipeline.ingest.packed import Bound
-from pipeline.ingest.rejected import Rejected
 from pipeline.ingest.shards import Shard
 from pipeline.ingest.storage import fingerprint_of, open_file, reading
 from pipeline.ingest.streams import content_of
 
-__all__ = ["check_columns", "read_parquet", "survey_parquet"]
+__all__ = ["check_columns", "read_parquet", "read_parquet_texts", "survey_parquet"]
 
 _BATCH = 1 << 20
 """Bytes of rows that are decoded at once, about."""
@@ -70,7 +72,34 @@ def read_parquet(block: Block, *, max_row_bytes: int) -> Iterator[Lines]:
     Raises:
         InputError: the file cannot be read, or decodes to more than `max_expansion` allows.
     """
-    return gathered(_rows(block, max_row_bytes))
+    constants = _constants(block)
+    return gathered(
+        line
+        for number, batch in _numbered(block, _batches(block))
+        for line in lines_of_batch(batch, number, constants, max_row_bytes)
+    )
+
+
+def read_parquet_texts(
+    block: Block, keys: Sequence[str], engine: Engine | None, *, max_row_bytes: int
+) -> Iterator[Lines]:
+    """The same rows; where their texts are columns of the file, no JSON is made of these.
+
+    Args:
+        block: of the file.
+        keys: under which the texts of every row stand.
+        engine: that may decode columns, where there is one.
+        max_row_bytes: as of `read_parquet`.
+
+    Raises:
+        InputError: as of `read_parquet`.
+    """
+    constants = _constants(block)
+    read = (
+        read_texts(batch, number, keys, constants, max_row_bytes, engine)
+        for number, batch in _numbered(block, _batches(block, keys, engine))
+    )
+    return regathered(read) if engine is None else read  # whose copies of columns are best left whole
 
 
 def check_columns(needed: Iterable[str], columns: Iterable[str], location: str) -> None:
@@ -89,19 +118,25 @@ def check_columns(needed: Iterable[str], columns: Iterable[str], location: str) 
             )
 
 
-def _rows(block: Block, limit: int) -> Iterator[Line]:
-    constants = {key: orjson.Fragment(value) for key, value in block.constants}
+def _constants(block: Block) -> Constants:
+    return {key: orjson.Fragment(value) for key, value in block.constants}
+
+
+def _numbered(block: Block, batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Batches, and the number of the first row of each."""
     number = block.first_row
-    for batch in _batches(block):
-        for row in _values(batch):
-            text = row if isinstance(row, Rejected) else _as_json({**constants, **row})
-            length = len(text) if isinstance(text, bytes) else 0
-            yield Line(number, text if length <= limit else too_long(length, limit), length)
-            number += 1
+    for batch in batches:
+        yield number, batch
+        number += batch.num_rows
 
 
-def _batches(block: Block) -> Iterator[pa.RecordBatch]:
-    """The rows of a block, a batch of about `_BATCH` decoded bytes at a time, by what those before it came to.
+def _batches(block: Block, keys: Sequence[str] = (), engine: Engine | None = None) -> Iterator[pa.RecordBatch]:
+    """The rows of a block, a batch of about `_BATCH` decoded bytes at a time.
+
+    Args:
+        block: of the file.
+        keys: names of columns of text that an engine may decode, as far as it does.
+        engine: as above.
 
     Raises:
         InputError: they decode to more than any honest file holds.
@@ -112,56 +147,42 @@ def _batches(block: Block) -> Iterator[pa.RecordBatch]:
         bound = Bound(block.location, packed * block.source.max_expansion)
         for group in groups:
             bound.expect(file.metadata.row_group(group).total_byte_size)
-            most, size = safe_rows(other, group), 1
-            batches = file.iter_batches(batch_size=size, row_groups=[group], use_threads=False)
-            for batch in batches:
-                held = batch.nbytes
-                bound.add(held)
-                yield batch
-                size = max(1, min(most, 8 * size, _BATCH * batch.num_rows // max(1, held)))
-                file.reader.set_batch_size(size)  # of the batches that are still to come
+            done = 0
+            if engine is not None and decodable(file, group, keys, block.location):
+                decoded = engine.decode_parquet(block.location, group, keys)
+                others = [name for name in file.schema_arrow.names if name not in keys]
+                for batch in beside(decoded, file.schema_arrow.names, _decoded(file, other, group, bound, others)):
+                    bound.add(sum(batch.column(key).nbytes for key in keys))
+                    done += batch.num_rows
+                    yield batch
+            if done < file.metadata.row_group(group).num_rows:
+                yield from _from(done, _decoded(file, other, group, bound))
 
 
-def _values(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | Rejected]:
-    """The rows of a batch, as `orjson` takes them."""
-    names = batch.schema.names
-    nested = any(pa.types.is_nested(field.type) for field in batch.schema)
-    columns = [values_of(column) for column in batch.columns]
-    for row in zip(*columns, strict=True):
-        refused = next((place for place, one in enumerate(row) if isinstance(one, Rejected)), None)
-        if refused is not None:
-            why = row[refused]
-            yield Rejected(why.rule, f"column {names[refused]!r}: {why.reason}")
-        else:
-            value = dict(zip(names, row, strict=True))
-            yield _without_nulls(value) if nested else value
+def _decoded(
+    file: pq.ParquetFile, other: pq.ParquetFile, group: int, bound: Bound, columns: Sequence[str] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """The rows of a row group, or some columns of them, a batch at a time, by what those before it came to."""
+    most, size = safe_rows(other, group), 1
+    held: list[pa.RecordBatch] = []
+    for batch in file.iter_batches(batch_size=size, row_groups=[group], columns=columns, use_threads=False):
+        bound.add(batch.nbytes)
+        held.append(batch)
+        if sum(one.nbytes for one in held) >= _BATCH // 2:
+            yield held[0] if len(held) == 1 else pa.concat_batches(held)
+            held = []
+        size = max(1, min(most, 8 * size, _BATCH * batch.num_rows // max(1, batch.nbytes)))
+        file.reader.set_batch_size(size)  # of the batches that are still to come
+    if held:
+        yield pa.concat_batches(held)
 
 
-def _as_json(row: dict[str, Any]) -> bytes | Rejected:
-    try:
-        return orjson.dumps(row)
-    except (orjson.JSONEncodeError, TypeError):
-        for name, value in row.items():
-            try:
-                orjson.dumps(value)
-            except (orjson.JSONEncodeError, TypeError):
-                return Rejected("wrong_type", f"column {name!r}: the value has no form in JSON")
-        return Rejected("wrong_type", "a value has no form in JSON")
-
-
-def _without_nulls(row: dict[str, Any]) -> dict[str, Any]:
-    """A row without the null fields of its structs.
-
-    Parquet gives every struct of a column the same fields, and null where a row has none; which of these were null when
-    they were written it cannot say.
-    """
-    return {key: _inner(value) for key, value in row.items()}
-
-
-def _inner(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _inner(item) for key, item in value.items() if item is not None}
-    return [_inner(item) for item in value] if isinstance(value, list) else value
+def _from(row: int, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """What batches hold from a row on."""
+    for batch in batches:
+        if batch.num_rows > row:
+            yield batch.slice(row)
+        row = max(0, row - batch.num_rows)
 
 
 @contextmanager

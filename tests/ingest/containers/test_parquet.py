@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -133,8 +134,14 @@ def test_a_batch_is_bounded_by_what_its_rows_decode_to(
     column = pa.array([[{"t": one}] for one in values]) if nested else pa.array(values)
     data = file_of(pa.table({"text": ["a"] * len(values), "note": column}))
     sizes = list[int]()
-    before = parquet._values
-    monkeypatch.setattr(parquet, "_values", lambda batch: sizes.append(batch.nbytes) or before(batch))
+    before = parquet._batches
+
+    def batches(*arguments: Any) -> Iterator[pa.RecordBatch]:
+        for batch in before(*arguments):
+            sizes.append(batch.nbytes)
+            yield batch
+
+    monkeypatch.setattr(parquet, "_batches", batches)
     source = make_source(data, file="rows.parquet", max_expansion=10_000)
     assert len(rows_of(ingest(source))) == len(values)
     assert sum(sizes) > 60_000_000

@@ -19,6 +19,7 @@ def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
         for kernel in ("json_escapes.decode_string", "json_escapes.encode_string"):
             yield kernel, (*row, np.zeros(0, np.uint8), -1)
             yield kernel, (*row, np.zeros(6 * len(text) + 2, np.uint8), 2)
+        yield "json_escapes.encoded_length", row
         starts, ends, objects = np.zeros((3, 40), np.int64)
         for at in (-1, 1):
             yield "json_strings.list_scalars", (*row, starts, ends, np.zeros(40, np.int8), objects, at)
