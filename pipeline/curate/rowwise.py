@@ -302,6 +302,9 @@ def _blank(contents: pa.LargeStringArray) -> NDArray[np.bool_]:
 
 def _is_space(text: NDArray[np.uint8]) -> bool:
     """Whether all characters are white space; no more of a text is copied than it takes to know."""
+    begun = text[:_PIECE].tobytes().lstrip()
+    if begun and 32 < begun[0] < 127:  # most texts that begin with white space
+        return False
     decoder = getincrementaldecoder("utf-8")()
     pieces = (decoder.decode(text[at : at + _PIECE].tobytes()) for at in range(0, len(text), _PIECE))
     return all(piece.isspace() for piece in pieces if piece)

@@ -11,13 +11,13 @@ from pipeline.text.json_values import (
     HIGH,
     ONES,
     escape_width,
-    first_byte,
     list_members,
     load_word,
     same,
     skip_space,
 )
 from pipeline.text.kernel import declare, int64
+from pipeline.text.load import first_byte
 from pipeline.text.put import put_bytes
 
 __all__ = ["read_texts"]

@@ -12,8 +12,9 @@ import numpy as np
 from pipeline.text.boundaries import digits_end
 from pipeline.text.json_escapes import ESCAPES, code_unit
 from pipeline.text.kernel import declare, int64
+from pipeline.text.load import first_byte
 
-__all__ = ["first_byte", "list_members", "load_word", "string_stop"]
+__all__ = ["list_members", "load_word", "string_stop"]
 
 LONGEST_NUMBER = 200
 ONES = np.uint64(0x0101010101010101)
@@ -223,13 +224,6 @@ def skip_space(buffer: np.ndarray, at: int, end: int) -> int:
     while i < end and (buffer[i] == 32 or buffer[i] == 9 or buffer[i] == 13 or buffer[i] == 10):
         i += 1
     return i
-
-
-@declare("int64(uint64)")
-def first_byte(found: np.uint64) -> int:
-    """Return the number, from 0, of the lowest byte of which the high bit is set; no other bits are, and one is."""
-    lowest = found & (~found + np.uint64(1))
-    return int64((((lowest - np.uint64(1)) & ONES) * ONES) >> np.uint64(56)) - 1
 
 
 @declare("uint64(uint8[::1], int64)")

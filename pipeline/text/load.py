@@ -11,7 +11,7 @@ import numpy as np
 
 from pipeline.text.kernel import declare, int64
 
-__all__ = ["EACH", "HIGH", "blanks_at", "differ", "is_plain", "load"]
+__all__ = ["EACH", "HIGH", "blanks_at", "differ", "first_byte", "is_plain", "load"]
 
 EACH = np.uint64(0x0101010101010101)
 """1 in every byte; times a byte, that byte everywhere."""
@@ -30,6 +30,13 @@ _SPACES = EACH * np.uint64(32)
 def differ(word: np.uint64, byte: np.uint64) -> np.uint64:
     """Return `HIGH` of every byte that is not this one; of ASCII both, and what the other bits hold says nothing."""
     return (word ^ byte * EACH) + _LOW
+
+
+@declare("int64(uint64)")
+def first_byte(found: np.uint64) -> int:
+    """Return the number, from 0, of the lowest byte of which the high bit is set; no other bits are, and one is."""
+    lowest = found & (~found + _ONE)
+    return int64((((lowest - _ONE) & EACH) * EACH) >> _TOP) - 1
 
 
 @declare("int64(uint64)", inline=True)

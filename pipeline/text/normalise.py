@@ -16,7 +16,7 @@ import numpy as np
 from pipeline.text.characters import whitespace_width
 from pipeline.text.json_escapes import write_character
 from pipeline.text.kernel import declare, int64
-from pipeline.text.load import EACH, HIGH, is_plain, load
+from pipeline.text.load import EACH, HIGH, first_byte, is_plain, load
 from pipeline.text.two_level import two_level
 from pipeline.text.unicode_data import FOLDS
 
@@ -33,7 +33,7 @@ FOLDED = np.arange(128, dtype=np.uint8)
 FOLDED[65:91] += 32
 FOLDED[[9, 10, 11, 12, 13, 28, 29, 30, 31]] = 32
 
-NONE = np.uint64(0)
+FIRST = np.uint64(0x80)
 SPACES = EACH * np.uint64(32)
 # Added to a byte below 128, these set its highest bit if it is at least this character.
 FROM_A = EACH * np.uint64(0x80 - ord("A"))
@@ -110,25 +110,26 @@ def fold(buffer: np.ndarray, start: int, end: int, output: np.ndarray, at: int) 
     gap = 1  # nothing has been written yet, or a space last
     i = start
     while i < end:
-        # Of eight bytes of ASCII most often either all are written or none; else they are looked at one by one.
+        # Eight bytes of ASCII are written at once, up to where a blank follows another, or a run of blanks is passed.
         if i + 8 <= end:
             eight = load(buffer, i, end)
             if is_plain(eight):
                 blanks = white_of(eight)
-                if blanks == HIGH and gap:  # an indentation
-                    i += 8
+                second = blanks & (blanks << np.uint64(8) | np.uint64(gap << 7))  # blanks behind another
+                if second & FIRST:
+                    i += 8 if blanks == HIGH else first_byte(~blanks & HIGH)
                     continue
-                if blanks & (blanks << np.uint64(8) | np.uint64(gap << 7)) == NONE:  # no two beside each other
-                    capitals = (eight + FROM_A) & ~(eight + BEHIND_Z) & HIGH
-                    covered = (blanks >> np.uint64(7)) * np.uint64(255)  # all bits of each blank
-                    eight = (eight & ~covered) | (SPACES & covered) | capitals >> np.uint64(2)
-                    place = np.uint64(at + length)
-                    for k in range(8):
-                        output[place + np.uint64(k)] = np.uint8(eight >> np.uint64(8 * k))
-                    length += 8
-                    gap = int64(blanks >> np.uint64(63))
-                    i += 8
-                    continue
+                capitals = (eight + FROM_A) & ~(eight + BEHIND_Z) & HIGH
+                covered = (blanks >> np.uint64(7)) * np.uint64(255)  # all bits of each blank
+                eight = (eight & ~covered) | (SPACES & covered) | capitals >> np.uint64(2)
+                place = np.uint64(at + length)
+                for k in range(8):  # what is too much is written over
+                    output[place + np.uint64(k)] = np.uint8(eight >> np.uint64(8 * k))
+                width = first_byte(second) if second else 8
+                length += width
+                gap = 1 if second else int64(blanks >> np.uint64(63))
+                i += width
+                continue
         stop = min(i + 8, end)
         while i < stop:
             byte = int64(buffer[np.uint64(i)])

@@ -7,10 +7,13 @@ import numpy as np
 from pipeline.text.boundaries import is_digit, is_letter
 from pipeline.text.kernel import declare, int64
 
-__all__ = ["match_private_key"]
+__all__ = ["match_private_key", "names_armour"]
 
 SHORTEST = 40
 """Characters of base64 of the shortest key; less is the name of the armour without a key."""
+
+BLOCK = 64
+"""Bytes that are looked at together."""
 
 
 @declare("int64(uint8[::1], int64, int64)")
@@ -73,6 +76,23 @@ def names_private_key(buffer: np.ndarray, start: int, end: int) -> int:
             same += 1
         if same == len(PRIVATE_KEY):
             return 1
+    return 0
+
+
+@declare("int64(uint8[::1], int64, int64)")
+def names_armour(buffer: np.ndarray, start: int, end: int) -> int:
+    """Return 1 if the row may hold `PRIVATE KEY`, without which no private key is in it: it holds `E KEY`."""
+    i = start + 4
+    while i < end:
+        until = min(i + BLOCK, end)
+        found = False
+        for k in range(i, until):  # without a branch, so that a compiler makes vector instructions of it
+            at = np.uint64(k)
+            spelt = (buffer[at] == 89) & (buffer[at - np.uint64(1)] == 69) & (buffer[at - np.uint64(2)] == 75)
+            found |= spelt & (buffer[at - np.uint64(3)] == 32) & (buffer[at - np.uint64(4)] == 69)
+        if found:
+            return 1
+        i = until
     return 0
 
 

@@ -221,10 +221,15 @@ def write_narrow(
     count = size - width + 1
     for k in range(count):
         output[np.uint64(at + k)] = codes[k]
-    for j in range(1, width):
+    for j in range(1, width - 1, 2):  # two at a time, for each goes to memory and back
         for k in range(count):
             place = np.uint64(at + k)  # used as it is; a signed index may count from the end, and nothing is a vector
-            output[place] = output[place] * FACTOR + codes[np.uint64(j + k)]
+            value = output[place] * FACTOR + codes[np.uint64(j + k)]
+            output[place] = value * FACTOR + codes[np.uint64(j + 1 + k)]
+    if width % 2 == 0:
+        for k in range(count):
+            place = np.uint64(at + k)
+            output[place] = output[place] * FACTOR + codes[np.uint64(width - 1 + k)]
     return count
 
 
@@ -240,7 +245,7 @@ def offer_all(shingles: np.ndarray, count: int, turn: int, bucket: int, mixed: n
         for k in range(len(best)):
             largest = max(largest, best[k])
         for k in range(size):
-            mixed[k] = mix(shingles[first + k] ^ salt)
+            mixed[k] = mix(shingles[np.uint64(first + k)] ^ salt)  # as in `write_narrow`
         # Of a long text hardly a value is below what all buckets have: the others are left out, without branches.
         if largest != FREE:
             left = 0

@@ -73,11 +73,14 @@ def clean_until_stable(
     result = contents
     active = settled
     for _ in range(CLEANING_ROUNDS):
+        here = np.flatnonzero(active)
+        if 2 * len(here) < len(rows):  # else they are worked on where they are, which spares a copy
+            rows, active, texts = rows[here], active[here], take_rows(texts, here)
         flags = np.where(active, flags_of(texts), 0)
         here = np.flatnonzero(flags & wanted)
         if len(here) == 0:
             return result, settled
-        if 2 * len(here) < len(rows):  # else they are worked on where they are, which spares a copy
+        if 2 * len(here) < len(rows):
             rows, flags, texts = rows[here], flags[here], take_rows(texts, here)
         changed = np.zeros(len(rows), np.bool_)
         for bits, change in steps:

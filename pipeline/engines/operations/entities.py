@@ -12,6 +12,8 @@ from pipeline.engines.columns import TextColumn, from_arrow
 from pipeline.engines.launch import Out, bounds_of, launcher
 from pipeline.engines.operations.disguises import undisguise
 from pipeline.engines.operations.names import known
+from pipeline.engines.operations.nearby import Put, lines_around
+from pipeline.engines.operations.rows import filter_rows
 from pipeline.engines.phones import COUNTRIES, is_phone, unknown_countries
 from pipeline.engines.spans import Spans
 from pipeline.engines.wallets import is_wallet
@@ -19,7 +21,7 @@ from pipeline.engines.write import NOWHERE
 from pipeline.text.find import ANNOUNCED, find_candidates
 from pipeline.text.kernel import compiled, int64
 
-__all__ = ["find_entities"]
+__all__ = ["find_entities", "find_entities_near"]
 
 PHONE = ENTITIES.index("phone")
 CARD = ENTITIES.index("credit_card")
@@ -45,10 +47,7 @@ def find_entities(
     Raises:
         ValueError: An entity or a country is unknown.
     """
-    known(entities, ENTITIES, "entity")
-    for country in unknown_countries(countries):
-        raise ValueError(f"no country with a numbering plan has the code {country!r}")
-    wanted = sum(1 << ENTITIES.index(entity) for entity in set(entities))
+    wanted = _wanted(entities, countries)
     column = from_arrow(texts)
     found = _confirmed(column, wanted, tuple(countries))
     plain = undisguise(column)
@@ -56,11 +55,55 @@ def find_entities(
         rows, starts, ends, kinds = _confirmed(plain.texts, wanted, tuple(countries))
         hidden = plain.rows[rows], plain.begins(starts), plain.stops(ends - 1, column.buffer), kinds
         found = Spans(*map(np.concatenate, zip(found, hidden, strict=True)))
+    return _apart(found)
+
+
+def find_entities_near(
+    texts: pa.LargeStringArray, put: Put, entities: Sequence[str], *, countries: Sequence[str] = COUNTRIES
+) -> Spans:
+    """Find personal data in texts where something was put; arguments else, and result, as of `find_entities`.
+
+    Args:
+        texts: n texts.
+        put: Where they differ from texts in which everything that was found was replaced, or is not to be replaced.
+        entities: As of `find_entities`.
+        countries: As of `find_entities`.
+
+    Returns:
+        What `find_entities` does, save what stood in lines that are as they were.
+    """
+    column = from_arrow(texts)
+    lines = lines_around(column, put)
+    found = _confirmed(lines.column, _wanted(entities, countries), tuple(countries))
+    by = (lines.firsts - lines.column.bounds[:-1])[found.rows]
+    found = Spans(found.rows, found.starts + by, found.ends + by, found.entities)
+    found = found.only((found.starts >= lines.lows[found.rows]) & (found.starts < lines.highs[found.rows]))
+    found = _apart(Spans(lines.rows[found.rows], *found[1:]))
+    if not lines.whole.any():
+        return found
+    some = filter_rows(texts, lines.whole)
+    rows, starts, ends, kinds = find_entities(some, entities, countries=countries)
+    by = (column.bounds[:-1][lines.whole] - from_arrow(some).bounds[:-1])[rows]
+    whole = np.flatnonzero(lines.whole)[rows], starts + by, ends + by, kinds
+    found = Spans(*map(np.concatenate, zip(found, whole, strict=True)))
+    return found.only(np.argsort(found.starts))
+
+
+def _wanted(entities: Sequence[str], countries: Sequence[str]) -> int:
+    """The bits of the entities that are looked for."""
+    known(entities, ENTITIES, "entity")
+    for country in unknown_countries(countries):
+        raise ValueError(f"no country with a numbering plan has the code {country!r}")
+    return sum(1 << ENTITIES.index(entity) for entity in set(entities))
+
+
+def _apart(found: Spans) -> Spans:
+    """In their order, of those that overlap the one that is taken."""
     order = np.lexsort((found.entities, -found.ends, found.starts))
-    found = Spans(*(array[order] for array in found))
+    found = found.only(order)
     keep = np.empty(len(order), np.bool_)
     settle(found.starts, found.ends, found.entities, PHONE, keep)
-    return Spans(*(array[keep] for array in found))
+    return found.only(keep)
 
 
 def _confirmed(column: TextColumn, wanted: int, countries: tuple[str, ...]) -> Spans:

@@ -7,10 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
+from pipeline.engines.columns import from_arrow
+from pipeline.engines.launch import bounds_of
+from pipeline.engines.operations.nearby import Put
 from pipeline.engines.operations.replace import replace
 from pipeline.engines.operations.settle import Job, Round, settle
 from pipeline.engines.phones import COUNTRIES
 from pipeline.engines.redaction import Finder, Redaction
+from pipeline.engines.spans import Spans
 from pipeline.engines.stand_ins import StandIns
 
 __all__ = ["redact"]
@@ -46,8 +50,17 @@ def redact(
     """
     job = Job(entities, countries, also, stand_ins)
 
-    def once(some: pa.LargeStringArray, homes: np.ndarray) -> Round:
-        spans, values = job.changes(some, job.find_all(some), homes)
-        return Round(replace(some, spans, values), spans.rows, spans.entities)
+    def once(some: pa.LargeStringArray, homes: np.ndarray, put: Put | None) -> Round:
+        spans, values = job.changes(some, job.find_all(some, put), homes)
+        return Round(replace(some, spans, values), spans.rows, spans.entities, put=_put(some, spans, values))
 
     return settle(texts, job, rows, once)
+
+
+def _put(texts: pa.LargeStringArray, spans: Spans, values: pa.LargeStringArray) -> Put:
+    """Where the values stand once they are in the place of the spans."""
+    lengths = np.diff(from_arrow(values).bounds)
+    growth = bounds_of(lengths - (spans.ends - spans.starts))
+    before = growth[:-1] - growth[np.searchsorted(spans.rows, spans.rows)]  # of the spans before it in its text
+    starts = spans.starts - from_arrow(texts).bounds[spans.rows] + before
+    return Put(spans.rows, starts, starts + lengths)

@@ -14,6 +14,7 @@ from pipeline.engines.columns import TextColumn, from_arrow
 from pipeline.engines.json_keys import tell_apart
 from pipeline.engines.operations import json_strings
 from pipeline.engines.operations.json_strings import Scalars
+from pipeline.engines.operations.nearby import Put
 from pipeline.engines.operations.replace import replace
 from pipeline.engines.operations.settle import Job, Round, settle
 from pipeline.engines.phones import COUNTRIES
@@ -62,7 +63,7 @@ def redact_json(
     def inner(some: pa.LargeStringArray, homes: np.ndarray) -> Redaction:
         return redact_json(some, entities, countries=countries, also=also, stand_ins=stand_ins, rows=homes)
 
-    def once(some: pa.LargeStringArray, homes: np.ndarray) -> Round:
+    def once(some: pa.LargeStringArray, homes: np.ndarray, put: Put | None) -> Round:
         column = from_arrow(some)
         scalars = json_strings.scalars_of(column)
         decode = partial(json_strings.decode, column, scalars)

@@ -44,18 +44,15 @@ def put_rows(
     Returns:
         n texts, and which ones are not what they were: bool (n).
     """
-    if chosen.all():
-        old, result = texts, new
-    else:
-        mask = pa.array(chosen)
-        old = None if certain else texts.filter(mask)
-        result = pc.replace_with_mask(texts, mask, new)
+    mask = None if chosen.all() else pa.array(chosen)
     changed = chosen
     if not certain:
+        old = texts if mask is None else texts.filter(mask)
         changed = chosen.copy()
         changed[chosen] = pc.not_equal(old, new).to_numpy(zero_copy_only=False)
         if not changed.any():
             return texts, changed
+    result = new if mask is None else pc.replace_with_mask(texts, mask, new)
     if launcher().parallel and result is not new:
         places = np.arange(len(texts))
         places[chosen] = len(texts) + np.arange(len(new))

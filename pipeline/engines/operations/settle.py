@@ -10,7 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.engines import ENTITIES
-from pipeline.engines.operations.entities import find_entities
+from pipeline.engines.launch import launcher
+from pipeline.engines.operations.entities import find_entities, find_entities_near
+from pipeline.engines.operations.nearby import Put
 from pipeline.engines.operations.rows import filter_rows, put_rows
 from pipeline.engines.redaction import Finder, Redaction
 from pipeline.engines.spans import Spans, merge, values_of
@@ -42,8 +44,10 @@ class Job:
         """What the kernels find."""
         return find_entities(texts, self._entities, countries=self._countries)
 
-    def find_all(self, texts: pa.LargeStringArray) -> Spans:
-        """What the kernels find, and what else there is."""
+    def find_all(self, texts: pa.LargeStringArray, put: Put | None) -> Spans:
+        """What the kernels find, and what else there is; of texts read before, only what `put` can have brought."""
+        if put is not None and self.also is None and not launcher().parallel:  # else copies would travel
+            return find_entities_near(texts, put, self._entities, countries=self._countries)
         found = self.find(texts)
         return merge(texts, found, self.also(texts)) if self.also else found
 
@@ -71,19 +75,21 @@ class Round(NamedTuple):
         rows: int64 (m), the text of each replacement.
         entities: int8 (m), its entity.
         lost: int64, texts that cannot be redacted.
+        put: Where the replacements stand in the texts; None if that is not known.
     """
 
     texts: pa.LargeStringArray
     rows: np.ndarray
     entities: np.ndarray
     lost: np.ndarray = np.empty(0, np.int64)
+    put: Put | None = None
 
 
 def settle(
     texts: pa.LargeStringArray,
     job: Job,
     rows: np.ndarray | None,
-    once: Callable[[pa.LargeStringArray, np.ndarray], Round],
+    once: Callable[[pa.LargeStringArray, np.ndarray, Put | None], Round],
 ) -> Redaction:
     """Redact all texts, then again those that changed, until none does.
 
@@ -91,14 +97,14 @@ def settle(
         texts: n texts.
         job: For the names of its entities.
         rows: int64 (n), the row that each text is a part of; its own place unless given.
-        once: Makes one round of some texts and their rows.
+        once: Makes one round of some texts and their rows, told where the round before has put something in them.
     """
     homes = np.arange(len(texts)) if rows is None else rows
     counts = np.zeros((len(texts), len(job.names)), np.int64)
     settled = np.ones(len(texts), np.bool_)
 
-    def again(texts: pa.LargeStringArray, here: np.ndarray, rounds: int) -> pa.LargeStringArray:
-        done = once(texts, homes[here])
+    def again(texts: pa.LargeStringArray, here: np.ndarray, rounds: int, put: Put | None) -> pa.LargeStringArray:
+        done = once(texts, homes[here], put)
         settled[here[done.lost]] = False
         if not len(done.rows):
             return texts
@@ -109,12 +115,12 @@ def settle(
         changed = np.zeros(len(here), np.bool_)
         changed[done.rows] = True
         part = filter_rows(done.texts, changed)
-        last = again(part, here[changed], rounds - 1)
+        last = again(part, here[changed], rounds - 1, done.put.among(changed) if done.put else None)
         if last is part:
             return done.texts
         return put_rows(done.texts, changed, last, certain=True)[0]
 
-    after = again(texts, np.arange(len(texts)), ROUNDS)
+    after = again(texts, np.arange(len(texts)), ROUNDS, None)
     if not settled.all():
         nothing = pa.repeat(pa.scalar("", pa.large_string()), int((~settled).sum()))
         after = put_rows(after, ~settled, nothing, certain=True)[0]

@@ -115,6 +115,7 @@ def _places() -> Iterator[tuple[str, tuple[Any, ...]]]:
         "private_key.match_private_key": lambda byte: byte == 45,
         "private_key.hyphens": anything,
         "private_key.names_private_key": anything,
+        "private_key.names_armour": anything,
         "url_credentials.match_url_credentials": anything,
     }
     after_floor = {

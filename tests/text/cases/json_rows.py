@@ -59,4 +59,4 @@ def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
         yield "json_values.same", (NUMBERS, 0, 2, NUMBERS, at, at + 2)
         yield "json_values.spells", (NUMBERS, at, np.uint64(0x65757274), 4)
     for bits in (0x80, 0x8000, 0x8080000000000000, 0x8000000000000000, 0x8080808080808080):
-        yield "json_values.first_byte", (np.uint64(bits),)
+        yield "load.first_byte", (np.uint64(bits),)
