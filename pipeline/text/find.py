@@ -65,7 +65,8 @@ def find_candidates(
     """List what may be personal data in the row, and return how many spans there are.
 
     Each entity is searched from a mark that it cannot lack, such as the `@` of an address. So the spans are almost in
-    order. Those of one entity do not overlap, those of different ones may.
+    order. Those of one entity do not overlap, those of different ones may. Save a private key, none reaches over a line
+    feed or depends on another line: redaction relies on it (`engines/operations/nearby.py`).
 
     Args:
         buffer: Bytes of the column; the row is `[start, end)`.

@@ -34,7 +34,7 @@ def differ(word: np.uint64, byte: np.uint64) -> np.uint64:
 
 @declare("int64(uint64)")
 def first_byte(found: np.uint64) -> int:
-    """Return the number, from 0, of the lowest byte of which the high bit is set; no other bits are, and one is."""
+    """Return the number, from 0, of the lowest byte of which the high bit is set: at least one is, and no lower bit."""
     lowest = found & (~found + _ONE)
     return int64((((lowest - _ONE) & EACH) * EACH) >> _TOP) - 1
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pipeline.engines import ENTITIES, cpu
 from pipeline.engines.columns import from_arrow
-from pipeline.engines.operations.nearby import Put, lines_around
+from pipeline.engines.operations import nearby
+from pipeline.engines.operations.nearby import Put, flag_whole, lines_around
 from pipeline.engines.spans import Spans
 from tests.text.columns import column
 from tests.text.test_redact import PIECES
@@ -50,6 +52,8 @@ VALUES = [
     "415-555-0123",
 ]
 RIGHT = ["", "", "\n", " 0958", " 1111", "-0123", "@x.org", " the 785 8949", " fax", "9a1B8c2D'", "=py39", "@h", " 00"]
+# Beside a disguise these tell a reading without it from one with it; the first is of the shape of a stand-in.
+LEFT += ["password＝'<A_1#4539578763621486>'", "card ４111 1111 1111 1111 ", "－－－－－", "＝", "h＠"]
 RIGHT += ["\n0958", "\nfax", "\n@x.org", "QUJD" * 10, "-----END", " \u200b", " a%40b.org"]
 SPOTS = st.tuples(st.sampled_from(LEFT), st.sampled_from(VALUES), st.sampled_from(RIGHT)).map("".join)
 SOME = st.one_of(SPOTS, SPOTS, SPOTS, st.just(CALM), st.sampled_from(["\n", " ", *PIECES]))
@@ -118,17 +122,59 @@ def test_what_is_put_in_place_may_complete_what_stands_in_its_line(
     assert replaced(text, entity, new) == after
 
 
-@settings(max_examples=1000, deadline=None)
+KEY_BODY = "QUJD" * 15
+
+
+@pytest.mark.parametrize(
+    ("disguised", "line", "after"),
+    [
+        # A span found without the disguise is the one taken, and stays as it is: what it hides is found without it.
+        ("card ４111 1111 1111 1111", "password＝'<A_1#4539578763621486>'", "password＝'<A_1#<CREDIT_CARD>>'"),
+        # A URL is taken before the key that begins in it, whose body is then searched for addresses.
+        (
+            "https://u:p４-----BEG@h－－－－－ PRIVATE KEY-----AAAA@x.org",
+            f"{KEY_BODY}\nhost ＝＝8.8.8.8 and more\n-----END X-----",
+            f"{KEY_BODY}\nhost ＝＝<IP> and more\n-----END X-----",
+        ),
+    ],
+)
+def test_a_text_that_was_disguised_is_read_whole_from_then_on(disguised: str, line: str, after: str) -> None:
+    texts = column([f"{CALM}{disguised}\n{CALM}{line}\n{CALM}"])
+    (found,) = cpu.redact(texts, ENTITIES).texts.to_pylist()
+    assert found.endswith(f"{CALM}{after}\n{CALM}")
+    assert cpu.redact(texts, ENTITIES, also=Nobody()).texts.to_pylist() == [found]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.lists(SOME, max_size=4).map("".join), min_size=1, max_size=5))
+def test_what_is_found_in_a_line_depends_on_no_other(texts: list[str]) -> None:
+    lines = [line for text in texts for line in text.split("\n")]
+    together = CALM + "".join(f"{line}\n{CALM}" for line in lines)
+    whole = np.zeros(1, np.bool_)
+    flag_whole(*from_arrow(column([together])), whole)
+    assume(not whole[0])
+    begin, wanted = len(CALM), []
+    for line in lines:
+        found = cpu.find_entities(column([f"{CALM}{line}\n{CALM}"]), ENTITIES)
+        wanted += [(a + begin - len(CALM), b + begin - len(CALM), k) for _, a, b, k in zip(*found, strict=True)]
+        begin += len(f"{line}\n{CALM}".encode())
+    found = cpu.find_entities(column([together]), ENTITIES)
+    assert [(a, b, k) for _, a, b, k in zip(*found, strict=True)] == wanted
+
+
+@pytest.mark.parametrize("share", [nearby.SHARE, 0])
+@settings(max_examples=500, deadline=None)
 @given(TEXTS, st.lists(st.sampled_from(NEW), min_size=11, max_size=11), st.booleans())
 def test_rounds_that_read_only_lines_find_what_those_find_that_read_everything(
-    texts: list[str], new: list[str], tags: bool
+    share: int, texts: list[str], new: list[str], tags: bool
 ) -> None:
     def stand_ins(rows: np.ndarray, entities: np.ndarray, values: pa.LargeStringArray) -> pa.LargeStringArray:
         return column([new[entity] for entity in entities])
 
     options = {} if tags else {"stand_ins": stand_ins}
     some = column(["x", *(f"{CALM}{text}\n{CALM}" for text in texts)])[1:]
-    lines = cpu.redact(some, ENTITIES, **options)
+    with mock.patch.object(nearby, "SHARE", share):  # 0: however much of a text has changed
+        lines = cpu.redact(some, ENTITIES, **options)
     whole = cpu.redact(some, ENTITIES, also=Nobody(), **options)
     assert lines.texts.equals(whole.texts)
     assert np.array_equal(lines.counts, whole.counts)
@@ -139,7 +185,8 @@ def lines_of(text: str, *values: str) -> tuple[bool, list[str]]:
     """Whether a text is read whole, else the lines that are read of it when those values were put in it."""
     texts = column(["before", text])[1:]
     starts = np.array([text.encode().index(value.encode()) for value in values], np.int64)
-    put = Put(np.zeros(len(values), np.int64), starts, starts + [len(value.encode()) for value in values])
+    ends = starts + [len(value.encode()) for value in values]
+    put = Put(np.zeros(len(values), np.int64), starts, ends, np.zeros(1, np.bool_))
     lines = lines_around(from_arrow(texts), put)
     buffer = from_arrow(texts).buffer
     pieces = zip(lines.lows.tolist(), lines.highs.tolist(), strict=True)

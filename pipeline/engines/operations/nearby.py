@@ -1,8 +1,11 @@
 """Personal data near the places of a text where something was put: what was read before need not be read again.
 
-Nothing that the kernels find reaches over a line feed, nor does it depend on another line, save an armoured private key
-and what a disguise hides (a text with one disguise is read without all of them). So of texts that were read already,
-only the lines are read that have changed, unless a text holds one of the two.
+Nothing that the kernels find reaches over a line feed, nor does it depend on another line (`find_candidates`), and of
+spans that overlap, which do so within a line, the same one is taken each time. Everything that was found in a text has
+been replaced, or stays, and would be found and left again. So a line as it was brings nothing new, and only those are
+read that have changed. Two things may reach over lines, an armoured private key and what a disguise hides (a text with
+one disguise is read without all of them, and what is found so may be taken in the place of what is found in the text as
+it is): a text that holds one of these, or held one when it was read before, is read whole from then on.
 """
 
 from __future__ import annotations
@@ -16,11 +19,11 @@ from pipeline.text.disguises import is_disguised
 from pipeline.text.kernel import compiled
 from pipeline.text.private_key import names_armour
 
-__all__ = ["Lines", "Put", "lines_around"]
+__all__ = ["Lines", "Put", "flag_whole", "lines_around"]
 
 BESIDE = 64
-"""Bytes on either side of a line that are read with it: the kernels look no further ahead than where a line ends, but
-they ask whether so many bytes are there."""
+"""Bytes on either side of a line that are read with it: the kernels look no further than a line, but they ask whether
+so many bytes are there (40 of them before a number)."""
 
 SHARE = 8
 """A text of which more than one byte in so many would be read is read whole: what is read is copied."""
@@ -33,15 +36,17 @@ class Put(NamedTuple):
         rows: int64 (m), the text of each place.
         starts: int64 (m), its first byte, counted from the text's.
         ends: int64 (m), the place after its last byte, likewise.
+        whole: bool (n), the texts of which lines did not stand alone when they were read before.
     """
 
     rows: np.ndarray
     starts: np.ndarray
     ends: np.ndarray
+    whole: np.ndarray
 
     def among(self, chosen: np.ndarray) -> Put:
         """The same places where only the texts that are `chosen` (bool), all that have one, are left."""
-        return Put((np.cumsum(chosen) - 1)[self.rows], self.starts, self.ends)
+        return Put((np.cumsum(chosen) - 1)[self.rows], self.starts, self.ends, self.whole[chosen])
 
 
 class Lines(NamedTuple):
@@ -72,7 +77,7 @@ def lines_around(column: TextColumn, put: Put) -> Lines:
     count = find_lines(*column, put.rows, starts, ends, rows, lows, highs)
     rows, lows, highs = rows[:count], lows[:count], highs[:count]
     firsts, lasts = np.maximum(lows - BESIDE, begins[rows]), np.minimum(highs + BESIDE, stops[rows])
-    whole = SHARE * np.bincount(rows, lasts - firsts, column.rows) > stops - begins
+    whole = put.whole | (SHARE * np.bincount(rows, lasts - firsts, column.rows) > stops - begins)
     flag_whole(*column, whole)
     kept = ~whole[rows]
     rows, lows, highs, firsts, lasts = (array[kept] for array in (rows, lows, highs, firsts, lasts))
@@ -121,7 +126,7 @@ def find_lines(
 
 @compiled
 def flag_whole(buffer: np.ndarray, bounds: np.ndarray, whole: np.ndarray) -> None:
-    """Flag the texts in which lines do not stand alone."""
+    """Flag the texts in which lines do not stand alone, of those that are not flagged already."""
     for row in range(len(whole)):
         if not whole[row]:
             start = bounds[row]

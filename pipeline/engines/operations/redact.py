@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from pipeline.engines.columns import from_arrow
 from pipeline.engines.launch import bounds_of
-from pipeline.engines.operations.nearby import Put
+from pipeline.engines.operations.nearby import Put, flag_whole
 from pipeline.engines.operations.replace import replace
 from pipeline.engines.operations.settle import Job, Round, settle
 from pipeline.engines.phones import COUNTRIES
@@ -52,15 +52,20 @@ def redact(
 
     def once(some: pa.LargeStringArray, homes: np.ndarray, put: Put | None) -> Round:
         spans, values = job.changes(some, job.find_all(some, put), homes)
-        return Round(replace(some, spans, values), spans.rows, spans.entities, put=_put(some, spans, values))
+        after = _put(some, spans, values, put) if job.by_lines else None
+        return Round(replace(some, spans, values), spans.rows, spans.entities, put=after)
 
     return settle(texts, job, rows, once)
 
 
-def _put(texts: pa.LargeStringArray, spans: Spans, values: pa.LargeStringArray) -> Put:
-    """Where the values stand once they are in the place of the spans."""
+def _put(texts: pa.LargeStringArray, spans: Spans, values: pa.LargeStringArray, before: Put | None) -> Put:
+    """Where the values stand once they are in the place of the spans of texts in which others were put `before`."""
+    column = from_arrow(texts)
+    whole = np.ones(column.rows, np.bool_)
+    whole[spans.rows] = False if before is None else before.whole[spans.rows]  # the others are not read again
+    flag_whole(*column, whole)
     lengths = np.diff(from_arrow(values).bounds)
     growth = bounds_of(lengths - (spans.ends - spans.starts))
-    before = growth[:-1] - growth[np.searchsorted(spans.rows, spans.rows)]  # of the spans before it in its text
-    starts = spans.starts - from_arrow(texts).bounds[spans.rows] + before
-    return Put(spans.rows, starts, starts + lengths)
+    shift = growth[:-1] - growth[np.searchsorted(spans.rows, spans.rows)]  # of the spans before it in its text
+    starts = spans.starts - column.bounds[spans.rows] + shift
+    return Put(spans.rows, starts, starts + lengths, whole)

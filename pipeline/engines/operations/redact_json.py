@@ -64,6 +64,7 @@ def redact_json(
         return redact_json(some, entities, countries=countries, also=also, stand_ins=stand_ins, rows=homes)
 
     def once(some: pa.LargeStringArray, homes: np.ndarray, put: Put | None) -> Round:
+        # Strings are decoded anew each round, so none says where in them something was put: `put` is None.
         column = from_arrow(some)
         scalars = json_strings.scalars_of(column)
         decode = partial(json_strings.decode, column, scalars)

@@ -44,9 +44,17 @@ class Job:
         """What the kernels find."""
         return find_entities(texts, self._entities, countries=self._countries)
 
+    @property
+    def by_lines(self) -> bool:
+        """Whether only changed lines are read again.
+
+        `also` may look at more than a line, and where many threads read, the lines would be copied to them.
+        """
+        return self.also is None and not launcher().parallel
+
     def find_all(self, texts: pa.LargeStringArray, put: Put | None) -> Spans:
         """What the kernels find, and what else there is; of texts read before, only what `put` can have brought."""
-        if put is not None and self.also is None and not launcher().parallel:  # else copies would travel
+        if put is not None:
             return find_entities_near(texts, put, self._entities, countries=self._countries)
         found = self.find(texts)
         return merge(texts, found, self.also(texts)) if self.also else found
