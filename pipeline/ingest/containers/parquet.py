@@ -167,14 +167,21 @@ def _decoded(
     held: list[pa.RecordBatch] = []
     for batch in file.iter_batches(batch_size=size, row_groups=[group], columns=columns, use_threads=False):
         bound.add(batch.nbytes)
+        if sum(one.num_rows for one in held) + batch.num_rows > most:  # whose bytes may be shared, or none
+            yield _joined(held)
+            held = []
         held.append(batch)
         if sum(one.nbytes for one in held) >= _BATCH // 2:
-            yield held[0] if len(held) == 1 else pa.concat_batches(held)
+            yield _joined(held)
             held = []
         size = max(1, min(most, 8 * size, _BATCH * batch.num_rows // max(1, batch.nbytes)))
         file.reader.set_batch_size(size)  # of the batches that are still to come
     if held:
-        yield pa.concat_batches(held)
+        yield _joined(held)
+
+
+def _joined(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
+    return batches[0] if len(batches) == 1 else pa.concat_batches(batches)
 
 
 def _from(row: int, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -22,6 +22,7 @@ from pipeline.errors import InputError
 from pipeline.ingest import Block, Ingested, lines, read_blocks, read_slices, survey
 from pipeline.ingest.containers import CONTAINERS, batch_texts, parquet
 from pipeline.ingest.containers.parquet_beside import decodable
+from pipeline.ingest.containers.parquet_sizes import safe_rows
 from pipeline.schema import LEDGER, ROWS
 
 SOURCES = {
@@ -237,3 +238,25 @@ def test_more_rows_than_there_are_is_an_error(tmp_path: Path) -> None:
     engine.decode_parquet = lambda *which: [*decode(*which), *decode(*which)]
     with pytest.raises(InputError, match="its columns differ in length"):
         list(read_slices(blocks, max_row_bytes=1 << 20, slice_bytes=1 << 20, engine=engine))
+
+
+@pytest.mark.parametrize("column", [pa.array(["x" * 20_000] * 3000).dictionary_encode(), pa.nulls(9000)])
+def test_no_more_rows_are_joined_than_are_safe_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, column: pa.Array
+) -> None:
+    """However few bytes a batch says that it has."""
+    table = pa.table({"text": [f"text {number}" for number in range(len(column))], "shared": column})
+    blocks = blocks_of(tmp_path, table, {**SOURCES["text"], "max_expansion": 1 << 20}, 1 << 20)
+    rows, before = [], parquet.read_texts
+
+    def read(batch: pa.RecordBatch, *others: Any) -> Any:
+        rows.append(batch.num_rows)
+        return before(batch, *others)
+
+    monkeypatch.setattr(parquet, "read_texts", read)
+    for block in blocks:
+        for _ in parquet.read_parquet_texts(block, ["text"], None, max_row_bytes=1 << 20):
+            pass
+    (safe,) = {safe_rows(pq.ParquetFile(block.location, read_dictionary=["shared"]), 0) for block in blocks}
+    assert sum(rows) == len(column)
+    assert safe // 2 < max(rows) <= safe
