@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -15,7 +16,7 @@ from pipeline.engines import Engine
 from pipeline.errors import InputError, did_you_mean
 from pipeline.ingest.blocks import Block
 from pipeline.ingest.containers.batch_json import Constants, lines_of_batch
-from pipeline.ingest.containers.batch_texts import read_texts
+from pipeline.ingest.containers.batch_texts import are_texts, read_texts
 from pipeline.ingest.containers.parquet_beside import beside, decodable
 from pipeline.ingest.containers.parquet_sizes import byte_arrays, decoded_bytes, packed_bytes, safe_rows
 from pipeline.ingest.lines import Lines, gathered, regathered
@@ -72,12 +73,7 @@ def read_parquet(block: Block, *, max_row_bytes: int) -> Iterator[Lines]:
     Raises:
         InputError: the file cannot be read, or decodes to more than `max_expansion` allows.
     """
-    constants = _constants(block)
-    return gathered(
-        line
-        for number, batch in _numbered(block, _batches(block))
-        for line in lines_of_batch(batch, number, constants, max_row_bytes)
-    )
+    return _lines(block, _numbered(block, _batches(block)), max_row_bytes)
 
 
 def read_parquet_texts(
@@ -94,12 +90,24 @@ def read_parquet_texts(
     Raises:
         InputError: as of `read_parquet`.
     """
+    batches = _numbered(block, _batches(block, keys, engine))
+    first = next(batches, None)
+    if first is None:
+        return
+    columnar = are_texts(first[1].schema, keys)
+    batches = chain(iter([first]), batches)  # an iterator lets go of its list when it is through: it may be large
+    del first
+    if not columnar:
+        yield from _lines(block, batches, max_row_bytes)
+        return
     constants = _constants(block)
-    read = (
-        read_texts(batch, number, keys, constants, max_row_bytes, engine)
-        for number, batch in _numbered(block, _batches(block, keys, engine))
-    )
-    return regathered(read) if engine is None else read  # whose copies of columns are best left whole
+    read = (read_texts(batch, number, keys, constants, max_row_bytes, engine) for number, batch in batches)
+    yield from regathered(read) if engine is None else read  # whose copies of columns are best left whole
+
+
+def _lines(block: Block, batches: Iterator[tuple[int, pa.RecordBatch]], limit: int) -> Iterator[Lines]:
+    constants = _constants(block)
+    return gathered(line for number, batch in batches for line in lines_of_batch(batch, number, constants, limit))
 
 
 def check_columns(needed: Iterable[str], columns: Iterable[str], location: str) -> None:
@@ -167,7 +175,7 @@ def _decoded(
     held: list[pa.RecordBatch] = []
     for batch in file.iter_batches(batch_size=size, row_groups=[group], columns=columns, use_threads=False):
         bound.add(batch.nbytes)
-        if sum(one.num_rows for one in held) + batch.num_rows > most:  # whose bytes may be shared, or none
+        if held and sum(one.num_rows for one in held) + batch.num_rows > most:  # whose bytes may be shared, or none
             yield _joined(held)
             held = []
         held.append(batch)

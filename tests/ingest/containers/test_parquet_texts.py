@@ -260,3 +260,46 @@ def test_no_more_rows_are_joined_than_are_safe_at_once(
     (safe,) = {safe_rows(pq.ParquetFile(block.location, read_dictionary=["shared"]), 0) for block in blocks}
     assert sum(rows) == len(column)
     assert safe // 2 < max(rows) <= safe
+
+
+def test_rows_that_are_not_utf8_leave_the_others_to_be_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = [b"\xff" if number % 100 == 7 else None if number % 9 == 0 else b"some words" for number in range(1000)]
+    for column in (pa.array(values), unchecked(values), pa.array(values).dictionary_encode()):
+        blocks = blocks_of(tmp_path, pa.table({"text": column}), {**SOURCES["text"], "skip_invalid": True}, 1 << 20)
+        (expected,) = as_lines(blocks, 1 << 20)
+        seen = []
+        for some in parquet.read_parquet_texts(blocks[0], ["text"], None, max_row_bytes=1 << 20):
+            assert some.read is not None
+            seen += some.read.plain.tolist()
+        assert seen == [value == b"some words" for value in values]
+        with monkeypatch.context() as patch:
+            patch.delattr("pipeline.ingest.plain.read_rows")
+            assert_same(read_blocks(blocks, max_row_bytes=1 << 20), expected)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        pa.table({"text": pa.array([b"abcd"] * 9, pa.binary(4))}),
+        pa.table({"text": pa.array(['"some words"'] * 9, pa.json_())}),
+        pa.table({"n": range(9)}),
+        pa.table([["some words"] * 9, ["more words"] * 9], names=["text", "text"]),
+    ],
+)
+def test_what_is_no_column_of_texts_is_read_by_the_kernel_of_lines(
+    tmp_path: Path, table: pa.Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By an engine's too; a text that is a constant as well."""
+    columns = {} if "text" in table.schema.names else {"columns": {"text": "n"}}  # else it is not even surveyed
+    found = blocks_of(tmp_path, table, {**SOURCES["text"], **columns, "skip_invalid": True}, 1 << 20)
+    source = found[0].source.model_copy(update={"columns": {}})
+    blocks = [dataclasses.replace(one, source=source, constants=(("text", '"one for all"'),)) for one in found]
+    (expected,) = as_lines(blocks, 1 << 20)
+    read, engine = [], engine_of(9, 9)
+    engine.read_lines = lambda *given: read.append(cpu.read_lines(*given)) or read[-1]
+    monkeypatch.delattr("pipeline.ingest.read.parse")
+    assert_same(read_blocks(blocks, max_row_bytes=1 << 20), expected)
+    assert_same(
+        together(list(read_slices(blocks, max_row_bytes=1 << 20, slice_bytes=1 << 20, engine=engine))), expected
+    )
+    assert sum(len(one.plain) for one in read) == 9
