@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from itertools import chain
 from typing import Any
 
@@ -155,15 +156,20 @@ def _batches(block: Block, keys: Sequence[str] = (), engine: Engine | None = Non
         bound = Bound(block.location, packed * block.source.max_expansion)
         for group in groups:
             bound.expect(file.metadata.row_group(group).total_byte_size)
-            done = 0
+            rows, done = file.metadata.row_group(group).num_rows, 0
             if engine is not None and decodable(file, group, keys, block.location):
+                tried = copy(bound)  # what is decoded here once more, as it was not all decoded there, counts once
                 decoded = engine.decode_parquet(block.location, group, keys)
                 others = [name for name in file.schema_arrow.names if name not in keys]
-                for batch in beside(decoded, file.schema_arrow.names, _decoded(file, other, group, bound, others)):
-                    bound.add(sum(batch.column(key).nbytes for key in keys))
+                for batch in beside(decoded, file.schema_arrow.names, _decoded(file, other, group, tried, others)):
+                    tried.add(sum(batch.column(key).nbytes for key in set(keys)))
                     done += batch.num_rows
+                    if done > rows:
+                        raise pa.ArrowInvalid("more rows were decoded than it holds")
                     yield batch
-            if done < file.metadata.row_group(group).num_rows:
+                if done == rows:
+                    bound = tried
+            if done < rows:
                 yield from _from(done, _decoded(file, other, group, bound))
 
 
