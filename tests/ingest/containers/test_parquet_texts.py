@@ -252,22 +252,23 @@ def test_more_rows_than_there_are_is_an_error(tmp_path: Path, others: dict[str, 
 
 
 @pytest.mark.parametrize(
-    ("source", "stops", "room", "honest"),
+    ("source", "group", "stops", "room", "honest"),
     [
-        ("text", 30, 600_000, True),
-        ("one text twice", 40, 600_000, True),
-        ("one text twice", 30, 600_000, True),
-        ("text", 40, 200_000, False),
-        ("text", 30, 300_000, False),
+        ("text", 40, 30, 600_000, True),
+        ("one text twice", 40, 40, 600_000, True),
+        ("one text twice", 40, 30, 600_000, True),
+        ("text", 40, 40, 200_000, False),
+        ("text", 40, 30, 300_000, False),
+        ("text", 20, 20, 300_000, False),
     ],
 )
 def test_what_an_engine_decodes_counts_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, stops: int, room: int, honest: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, group: int, stops: int, room: int, honest: bool
 ) -> None:
     """Of what a file may decode to: 400 kB of texts."""
     monkeypatch.setattr(packed, "FREE", room)
     table = pa.table({"text": ["word " * 2000] * 40, "n": range(40)})
-    blocks = blocks_of(tmp_path, table, {**SOURCES[source], "max_expansion": 1}, 1 << 20)
+    blocks = blocks_of(tmp_path, table, {**SOURCES[source], "max_expansion": 1}, 1 << 20, row_group_size=group)
     decoded, engine = 0, engine_of(10, stops)
     with nullcontext() if honest else pytest.raises(InputError, match="decompression bomb"):
         for some in read_slices(blocks, max_row_bytes=1 << 20, slice_bytes=1, engine=engine):
