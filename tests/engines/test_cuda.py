@@ -6,13 +6,15 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numba
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -84,6 +86,25 @@ def test_text_is_copied_to_the_device_once_and_only_what_changed_comes_back(tmp_
     assert len(back) > len(BACK)
     assert sum(back) == READ + sum(BACK)
     assert tables == parquet
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, MemoryError, OverflowError, ValueError, TypeError, IndexError, OSError])
+def test_whatever_error_cudf_raises_the_rest_of_the_rows_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
+) -> None:
+    from pipeline.engines.cuda import parquet
+
+    def series(*_: Any) -> Iterator[dict[str, Any]]:
+        yield {"text": ["one", "two"]}
+        raise kind("libcudf says so")
+
+    pq.write_table(pa.table({"text": ["one", "two", "three"]}), tmp_path / "rows.parquet")
+    monkeypatch.setattr(parquet, "series_of_parquet", series)
+    monkeypatch.setattr(parquet, "from_cudf", lambda one, *_, **__: one)
+    left: list[tuple[str, int]] = []
+    gpu: Any = SimpleNamespace(leave=lambda *what: left.append(what))
+    assert list(parquet.decoded(str(tmp_path / "rows.parquet"), 0, ["text"], gpu)) == [{"text": ["one", "two"]}]
+    assert left == [("Parquet that cuDF does not decode", 1)]
 
 
 def tables_of_file(path: Path) -> list[str]:

@@ -23,12 +23,15 @@ _AT_ONCE = 64 << 20
 _UNPACKED = 256 << 20
 """Bytes of device memory for pages as they are unpacked and decoded, about."""
 
+_ERRORS = (ArithmeticError, IndexError, MemoryError, OSError, RuntimeError, TypeError, ValueError)
+"""What libcudf's errors become in Python (pylibcudf's `exception_handler.pxd`)."""
+
 
 def decoded(path: str, group: int, columns: Sequence[str], gpu: Gpu) -> Iterator[dict[str, pa.LargeStringArray]]:
     """Decode columns of a row group, some rows at a time; each is copied to the host, and its bytes stay on the device.
 
-    Where cuDF cannot go on, no more rows come, and that is counted among what is left to the host: whoever asked
-    decodes the others, and finds out whether the file is damaged.
+    Where cuDF cannot go on, whatever error it raises, no more rows come, and that is counted among what is left to the
+    host: whoever asked decodes the others, and finds out whether the file is damaged.
 
     Args:
         path: Of a local file.
@@ -41,7 +44,7 @@ def decoded(path: str, group: int, columns: Sequence[str], gpu: Gpu) -> Iterator
         try:
             piece = next(pieces, None)
             texts = {} if piece is None else {name: from_cudf(one, gpu, nulls=True) for name, one in piece.items()}
-        except (RuntimeError, MemoryError, OverflowError, ValueError):  # what libcudf's errors become
+        except _ERRORS:
             rows = pq.read_metadata(path).row_group(group).num_rows
             gpu.leave("Parquet that cuDF does not decode", rows - done)
             return

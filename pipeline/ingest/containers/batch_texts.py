@@ -6,7 +6,7 @@ or that may not be, are left to these two.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import orjson
@@ -16,17 +16,24 @@ from pipeline.engines import Engine
 from pipeline.engines.columns import from_arrow, to_arrow, without_nulls
 from pipeline.engines.plain_lines import PlainLines
 from pipeline.ingest.containers.batch_json import Constants, lines_of_batch, objects_of_batch
-from pipeline.ingest.lines import Lines, in_one
+from pipeline.ingest.lines import Line, Lines, in_one
 from pipeline.text.json_escapes import encoded_length
 from pipeline.text.json_rows import is_filled
 from pipeline.text.kernel import compiled
 
-__all__ = ["read_texts"]
+__all__ = ["are_texts", "read_texts"]
 
 _TEXTS = (
     *(pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view),
     *(pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view),
 )
+
+
+def are_texts(schema: pa.Schema, keys: Sequence[str]) -> bool:
+    """Whether the texts under some keys are columns of texts, each there once."""
+    kinds = [schema.field(key).type for key in keys if schema.names.count(key) == 1]
+    kinds = [kind.value_type if pa.types.is_dictionary(kind) else kind for kind in kinds]
+    return len(kinds) == len(keys) and all(any(test(kind) for test in _TEXTS) for kind in kinds)
 
 
 def read_texts(
@@ -42,58 +49,59 @@ def read_texts(
         limit: bytes of a row at most, as JSON.
         engine: whose copies of the columns follow, if there is one.
     """
-    columns = _columns(batch, list(dict.fromkeys(keys)))
-    if columns is None:
-        return _as_lines(batch, first, constants, limit)
     rest, bounds, known = _rest(batch, keys, constants)
     # As a line: the members of the rest, a comma unless there are none, and of each text its key and its quotes.
     sizes = np.maximum(1, bounds[1:] - bounds[:-1])
-    for key, column in columns.items():
+    columns = {}
+    for key in dict.fromkeys(keys):
+        columns[key], valid = _texts(batch.column(key))
         sizes += len(orjson.dumps(key)) + len(':"",')
-        known &= column.is_valid().to_numpy(zero_copy_only=False)
-        measure_texts(*from_arrow(without_nulls(column)), sizes, known)
+        known &= valid
+        measure_texts(*from_arrow(columns[key]), sizes, known)
     known &= sizes <= limit
-    texts = _taken([without_nulls(columns[key]) for key in keys], np.flatnonzero(known), engine)
+    texts = _taken([columns[key] for key in keys], np.flatnonzero(known), engine)
     rests = to_arrow(rest, bounds)
     read = PlainLines(known, texts, rests if known.all() else rests.filter(pa.array(known)))
     starts, ends = np.zeros((2, len(known)), np.int64)
     if known.all():
         return Lines(b"", first + np.arange(len(known)), starts, ends, {}, sizes, read)
     others = np.flatnonzero(~known)
-    try:
-        left = batch.take(pa.array(others))
-    except pa.ArrowNotImplementedError:  # of views
-        return _as_lines(batch, first, constants, limit)
-    lines = in_one(list(lines_of_batch(left, 0, constants, limit)))
+    lines = in_one(list(_lines(batch, others, constants, limit)))
     starts[others], ends[others], sizes[others] = lines.starts, lines.ends, lines.sizes
     refused = {int(others[place]): why for place, why in lines.refused.items()}
     return Lines(lines.buffer, first + np.arange(len(known)), starts, ends, refused, sizes, read)
 
 
-def _as_lines(batch: pa.RecordBatch, first: int, constants: Constants, limit: int) -> Lines:
-    """All rows as lines of which none is read already."""
-    none = pa.array([], pa.large_string())
-    read = PlainLines(np.zeros(batch.num_rows, np.bool_), none, none)
-    return in_one(list(lines_of_batch(batch, first, constants, limit)))._replace(read=read)
+def _lines(batch: pa.RecordBatch, rows: np.ndarray, constants: Constants, limit: int) -> Iterator[Line]:
+    """Some rows as lines, whose numbers say nothing."""
+    try:
+        left = [batch.take(pa.array(rows))]
+    except pa.ArrowNotImplementedError:  # of views
+        left = [batch.slice(row, 1) for row in rows.tolist()]
+    for some in left:
+        yield from lines_of_batch(some, 0, constants, limit)
 
 
-def _columns(batch: pa.RecordBatch, keys: Sequence[str]) -> dict[str, pa.LargeStringArray] | None:
-    """The columns under some keys, nulls included; None unless each is one of texts, all of them UTF-8."""
-    found = {}
-    for key in keys:
-        if batch.schema.names.count(key) != 1:
-            return None
-        column = batch.column(key)
-        kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-        if not any(test(kind) for test in _TEXTS):
-            return None
-        try:
-            texts = column if pa.types.is_large_string(column.type) else column.cast(pa.large_string())
-            texts.validate(full=True)
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-            return None
-        found[key] = texts
-    return found
+def _texts(column: pa.Array) -> tuple[pa.LargeStringArray, np.ndarray]:
+    """A column's texts, over the same bytes where they stand one behind another; which rows have one that is UTF-8."""
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary.cast(pa.large_binary()).take(column.indices)
+    raw = column.cast(pa.large_binary())
+    texts = raw.view(pa.large_string())
+    valid = raw.is_valid().to_numpy(zero_copy_only=False)
+    try:
+        texts.validate(full=True)
+    except pa.ArrowInvalid:
+        valid = np.array([one is not None and _is_utf8(one) for one in raw.to_pylist()])
+    return without_nulls(texts), valid
+
+
+def _is_utf8(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _rest(
@@ -126,8 +134,11 @@ def _taken(columns: Sequence[pa.LargeStringArray], rows: np.ndarray, engine: Eng
 
 @compiled
 def measure_texts(buffer: np.ndarray, bounds: np.ndarray, sizes: np.ndarray, filled: np.ndarray) -> None:
-    """Add the bytes that each row's text has in JSON to those of the row, and see which texts may be blank."""
+    """Add the bytes that each row's text has in JSON to those of the row, and see which texts may be blank.
+
+    Only rows that are `filled` so far are looked at: the others' texts may be anything.
+    """
     for row in range(len(sizes)):
-        sizes[row] += encoded_length(buffer, bounds[row], bounds[row + 1])
         if filled[row]:
+            sizes[row] += encoded_length(buffer, bounds[row], bounds[row + 1])
             filled[row] = is_filled(buffer, bounds[row], bounds[row + 1]) != 0

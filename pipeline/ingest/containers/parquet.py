@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -15,7 +17,7 @@ from pipeline.engines import Engine
 from pipeline.errors import InputError, did_you_mean
 from pipeline.ingest.blocks import Block
 from pipeline.ingest.containers.batch_json import Constants, lines_of_batch
-from pipeline.ingest.containers.batch_texts import read_texts
+from pipeline.ingest.containers.batch_texts import are_texts, read_texts
 from pipeline.ingest.containers.parquet_beside import beside, decodable
 from pipeline.ingest.containers.parquet_sizes import byte_arrays, decoded_bytes, packed_bytes, safe_rows
 from pipeline.ingest.lines import Lines, gathered, regathered
@@ -72,12 +74,7 @@ def read_parquet(block: Block, *, max_row_bytes: int) -> Iterator[Lines]:
     Raises:
         InputError: the file cannot be read, or decodes to more than `max_expansion` allows.
     """
-    constants = _constants(block)
-    return gathered(
-        line
-        for number, batch in _numbered(block, _batches(block))
-        for line in lines_of_batch(batch, number, constants, max_row_bytes)
-    )
+    return _lines(block, _numbered(block, _batches(block)), max_row_bytes)
 
 
 def read_parquet_texts(
@@ -94,12 +91,24 @@ def read_parquet_texts(
     Raises:
         InputError: as of `read_parquet`.
     """
+    batches = _numbered(block, _batches(block, keys, engine))
+    first = next(batches, None)
+    if first is None:
+        return
+    columnar = are_texts(first[1].schema, keys)
+    batches = chain(iter([first]), batches)  # an iterator lets go of its list when it is through: it may be large
+    del first
+    if not columnar:
+        yield from _lines(block, batches, max_row_bytes)
+        return
     constants = _constants(block)
-    read = (
-        read_texts(batch, number, keys, constants, max_row_bytes, engine)
-        for number, batch in _numbered(block, _batches(block, keys, engine))
-    )
-    return regathered(read) if engine is None else read  # whose copies of columns are best left whole
+    read = (read_texts(batch, number, keys, constants, max_row_bytes, engine) for number, batch in batches)
+    yield from regathered(read) if engine is None else read  # whose copies of columns are best left whole
+
+
+def _lines(block: Block, batches: Iterator[tuple[int, pa.RecordBatch]], limit: int) -> Iterator[Lines]:
+    constants = _constants(block)
+    return gathered(line for number, batch in batches for line in lines_of_batch(batch, number, constants, limit))
 
 
 def check_columns(needed: Iterable[str], columns: Iterable[str], location: str) -> None:
@@ -147,15 +156,20 @@ def _batches(block: Block, keys: Sequence[str] = (), engine: Engine | None = Non
         bound = Bound(block.location, packed * block.source.max_expansion)
         for group in groups:
             bound.expect(file.metadata.row_group(group).total_byte_size)
-            done = 0
+            rows, done = file.metadata.row_group(group).num_rows, 0
             if engine is not None and decodable(file, group, keys, block.location):
+                tried = copy(bound)  # what is decoded here once more, as it was not all decoded there, counts once
                 decoded = engine.decode_parquet(block.location, group, keys)
                 others = [name for name in file.schema_arrow.names if name not in keys]
-                for batch in beside(decoded, file.schema_arrow.names, _decoded(file, other, group, bound, others)):
-                    bound.add(sum(batch.column(key).nbytes for key in keys))
+                for batch in beside(decoded, file.schema_arrow.names, _decoded(file, other, group, tried, others)):
+                    tried.add(sum(batch.column(key).nbytes for key in set(keys)))
                     done += batch.num_rows
+                    if done > rows:
+                        raise pa.ArrowInvalid("more rows were decoded than it holds")
                     yield batch
-            if done < file.metadata.row_group(group).num_rows:
+                if done == rows:
+                    bound = tried
+            if done < rows:
                 yield from _from(done, _decoded(file, other, group, bound))
 
 
@@ -167,14 +181,21 @@ def _decoded(
     held: list[pa.RecordBatch] = []
     for batch in file.iter_batches(batch_size=size, row_groups=[group], columns=columns, use_threads=False):
         bound.add(batch.nbytes)
+        if held and sum(one.num_rows for one in held) + batch.num_rows > most:  # whose bytes may be shared, or none
+            yield _joined(held)
+            held = []
         held.append(batch)
         if sum(one.nbytes for one in held) >= _BATCH // 2:
-            yield held[0] if len(held) == 1 else pa.concat_batches(held)
+            yield _joined(held)
             held = []
         size = max(1, min(most, 8 * size, _BATCH * batch.num_rows // max(1, batch.nbytes)))
         file.reader.set_batch_size(size)  # of the batches that are still to come
     if held:
-        yield pa.concat_batches(held)
+        yield _joined(held)
+
+
+def _joined(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
+    return batches[0] if len(batches) == 1 else pa.concat_batches(batches)
 
 
 def _from(row: int, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

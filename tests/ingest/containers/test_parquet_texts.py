@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,9 +20,10 @@ from hypothesis import strategies as st
 from pipeline.config import Source
 from pipeline.engines import cpu
 from pipeline.errors import InputError
-from pipeline.ingest import Block, Ingested, lines, read_blocks, read_slices, survey
+from pipeline.ingest import Block, Ingested, lines, packed, read_blocks, read_slices, survey
 from pipeline.ingest.containers import CONTAINERS, batch_texts, parquet
 from pipeline.ingest.containers.parquet_beside import decodable
+from pipeline.ingest.containers.parquet_sizes import safe_rows
 from pipeline.schema import LEDGER, ROWS
 
 SOURCES = {
@@ -78,6 +80,10 @@ def tables(draw: st.DrawFn) -> pa.Table:
         values, make = draw(st.sampled_from(choice))
         columns.append(make(draw(st.lists(values, min_size=rows, max_size=rows))))
     return pa.Table.from_arrays(columns, names=names)
+
+
+def encoded_as(name: str) -> dict[str, Any]:
+    return {"use_dictionary": False, "column_encoding": {"text": name}}
 
 
 def engine_of(pieces: int, stops: int) -> Any:
@@ -215,6 +221,8 @@ def test_an_engine_decodes_the_texts_of_local_files_as_far_as_it_does(tmp_path: 
         (pa.table({"text": pa.array(["a"], pa.large_string())}), {"compression": "none"}, "rows.parquet", True),
         (pa.table({"text": ["a"]}), {}, "s3://bucket/rows.parquet", False),
         (pa.table({"text": ["a"]}), {"compression": "lz4"}, "rows.parquet", False),
+        (pa.table({"text": ["a"]}), encoded_as("DELTA_LENGTH_BYTE_ARRAY"), "rows.parquet", True),
+        (pa.table({"text": ["a"]}), encoded_as("DELTA_BYTE_ARRAY"), "rows.parquet", False),
         (pa.table({"text": pa.array(["a"]).dictionary_encode()}), {}, "rows.parquet", False),
         (pa.table({"text": [b"a"]}), {}, "rows.parquet", False),
         (pa.table({"text": [["a"]]}), {}, "rows.parquet", False),
@@ -230,10 +238,142 @@ def test_what_an_engine_is_asked_for(
     assert decodable(pq.ParquetFile(tmp_path / "rows.parquet"), 0, ["text"], location) is asked
 
 
-def test_more_rows_than_there_are_is_an_error(tmp_path: Path) -> None:
-    blocks = blocks_of(tmp_path, pa.table({"text": ["one", "two"], "n": [1, 2]}), SOURCES["text"], 1 << 20)
+@pytest.mark.parametrize(
+    ("others", "message"),
+    [({"n": [1, 2]}, "its columns differ in length"), ({}, "more rows were decoded than it holds")],
+)
+def test_more_rows_than_there_are_is_an_error(tmp_path: Path, others: dict[str, list[int]], message: str) -> None:
+    blocks = blocks_of(tmp_path, pa.table({"text": ["one", "two"], **others}), SOURCES["text"], 1 << 20)
     engine = engine_of(2, 2)
     decode = engine.decode_parquet
     engine.decode_parquet = lambda *which: [*decode(*which), *decode(*which)]
-    with pytest.raises(InputError, match="its columns differ in length"):
+    with pytest.raises(InputError, match=message):
         list(read_slices(blocks, max_row_bytes=1 << 20, slice_bytes=1 << 20, engine=engine))
+
+
+@pytest.mark.parametrize(
+    ("source", "group", "stops", "room", "honest"),
+    [
+        ("text", 40, 30, 600_000, True),
+        ("one text twice", 40, 40, 600_000, True),
+        ("one text twice", 40, 30, 600_000, True),
+        ("text", 40, 40, 200_000, False),
+        ("text", 40, 30, 300_000, False),
+        ("text", 20, 20, 300_000, False),
+    ],
+)
+def test_what_an_engine_decodes_counts_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, group: int, stops: int, room: int, honest: bool
+) -> None:
+    """Of what a file may decode to: 400 kB of texts."""
+    monkeypatch.setattr(packed, "FREE", room)
+    table = pa.table({"text": ["word " * 2000] * 40, "n": range(40)})
+    blocks = blocks_of(tmp_path, table, {**SOURCES[source], "max_expansion": 1}, 1 << 20, row_group_size=group)
+    decoded, engine = 0, engine_of(10, stops)
+    with nullcontext() if honest else pytest.raises(InputError, match="decompression bomb"):
+        for some in read_slices(blocks, max_row_bytes=1 << 20, slice_bytes=1, engine=engine):
+            decoded += some.rows_in
+    assert decoded == 40 if honest else decoded < room // 10_000
+
+
+@pytest.mark.parametrize("column", [pa.array(["x" * 20_000] * 3000).dictionary_encode(), pa.nulls(9000)])
+def test_no_more_rows_are_joined_than_are_safe_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, column: pa.Array
+) -> None:
+    """However few bytes a batch says that it has."""
+    table = pa.table({"text": [f"text {number}" for number in range(len(column))], "shared": column})
+    blocks = blocks_of(tmp_path, table, {**SOURCES["text"], "max_expansion": 1 << 20}, 1 << 20)
+    rows, before = [], parquet.read_texts
+
+    def read(batch: pa.RecordBatch, *others: Any) -> Any:
+        rows.append(batch.num_rows)
+        return before(batch, *others)
+
+    monkeypatch.setattr(parquet, "read_texts", read)
+    for block in blocks:
+        for _ in parquet.read_parquet_texts(block, ["text"], None, max_row_bytes=1 << 20):
+            pass
+    (safe,) = {safe_rows(pq.ParquetFile(block.location, read_dictionary=["shared"]), 0) for block in blocks}
+    assert sum(rows) == len(column)
+    assert safe // 2 < max(rows) <= safe
+
+
+def test_rows_that_are_not_utf8_leave_the_others_to_be_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = [b"\xff" if number % 100 == 7 else None if number % 9 == 0 else b"some words" for number in range(1000)]
+    for column in (pa.array(values), unchecked(values), pa.array(values).dictionary_encode()):
+        blocks = blocks_of(tmp_path, pa.table({"text": column}), {**SOURCES["text"], "skip_invalid": True}, 1 << 20)
+        (expected,) = as_lines(blocks, 1 << 20)
+        seen = []
+        for some in parquet.read_parquet_texts(blocks[0], ["text"], None, max_row_bytes=1 << 20):
+            assert some.read is not None
+            seen += some.read.plain.tolist()
+        assert seen == [value == b"some words" for value in values]
+        with monkeypatch.context() as patch:
+            patch.delattr("pipeline.ingest.plain.read_rows")
+            assert_same(read_blocks(blocks, max_row_bytes=1 << 20), expected)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        pa.table({"text": pa.array([b"abcd"] * 9, pa.binary(4))}),
+        pa.table({"text": pa.array(['"some words"'] * 9, pa.json_())}),
+        pa.table({"n": range(9)}),
+        pa.table([["some words"] * 9, ["more words"] * 9], names=["text", "text"]),
+    ],
+)
+def test_what_is_no_column_of_texts_is_read_by_the_kernel_of_lines(
+    tmp_path: Path, table: pa.Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By an engine's too; a text that is a constant as well."""
+    columns = {} if "text" in table.schema.names else {"columns": {"text": "n"}}  # else it is not even surveyed
+    found = blocks_of(tmp_path, table, {**SOURCES["text"], **columns, "skip_invalid": True}, 1 << 20)
+    source = found[0].source.model_copy(update={"columns": {}})
+    blocks = [dataclasses.replace(one, source=source, constants=(("text", '"one for all"'),)) for one in found]
+    (expected,) = as_lines(blocks, 1 << 20)
+    read, engine = [], engine_of(9, 9)
+    engine.read_lines = lambda *given: read.append(cpu.read_lines(*given)) or read[-1]
+    monkeypatch.delattr("pipeline.ingest.read.parse")
+    assert_same(read_blocks(blocks, max_row_bytes=1 << 20), expected)
+    assert_same(
+        together(list(read_slices(blocks, max_row_bytes=1 << 20, slice_bytes=1 << 20, engine=engine))), expected
+    )
+    assert sum(len(one.plain) for one in read) == 9
+
+
+@pytest.mark.parametrize("source", ["text", "completion"])
+@pytest.mark.parametrize("others", [{}, {"n": [1, 2]}])
+def test_the_bytes_of_rows_are_those_of_their_json(tmp_path: Path, source: str, others: dict[str, list[int]]) -> None:
+    """To the one that is too many."""
+    texts = {"text": ["one", 'a "word"'], "output": ["two", "é\n"]}
+    table = pa.table({**({"text": texts["text"]} if source == "text" else texts), **others})
+    blocks = blocks_of(tmp_path, table, {**SOURCES[source], "skip_invalid": True}, 1 << 20)
+    (expected,) = as_lines(blocks, 1 << 20)
+    assert_same(read_blocks(blocks, max_row_bytes=1 << 20), expected)
+    (whole,) = parquet.read_parquet(blocks[0], max_row_bytes=1 << 20)
+    longest = int(whole.sizes.max())
+    for limit in (longest, longest - 1):
+        read = read_blocks(blocks, max_row_bytes=limit)
+        assert_same(read, as_lines(blocks, limit)[0])
+        assert len(read.rejected) == longest - limit
+
+
+def test_nulls_of_pieces_larger_than_batches_are_where_they_are(tmp_path: Path) -> None:
+    texts = [None if number % 7 == 0 else f"text {number} " * (number % 5) for number in range(3000)]
+    table = pa.table({"text": texts, "n": range(3000)})
+    blocks = blocks_of(tmp_path, table, {**SOURCES["text"], "skip_invalid": True}, 1 << 20)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parquet, "_BATCH", 1 << 10)
+        (expected,) = as_lines(blocks, 1 << 20)
+        (read,) = read_slices(blocks, max_row_bytes=1 << 20, slice_bytes=1 << 20, engine=engine_of(2000, 3000))
+    assert_same(read, expected)
+
+
+@pytest.mark.parametrize("others", [{}, {"n": [1, 2]}])
+def test_a_constant_under_the_key_of_a_text_is_nowhere(tmp_path: Path, others: dict[str, list[int]]) -> None:
+    found = blocks_of(tmp_path, pa.table({"text": ["one", "two"], **others}), SOURCES["text"], 1 << 20)
+    constants = (("text", '"never"'), ("day", '"x"'))
+    blocks = [dataclasses.replace(block, constants=constants) for block in found]
+    (expected,) = as_lines(blocks, 1 << 20)
+    assert_same(read_blocks(blocks, max_row_bytes=1 << 20), expected)
+    assert "never" not in repr(expected.rows.to_pylist())
