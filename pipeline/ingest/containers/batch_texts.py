@@ -17,6 +17,7 @@ from pipeline.engines.columns import from_arrow, to_arrow, without_nulls
 from pipeline.engines.plain_lines import PlainLines
 from pipeline.ingest.containers.batch_json import Constants, lines_of_batch, objects_of_batch
 from pipeline.ingest.lines import Line, Lines, in_one
+from pipeline.ingest.plain import is_utf8
 from pipeline.text.json_escapes import encoded_length
 from pipeline.text.json_rows import is_filled
 from pipeline.text.kernel import compiled
@@ -92,16 +93,8 @@ def _texts(column: pa.Array) -> tuple[pa.LargeStringArray, np.ndarray]:
     try:
         texts.validate(full=True)
     except pa.ArrowInvalid:
-        valid = np.array([one is not None and _is_utf8(one) for one in raw.to_pylist()])
+        valid = np.array([one is not None and is_utf8(one) for one in raw.to_pylist()])
     return without_nulls(texts), valid
-
-
-def _is_utf8(value: bytes) -> bool:
-    try:
-        value.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _rest(
