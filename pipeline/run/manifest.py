@@ -99,7 +99,7 @@ class Manifest:
             return None
         except (ValueError, TypeError) as error:
             raise RunDirectoryError(
-                f"the manifest is damaged: {error}",
+                f"the manifest cannot be used: {error}",
                 where=str(folder / MANIFEST),
                 mend="delete that folder and run the same command again",
             ) from None
